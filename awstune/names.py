@@ -1,0 +1,55 @@
+"""The words that two ends must agree on: tags, file names, defaults."""
+
+from __future__ import annotations
+
+# Tags on everything that awstune makes at AWS. With them any laptop finds its own again.
+TAG_PREFIX = "awstune:"
+TAG_NAME = "awstune:name"
+TAG_OWNER = "awstune:owner"
+TAG_ENDS = "awstune:ends"
+TAG_TOKEN = "awstune:token"
+TAG_WISHES = "awstune:wishes"
+TAG_AT_END = "awstune:at-end"
+TAG_HOST_KEY = "awstune:host-key"
+TAG_SSH_PORT = "awstune:ssh-port"
+
+# Names of what is made beside an instance; NAME is the instance's.
+KEY_PAIR_NAME = "awstune-{name}"
+SECURITY_GROUP_NAME = "awstune-{name}"
+
+# Files of a sweep's folder.
+SWEEPS_DIR = "sweeps"
+SPEC_FILE = "sweep.toml"
+JOURNAL_FILE = "journal.jsonl"
+TRIALS_DIR = "trials"
+LOG_FILE = "log.txt"
+CHECKPOINT_DIR = "checkpoint"
+ARTIFACTS_DIR = "artifacts"
+REPORT_FILE = "report.html"
+WHERE_FILE = "where.json"
+WORKER_LOG_FILE = "worker.log"
+
+# Where things are kept on an instance, below the login's home.
+REMOTE_ROOT = ".awstune"
+
+# Environment marks, by which the processes of an instance or of a sweep are found again.
+INSTANCE_MARK = "AWSTUNE_INSTANCE"
+SWEEP_MARK = "AWSTUNE_SWEEP"
+
+# Set inside an instance of the embedded cloud: the folder that stands for its "/".
+ROOT_VARIABLE = "AWSTUNE_ROOT"
+
+# What the guard writes on an instance (below "/"), and what launch looks for over SSH.
+GUARD_DIR = "/etc/awstune"
+ENDS_FILE = "/etc/awstune/ends"
+ARMED_FILE = "/run/awstune/armed"
+
+DEFAULT_REGION = "us-east-1"
+DEFAULT_NAME = "awstune"
+DEFAULT_TYPE = "p2.xlarge"
+DEFAULT_TRIALS = 20
+DEFAULT_TTL_S = 8 * 3600
+DEFAULT_DISK_GIB = 100
+SSH_USER = "ubuntu"
+SSH_PORT = 22
+COURSE_AMI = "Deep Learning AMI (Ubuntu) Version 21.2"
