@@ -1,0 +1,134 @@
+"""User-data: what an instance carries from its first second, first of all the guard that ends it.
+
+The document is plain ``#cloud-config`` with ``bootcmd`` (run at every boot), ``ssh_keys``,
+``write_files`` and ``runcmd`` (run once). ``bootcmd`` writes the end to the disk once per stamp, so
+that a reboot keeps an end that was moved since, and a start with new user-data brings a new one.
+
+Sources: https://docs.cloud-init.io/en/latest/reference/modules.html (bootcmd, ssh, write_files, runcmd);
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html (16 KB before encoding).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+from textwrap import indent
+
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from awstune import errors, names
+
+GUARD_PATH = "/usr/local/lib/awstune/guard"
+STAMP_FILE = f"{names.GUARD_DIR}/stamp"
+MAX_BYTES = 12 * 1024
+
+_SERVICE = f"""\
+[Unit]
+Description=awstune: end this instance when its time is up
+[Service]
+Type=oneshot
+ExecStart={GUARD_PATH} check
+LogLevelMax=notice
+"""
+
+_TIMER = """\
+[Unit]
+Description=awstune: look at the clock
+[Timer]
+OnBootSec=1s
+OnUnitActiveSec=10s
+AccuracySec=1s
+[Install]
+WantedBy=timers.target
+"""
+
+_APT_UNITS = "apt-daily.timer apt-daily-upgrade.timer apt-daily.service apt-daily-upgrade.service"
+
+
+@dataclass(frozen=True)
+class HostKey:
+    """An ed25519 host key, generated here so that the first connection can be verified.
+
+    Attributes:
+        private: the private half in OpenSSH's PEM format, with a final newline.
+        public: ``ssh-ed25519 AAAA...``, without a comment.
+    """
+
+    private: str
+    public: str
+
+    @classmethod
+    def generate(cls) -> HostKey:
+        """A new key from the system's randomness."""
+        private, public = openssh_pair(Ed25519PrivateKey.generate())
+        return cls(private=private.decode(), public=public)
+
+
+def openssh_pair(key: Ed25519PrivateKey) -> tuple[bytes, str]:
+    """Both halves of ``key`` as OpenSSH writes them: (private PEM, ``ssh-ed25519 AAAA...``)."""
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()
+    )
+    public = key.public_key().public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
+    return private, public.decode()
+
+
+def user_data(host_key: HostKey, *, ends: float | None, stamp: str) -> str:
+    """The cloud-config of an instance that ends at ``ends``.
+
+    Args:
+        host_key: what sshd there shows to the first connection.
+        ends: seconds since the epoch, or None for an instance that nothing ends.
+        stamp: another word for each new end that is set through user-data (the client token).
+
+    Returns:
+        Text that starts with ``#cloud-config``, at most `MAX_BYTES` long.
+    """
+    text = "\n".join(
+        [
+            "#cloud-config",
+            f"bootcmd:\n{_bootcmd(ends, stamp)}",
+            f"ssh_keys:\n{_ssh_keys(host_key)}",
+            f"write_files:\n{_write_files()}",
+            f"runcmd:\n- [sh, -c, 'sh \"${{AWSTUNE_ROOT:-}}{GUARD_PATH}\" arm']",
+            "",
+        ]
+    )
+    if len(text.encode()) > MAX_BYTES:
+        raise errors.UsageError(f"the instance's user-data is {len(text.encode())} bytes, over {MAX_BYTES}")
+    return text
+
+
+def ends_word(ends: float | None) -> str:
+    """An end as the guard reads it and as the tag says it: whole seconds since the epoch, or ``none``."""
+    return "none" if ends is None else str(int(ends))
+
+
+def _bootcmd(ends: float | None, stamp: str) -> str:
+    write_ends = (
+        f'd="${{AWSTUNE_ROOT:-}}{names.GUARD_DIR}"; mkdir -p "$d"; '
+        f'[ "$(cat "$d/stamp" 2>/dev/null)" = {stamp} ] || '
+        f'{{ echo {ends_word(ends)} > "$d/ends"; echo {stamp} > "$d/stamp"; }}'
+    )
+    # apt's own timers hold dpkg's lock in an image's first minutes.
+    quiet_apt = f"systemctl stop --no-block {_APT_UNITS} || true"
+    return f"- [sh, -c, '{write_ends}']\n- [sh, -c, '{quiet_apt}']"
+
+
+def _ssh_keys(host_key: HostKey) -> str:
+    private = indent(host_key.private, "    ")
+    return f"  ed25519_private: |\n{private}  ed25519_public: {host_key.public}"
+
+
+def _write_files() -> str:
+    guard = resources.files("awstune.ec2").joinpath("guard.sh").read_text()
+    files = [
+        (GUARD_PATH, "0755", guard),
+        ("/etc/systemd/system/awstune-guard.service", "0644", _SERVICE),
+        ("/etc/systemd/system/awstune-guard.timer", "0644", _TIMER),
+    ]
+    return "\n".join(
+        f"- path: {path}\n  permissions: '{mode}'\n  content: |\n{indent(text, '    ')}".rstrip()
+        for path, mode, text in files
+    )
