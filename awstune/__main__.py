@@ -1,0 +1,5 @@
+"""``python -m awstune``."""
+
+from awstune.cli.main import main
+
+main()

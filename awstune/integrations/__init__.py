@@ -1,0 +1,1 @@
+"""Other people's trainers, a few lines each; imported only if asked."""

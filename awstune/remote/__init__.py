@@ -1,0 +1,1 @@
+"""SSH and what travels over it; the only paramiko."""
