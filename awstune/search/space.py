@@ -1,0 +1,176 @@
+"""A search space: named parameters, the unit cube that models see of them, and their defaults."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+
+from awstune.errors import SpaceError
+from awstune.search.parameters import Choice, Fixed, Float, Int, Parameter, Searched, key_of
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+__all__ = ["Choice", "Fixed", "Float", "Int", "Parameter", "Params", "Space"]
+
+Params = dict[str, Any]
+KINDS: tuple[type, ...] = (Float, Int, Choice, Fixed)
+
+
+class Space(Mapping[str, Parameter]):
+    """Named parameters, in the order in which they were given.
+
+    Args:
+        mapping: name to parameter; for names that Python cannot spell, such as ``model.lr``.
+        parameters: the same as keywords; one given in both places is taken from here.
+
+    Raises:
+        SpaceError: a value that is no parameter, or a condition on one that is not there.
+    """
+
+    def __init__(self, mapping: Mapping[str, Parameter] | None = None, /, **parameters: Parameter) -> None:
+        self._parameters: dict[str, Parameter] = {**(mapping or {}), **parameters}
+        for name, parameter in self._parameters.items():
+            if not isinstance(parameter, KINDS):
+                hint = f"write {name}=Fixed({parameter!r}), or Float, Int or Choice"
+                raise SpaceError(f"{name}={parameter!r} is no parameter", hint)
+        self.searched: dict[str, Searched] = {
+            name: p for name, p in self._parameters.items() if not isinstance(p, Fixed)
+        }
+        self._check_conditions()
+
+    def __getitem__(self, name: str) -> Parameter:
+        return self._parameters[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._parameters)
+
+    def __len__(self) -> int:
+        return len(self._parameters)
+
+    def __repr__(self) -> str:
+        return f"Space({', '.join(f'{name}={p!r}' for name, p in self._parameters.items())})"
+
+    @property
+    def dimensions(self) -> int:
+        """How many parameters are searched: the columns of the unit cube."""
+        return len(self.searched)
+
+    @property
+    def size(self) -> int | None:
+        """How many distinct trials there are; None where there is no end to them."""
+        counts = [p.count for p in self.searched.values()]
+        if None in counts:
+            return None
+        if not any(p.conditions for p in self.searched.values()):
+            return math.prod(c for c in counts if c is not None)
+        return self._conditional_size()
+
+    def _conditional_size(self) -> int:
+        """Count by the values of those parameters that others depend on."""
+        from awstune.search.conditions import combinations  # noqa: PLC0415  only such spaces pay for it
+
+        return sum(combinations(self))
+
+    def _check_conditions(self) -> None:
+        for name, parameter in self._parameters.items():
+            for parent, values in parameter.conditions:
+                if parent not in self._parameters:
+                    hint = f"add {parent} to the space, or drop the condition"
+                    raise SpaceError(f"{name} depends on {parent}, which is not in the space", hint)
+                for value in values:
+                    self._parameters[parent].check(value, f"condition on {parent}:")
+            self._check_circle(name, ())
+
+    def _check_circle(self, name: str, seen: tuple[str, ...]) -> None:
+        if name in seen:
+            hint = "let one of them be there always"
+            raise SpaceError(f"{' depends on '.join((*seen, name))}: a circle", hint)
+        for parent, _ in self._parameters[name].conditions:
+            self._check_circle(parent, (*seen, name))
+
+    def active(self, name: str, params: Mapping[str, Any]) -> bool:
+        """Whether a parameter is there, given the others' values."""
+        return all(
+            self.active(parent, params) and key_of(params.get(parent)) in {key_of(v) for v in values}
+            for parent, values in self._parameters[name].conditions
+        )
+
+    def trim(self, params: Mapping[str, Any]) -> Params:
+        """The parameters that are there, in the space's order, without those whose condition fails."""
+        return {name: params[name] for name in self if name in params and self.active(name, params)}
+
+    def defaults(self) -> Params:
+        """The baseline: the given defaults, else the middle (of the logs), the first option."""
+        return self.trim({name: p.baseline for name, p in self._parameters.items()})
+
+    def encode(self, params: Mapping[str, Any]) -> NDArray[np.float64]:
+        """The place of a trial in the unit cube.
+
+        Args:
+            params: name to value; what is left out, as one whose condition fails is, counts as default.
+
+        Returns:
+            Shape (d,), one column a searched parameter, each in [0, 1].
+        """
+        import numpy as np  # noqa: PLC0415  keeps --help light
+
+        return np.array([p.encode(params.get(name, p.baseline)) for name, p in self.searched.items()])
+
+    def decode(self, x: ArrayLike) -> Params:
+        """The trial nearest to a place, shape (d,), in the unit cube."""
+        import numpy as np  # noqa: PLC0415  keeps --help light
+
+        places = np.asarray(x, dtype=float)
+        return self._complete(lambda i, p: p.decode(places[i]))
+
+    def draw(self, u: ArrayLike) -> Params:
+        """The trial at the prior's quantiles u, shape (d,): uniform u give draws from the prior."""
+        import numpy as np  # noqa: PLC0415  keeps --help light
+
+        quantiles = np.asarray(u, dtype=float)
+        return self._complete(lambda i, p: p.draw(quantiles[i]))
+
+    def _complete(self, value: Any) -> Params:
+        drawn = {name: value(i, p) for i, (name, p) in enumerate(self.searched.items())}
+        fixed = {name: p.value for name, p in self.items() if isinstance(p, Fixed)}
+        return self.trim({**drawn, **fixed})
+
+    def sample(self, rng: np.random.Generator) -> Params:
+        """A draw from the prior; uniform in the encoding where none is given."""
+        return self.draw(rng.random(self.dimensions))
+
+    def check(self, params: Mapping[str, Any]) -> None:
+        """Refuse, with ``SpaceError``, values that are missing, unknown or outside."""
+        known = ", ".join(self)
+        for name in params:
+            if name not in self:
+                raise SpaceError(f"no parameter is called {name}", f"the space has {known}")
+        for name in self:
+            if name not in params:
+                if self.active(name, params):
+                    raise SpaceError(f"no value for {name}", f"give one for each of {known}")
+                continue
+            try:
+                self[name].check(params[name])
+            except SpaceError as error:
+                raise SpaceError(f"{name}: {error.message}", error.hint) from None
+
+    def key(self, params: Mapping[str, Any]) -> str:
+        """What tells two trials apart: the searched values that are there."""
+        return key_of({name: params.get(name) for name in self.searched if self.active(name, params)})
+
+    @classmethod
+    def from_toml(cls, table: Mapping[str, Any]) -> Space:
+        """The space of a TOML table: each value in the compact form, as a table, or fixed."""
+        from awstune.search.compact import from_table  # noqa: PLC0415  it imports this room's parameters
+
+        return cls({name: from_table(name, value) for name, value in table.items()})
+
+    def to_toml(self) -> dict[str, Any]:
+        """Name to compact form: what ``from_toml`` reads."""
+        from awstune.search.compact import show  # noqa: PLC0415  see from_toml
+
+        return {name: show(parameter) for name, parameter in self.items()}
