@@ -1,0 +1,162 @@
+"""A sweep's folder: the one place that knows its file names."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from awstune import names
+from awstune.errors import NameTaken, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """``sweeps/NAME/``: all there is to know of a sweep.
+
+    Attributes:
+        path: the folder itself, absolute.
+    """
+
+    path: Path
+
+    @property
+    def name(self) -> str:
+        """The sweep's name."""
+        return self.path.name
+
+    @property
+    def spec_file(self) -> Path:
+        """``sweep.toml``: what was asked for."""
+        return self.path / names.SPEC_FILE
+
+    @property
+    def journal_file(self) -> Path:
+        """``journal.jsonl``: what happened."""
+        return self.path / names.JOURNAL_FILE
+
+    @property
+    def report_file(self) -> Path:
+        """``report.html``: the page for people."""
+        return self.path / names.REPORT_FILE
+
+    @property
+    def where_file(self) -> Path:
+        """``where.json``: the instance or the process that the sweep runs on, where it is not this one."""
+        return self.path / names.WHERE_FILE
+
+    @property
+    def worker_log_file(self) -> Path:
+        """``worker.log``: what a detached worker had to say."""
+        return self.path / names.WORKER_LOG_FILE
+
+    @property
+    def trials_dir(self) -> Path:
+        """``trials/``: a folder per trial."""
+        return self.path / names.TRIALS_DIR
+
+    def trial_dir(self, number: int) -> Path:
+        """The folder of one trial, ``trials/0007``."""
+        return self.trials_dir / f"{number:04d}"
+
+    def log_file(self, number: int) -> Path:
+        """What one trial wrote to stdout and stderr."""
+        return self.trial_dir(number) / names.LOG_FILE
+
+    def checkpoint_dir(self, number: int) -> Path:
+        """Where one trial keeps its checkpoints."""
+        return self.trial_dir(number) / names.CHECKPOINT_DIR
+
+    def artifacts_dir(self, number: int) -> Path:
+        """Where one trial keeps files for its user."""
+        return self.trial_dir(number) / names.ARTIFACTS_DIR
+
+    @classmethod
+    def create(cls, parent: Path, name: str | None, stem: str) -> Folder:
+        """Make the folder of a new sweep below ``parent/sweeps``.
+
+        Args:
+            parent: the folder one is in.
+            name: the sweep's name; None counts on from the stem (``train-3``).
+            stem: the target's stem.
+
+        Raises:
+            UsageError: the name cannot be a folder's.
+            NameTaken: there is a sweep of that name already.
+        """
+        home = parent.resolve() / names.SWEEPS_DIR
+        home.mkdir(parents=True, exist_ok=True)
+        if name is None:
+            return cls._numbered(home, stem)
+        _checked(name)
+        try:
+            (home / name).mkdir()
+        except FileExistsError:
+            raise NameTaken(
+                f"there is a sweep {name} here already",
+                f"awstune resume {name} goes on with it; --name takes another name",
+            ) from None
+        return cls(home / name)
+
+    @classmethod
+    def _numbered(cls, home: Path, stem: str) -> Folder:
+        number = _last_number(home, stem) + 1
+        while True:
+            try:
+                (home / f"{stem}-{number}").mkdir()
+            except FileExistsError:  # another process was as quick
+                number += 1
+            else:
+                return cls(home / f"{stem}-{number}")
+
+    @classmethod
+    def find(cls, parent: Path, name: str | None) -> Folder:
+        """The sweep of that name below ``parent/sweeps``, or the newest where no name is given.
+
+        Raises:
+            UnknownName: there is none.
+        """
+        found = cls.all(parent)
+        if name is None and found:
+            return found[-1]
+        for folder in found:
+            if folder.name == name:
+                return folder
+        if not found:
+            what = "no sweep here" if name is None else f"no sweep {name} here"
+            raise UnknownName(what, "awstune sweep train.py starts one")
+        known = ", ".join(folder.name for folder in found[-5:])
+        raise UnknownName(f"no sweep {name} here", f"the newest here are: {known}; awstune sweeps lists all")
+
+    @classmethod
+    def all(cls, parent: Path) -> list[Folder]:
+        """All sweeps below ``parent/sweeps``, oldest first."""
+        home = parent.resolve() / names.SWEEPS_DIR
+        found = [cls(path.parent) for path in home.glob(f"*/{names.SPEC_FILE}")]
+        return sorted(found, key=lambda folder: (_created(folder), folder.name))
+
+
+def _created(folder: Folder) -> float:
+    try:
+        return float(tomllib.loads(folder.spec_file.read_text())["created"])
+    except (OSError, KeyError, TypeError, ValueError):
+        return folder.path.stat().st_mtime
+
+
+def _checked(name: str) -> None:
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a sweep", "letters, digits, dots, dashes and underscores can"
+        )
+
+
+def _last_number(home: Path, stem: str) -> int:
+    pattern = re.compile(rf"{re.escape(stem)}-(\d+)")
+    numbers = [int(match[1]) for path in home.iterdir() if (match := pattern.fullmatch(path.name))]
+    return max(numbers, default=0)

@@ -1,0 +1,221 @@
+"""The journal of a sweep: append-only JSON lines that a crash at any byte cannot spoil.
+
+Every event is one line, written with one ``write`` and fsynced. Nothing is ever truncated: a writer
+that finds a torn line ends it first, so that what follows stands on lines of its own. A new writer
+announces itself with ``{"event": "writer", "epoch": N}``; whoever folds the journal ignores what an
+older writer says below that line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from awstune.errors import JournalError, SweepBusy
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Event = dict[str, Any]
+
+_PATIENCE_S = 0.5  # whoever looks whether a sweep is running holds the lock for a moment
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A part of a journal.
+
+    Attributes:
+        events: the events of all complete lines, in order.
+        offset: the byte after the last complete line; where to read on.
+        skipped: how many lines were no events (torn, or not of this world).
+    """
+
+    events: list[Event]
+    offset: int
+    skipped: int
+
+
+def read(path: Path, offset: int = 0) -> Chunk:
+    """Read a journal from ``offset`` bytes to its last complete line.
+
+    A journal that is not there yet is empty.
+
+    Raises:
+        JournalError: the file cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            file.seek(offset)
+            data = file.read()
+    except FileNotFoundError:
+        return Chunk([], offset, 0)
+    except OSError as error:
+        raise JournalError(f"cannot read {path}: {error.strerror}") from error
+    whole = data[: data.rfind(b"\n") + 1]
+    parsed = [_parsed(line) for line in whole.split(b"\n") if line]
+    events = [event for event in parsed if event is not None]
+    return Chunk(events, offset + len(whole), len(parsed) - len(events))
+
+
+def _parsed(line: bytes) -> Event | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+
+
+def is_open(path: Path) -> bool:
+    """Whether a process is writing to this journal at the moment."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+class Journal:
+    """The journal at ``path``.
+
+    Args:
+        path: the file; it need not exist yet.
+        now: seconds since the epoch.
+    """
+
+    def __init__(self, path: Path, now: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self._now = now
+
+    @contextmanager
+    def open(self) -> Iterator[Writer]:
+        """Become the journal's only writer, for as long as the context lasts.
+
+        Raises:
+            SweepBusy: another process is writing to it.
+            JournalError: it cannot be written.
+        """
+        descriptor = self._locked()
+        try:
+            _end_torn_line(descriptor)
+            writer = Writer(descriptor, _newest_epoch(self.path) + 1, self._now)
+            writer.append("writer")
+            yield writer
+        finally:
+            os.close(descriptor)
+
+    def _locked(self) -> int:
+        try:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise JournalError(f"cannot write {self.path}: {error.strerror}") from error
+        try:
+            _lock(descriptor, self.path)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+
+class Writer:
+    """The one who may append; made by `Journal.open`."""
+
+    def __init__(self, descriptor: int, epoch: int, now: Callable[[], float]) -> None:
+        self.epoch = epoch
+        self._descriptor = descriptor
+        self._now = now
+
+    def append(self, event: str, *, trial: int | None = None, **fields: Any) -> Event:
+        """Write one event and wait until the disk has it.
+
+        Args:
+            event: its name.
+            trial: the trial it is about.
+            **fields: the event's own fields. Infinities and NaN become the texts that `float` reads.
+
+        Returns:
+            The event exactly as a reader will see it.
+
+        Raises:
+            JournalError: the disk did not take it.
+        """
+        return self.extend([(event, trial, fields)])[0]
+
+    def extend(self, events: Sequence[tuple[str, int | None, Mapping[str, Any]]]) -> list[Event]:
+        """Write several ``(event, trial, fields)`` and wait once until the disk has them all."""
+        made = [self._made(*event) for event in events]
+        lines = [json.dumps(event, allow_nan=False, separators=(",", ":")) + "\n" for event in made]
+        try:
+            _write_all(self._descriptor, "".join(lines).encode())
+            os.fsync(self._descriptor)
+        except OSError as error:
+            raise JournalError(
+                f"the journal cannot be written: {error.strerror}",
+                "awstune resume goes on once the disk takes it; nothing that finished is lost",
+            ) from error
+        return [json.loads(line) for line in lines]
+
+    def _made(self, event: str, trial: int | None, fields: Mapping[str, Any]) -> Event:
+        about = {} if trial is None else {"trial": trial}
+        return {"t": self._now(), "event": event, **about, "epoch": self.epoch, **_plain(fields)}
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can say: NaN and infinities as text, tuples as lists."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _write_all(descriptor: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _lock(descriptor: int, path: Path) -> None:
+    deadline = time.monotonic() + _PATIENCE_S
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > deadline:
+                raise _busy(path) from None
+            time.sleep(0.01)
+        else:
+            return
+
+
+def _busy(path: Path) -> SweepBusy:
+    name = path.parent.name
+    return SweepBusy(
+        f"another process is running the sweep {name}",
+        f"awstune attach {name} follows it; awstune cancel {name} ends it",
+    )
+
+
+def _end_torn_line(descriptor: int) -> None:
+    size = os.fstat(descriptor).st_size
+    if size and os.pread(descriptor, 1, size - 1) != b"\n":
+        _write_all(descriptor, b"\n")
+
+
+def _newest_epoch(path: Path) -> int:
+    epochs = (event.get("epoch") for event in read(path).events if event["event"] == "writer")
+    return max((epoch for epoch in epochs if isinstance(epoch, int)), default=0)

@@ -1,0 +1,69 @@
+"""A sweep's folder: names, numbers, the newest."""
+
+from __future__ import annotations
+
+import pytest
+
+from awstune.errors import NameTaken, UnknownName, UsageError
+from awstune.sweeps.folder import Folder
+
+
+def made(parent, name=None, *, created=0.0):
+    """A sweep's folder with a spec that says when it was made."""
+    folder = Folder.create(parent, name, "train")
+    folder.spec_file.write_text(f"created = {created}\n")
+    return folder
+
+
+def test_names_count_on_from_the_stem(tmp_path):
+    """The third sweep of train.py is train-3, whatever else is there."""
+    made(tmp_path, "train-2")
+    made(tmp_path, "trainer-9")
+    assert made(tmp_path).name == "train-3"
+    assert made(tmp_path).path == tmp_path.resolve() / "sweeps" / "train-4"
+
+
+def test_a_taken_name_is_refused(tmp_path):
+    """A second sweep of one name is refused, with the way to go on with the first."""
+    made(tmp_path, "lab")
+    with pytest.raises(NameTaken) as caught:
+        made(tmp_path, "lab")
+    assert "awstune resume lab" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "-x", "a b"])
+def test_names_that_are_no_folder_names_are_refused(tmp_path, name):
+    """A name cannot lead out of the sweeps folder."""
+    with pytest.raises(UsageError):
+        made(tmp_path, name)
+
+
+def test_the_newest_is_found_without_a_name(tmp_path):
+    """A left-out SWEEP is the one that was created last."""
+    made(tmp_path, "b", created=1)
+    newest = made(tmp_path, "a", created=2)
+    assert Folder.find(tmp_path, None) == newest
+    assert [folder.name for folder in Folder.all(tmp_path)] == ["b", "a"]
+
+
+def test_an_unknown_sweep_is_named(tmp_path):
+    """An unknown SWEEP is status 2, with those that there are; without any, with how to start one."""
+    with pytest.raises(UnknownName, match="no sweep here"):
+        Folder.find(tmp_path, None)
+    made(tmp_path, "lab")
+    with pytest.raises(UnknownName) as caught:
+        Folder.find(tmp_path, "lap")
+    assert "lab" in caught.value.hint
+
+
+def test_files_of_a_trial(tmp_path):
+    """Trials have folders of four digits with log, checkpoint and artifacts."""
+    folder = Folder(tmp_path)
+    assert folder.log_file(7) == tmp_path / "trials" / "0007" / "log.txt"
+    assert folder.checkpoint_dir(7).name == "checkpoint"
+    assert folder.artifacts_dir(7).parent == folder.trial_dir(7)
+    assert {folder.report_file.name, folder.where_file.name, folder.worker_log_file.name} == {
+        "report.html",
+        "where.json",
+        "worker.log",
+    }
