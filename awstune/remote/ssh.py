@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self, cast
 
 import paramiko
 
@@ -21,6 +21,7 @@ from awstune.errors import HostKeyError, KeyFileError, RemoteError
 
 CHUNK = 1 << 16
 KEEPALIVE_S = 15
+NO_STATUS = -1  # paramiko's word for a command that a signal ended, or whose connection is gone
 CONNECT_TIMEOUT_S = 10.0
 
 
@@ -47,7 +48,7 @@ class Address:
 
 @dataclass(frozen=True)
 class Result:
-    """What a command left: its exit status (128 + n for a signal n it died of) and its output."""
+    """What a command left: its exit status (-1 where a signal ended it) and its output."""
 
     status: int
     stdout: bytes
@@ -98,11 +99,28 @@ class Connection:
             with _as_remote_error(self.address):
                 channel.exec_command(command)
             result = _converse(channel, [stdin] if isinstance(stdin, bytes) else stdin)
-        if result.status == -1:
+        if result.status == NO_STATUS and not self.alive:
             raise RemoteError(f"the connection to {self.address.alias} was lost", "run the command again")
         if check and result.status != 0:
             raise RemoteError(_failure(command, result))
         return result
+
+    @contextmanager
+    def reading(self, command: str) -> Iterator[BinaryIO]:
+        """Runs one command and reads what it writes as it comes.
+
+        Raises:
+            RemoteError: the connection broke, or the command failed.
+        """
+        with self.open_channel() as channel:
+            with _as_remote_error(self.address):
+                channel.exec_command(command)
+                channel.shutdown_write()
+                yield cast("BinaryIO", channel.makefile("rb", CHUNK))
+            status = channel.recv_exit_status()
+            if status != 0:
+                failed = Result(status, b"", channel.recv_stderr(CHUNK))
+                raise RemoteError(_failure(command, failed))
 
     @contextmanager
     def open_channel(self) -> Iterator[paramiko.Channel]:

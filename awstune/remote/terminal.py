@@ -53,7 +53,8 @@ def _pump(channel: paramiko.Channel) -> None:
                 typing = []
                 channel.shutdown_write()
         _copy_output(channel)
-        if channel.exit_status_ready() and not (channel.recv_ready() or channel.recv_stderr_ready()):
+        drained = not (channel.recv_ready() or channel.recv_stderr_ready())
+        if channel.exit_status_ready() and channel.eof_received and drained:
             return
 
 

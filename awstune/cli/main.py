@@ -1,0 +1,105 @@
+"""The entry: which commands there are, and what becomes of a failure.
+
+Only click is imported here. A command's module is loaded when the command is called, so that
+``--help`` and completion cost no boto3, numpy or torch.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+import click
+
+from awstune.cli import failures
+from awstune.cli.options import GLOBAL_OPTIONS, Listing, with_global_options
+
+# name: (module below awstune.cli, what it does in a line)
+COMMANDS = {
+    "launch": ("launch", "Launch GPU instances and wait until they are ready."),
+    "ls": ("instances", "List your instances, what they cost, and when they end."),
+    "ssh": ("ssh", "Open a shell on an instance, or run one command there."),
+    "stop": ("instances", "Stop instances; their disks stay, and go on costing."),
+    "start": ("instances", "Start stopped instances again."),
+    "terminate": ("terminate", "End instances for good, and check that nothing is left."),
+    "sweep": ("sweep", "Search for the best hyperparameters of a training script."),
+    "sweeps": ("sweeps", "List the sweeps of this folder."),
+    "status": ("sweeps", "Show how a sweep is getting on."),
+    "attach": ("sweeps", "Follow a sweep live."),
+    "logs": ("sweeps", "Print a trial's log."),
+    "resume": ("sweeps", "Go on with a sweep after any stop."),
+    "cancel": ("sweeps", "End a running sweep."),
+    "results": ("results", "Show a sweep's trials as a table."),
+    "local": ("local", "Start, stop or show the embedded cloud."),
+    "demo": ("demo", "The whole story on the embedded cloud, in about a minute."),
+}
+SECTIONS = {
+    "Instances": ("launch", "ls", "ssh", "stop", "start", "terminate"),
+    "Sweeps": ("sweep", "sweeps", "status", "attach", "logs", "resume", "cancel", "results"),
+    "The embedded cloud": ("demo", "local"),
+}
+EPILOG = """No telemetry, ever: awstune talks to AWS and to your instances, and to nobody else.
+
+Example: awstune --cloud local launch lab
+"""
+
+
+class Commands(Listing, click.Group):
+    """The command group; loads a command's module when it is asked for."""
+
+    sections = SECTIONS
+    lines = {name: line for name, (_, line) in COMMANDS.items()}  # noqa: RUF012  # a constant
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of the sections."""
+        del ctx
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Loads one command, or none of that name."""
+        del ctx
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"awstune.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, f"{cmd_name}_command")
+        return command
+
+
+@click.group(cls=Commands, epilog=EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="awstune", prog_name="awstune")
+@with_global_options
+def awstune() -> None:
+    """From a training script to its best hyperparameters on a rented GPU.
+
+    One command, no surprise bill: every instance carries its end from its first second.
+    """
+
+
+def main(argv: Sequence[str] | None = None) -> NoReturn:
+    """Runs one command and ends the process with its exit status."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        status = run(words)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader has gone (`awstune ls | head -1`). Python would complain again when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 0
+    sys.exit(status)
+
+
+def run(words: Sequence[str]) -> int:
+    """Runs one command; a failure is shown as ``error: … hint: …`` (or as JSON) and becomes a status."""
+    try:
+        result = awstune.main(list(words), prog_name="awstune", standalone_mode=False)
+    except BrokenPipeError:
+        raise
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: a traceback is a bug
+        return failures.show(error, words)
+    return result if isinstance(result, int) else 0
+
+
+__all__ = ["COMMANDS", "GLOBAL_OPTIONS", "awstune", "main", "run"]

@@ -1,0 +1,139 @@
+"""What every command shares: the global options, and help that is grouped and ends with an example."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ClassVar, TypeVar, cast
+
+import click
+
+from awstune.config import Config, load
+from awstune.errors import UsageError
+
+HELP_WIDTH = 80
+GLOBAL_GROUP = "Everywhere"
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class GroupedOption(click.Option):
+    """An option that stands under a heading of its command's help."""
+
+    def __init__(self, *args: Any, group: str = "Options", **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.group = group
+
+
+option = functools.partial(click.option, cls=GroupedOption)
+
+
+def _keep(ctx: click.Context, param: click.Parameter, value: Any) -> None:
+    # One dictionary for the group and its command: the option nearer to the command's end wins.
+    flags: dict[str, Any] = ctx.find_root().ensure_object(dict)
+    if value:
+        flags[str(param.name)] = value
+
+
+def _global(*names: str, **settings: Any) -> Callable[[F], F]:
+    return option(*names, expose_value=False, group=GLOBAL_GROUP, callback=_keep, **settings)
+
+
+GLOBAL_OPTIONS = (
+    _global(
+        "--cloud", type=click.Choice(["aws", "local"]), help="AWS, or the embedded cloud on this machine."
+    ),
+    _global("--region", metavar="REGION", help="AWS region; us-east-1 unless set elsewhere."),
+    _global("--profile", metavar="NAME", help="AWS profile."),
+    _global("--json", is_flag=True, default=None, help="One JSON document on stdout, nothing else."),
+    _global("-v", "--verbose", count=True, default=None, help="Say more."),
+    _global("-q", "--quiet", count=True, default=None, help="Say less."),
+)
+
+
+def with_global_options(function: F) -> F:
+    """Adds the global options to a command or group."""
+    for decorate in reversed(GLOBAL_OPTIONS):
+        function = decorate(function)
+    return function
+
+
+class Listing(click.Command):
+    """Help within 80 columns, with options and commands under their headings."""
+
+    sections: ClassVar[Mapping[str, tuple[str, ...]]] = {}
+    lines: ClassVar[Mapping[str, str]] = {}
+
+    def get_help(self, ctx: click.Context) -> str:
+        """The help text, never wider than 80 columns."""
+        ctx.max_content_width = HELP_WIDTH
+        ctx.terminal_width = min(HELP_WIDTH, ctx.terminal_width or HELP_WIDTH)
+        return super().get_help(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the commands by section, then the options by group."""
+        for section, names in self.sections.items():
+            with formatter.section(section):
+                formatter.write_dl([(name, self.lines[name]) for name in names])
+        groups: dict[str, list[tuple[str, str]]] = {}
+        for param in self.get_params(ctx):
+            record = param.get_help_record(ctx)
+            if record is not None:
+                groups.setdefault(getattr(param, "group", "Options"), []).append(record)
+        for group in sorted(groups, key=lambda name: name == GLOBAL_GROUP):
+            with formatter.section(group):
+                formatter.write_dl(groups[group])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Writes the example, its lines as they are."""
+        del ctx
+        for paragraph in (self.epilog or "").strip().split("\n\n"):
+            formatter.write_paragraph()
+            formatter.write(f"{paragraph}\n")
+
+
+class Command(Listing):
+    """A leaf command; its function gets the Config first."""
+
+
+def command(name: str, *, example: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
+    """Makes a command whose function is called with the Config and then its own options.
+
+    Args:
+        name: as typed.
+        example: the line or lines that its help ends with.
+        settings: for ``click.command``.
+    """
+
+    def decorate(function: Callable[..., Any]) -> click.Command:
+        @click.pass_context
+        @functools.wraps(function)
+        def wired(ctx: click.Context, /, **values: Any) -> Any:
+            return function(config_of(ctx), **values)
+
+        made = click.command(name, cls=Command, epilog=f"Example: {example}", **settings)
+        return made(with_global_options(wired))
+
+    return decorate
+
+
+def config_of(ctx: click.Context) -> Config:
+    """The Config of this call, with awstune.toml's defaults checked against the commands' options."""
+    return load(ctx.find_root().ensure_object(dict), os.environ, Path.cwd())
+
+
+def file_defaults(config: Config, section: str, params: list[click.Parameter]) -> dict[str, Any]:
+    """The defaults that awstune.toml has for a command, as click's ``default_map`` wants them.
+
+    Raises:
+        UsageError: a key is no long option of that command.
+    """
+    names = {opt.removeprefix("--"): str(param.name) for param in params for opt in param.opts}
+    table = config.defaults.get(section, {})
+    for key in table:
+        if key not in names:
+            raise UsageError(
+                f"awstune.toml has an unknown key {key!r} in [{section}]", f"awstune {section} --help"
+            )
+    return {names[key]: value for key, value in table.items()}

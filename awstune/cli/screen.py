@@ -1,0 +1,153 @@
+"""Where output goes: results to stdout, progress and questions to stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+import click
+
+from awstune.config import Config
+from awstune.errors import NoAnswer
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.status import Status
+
+    from awstune.flow.events import Story
+
+T = TypeVar("T")
+
+
+class Screen(AbstractContextManager["Screen"]):
+    """One command's output. A context manager: on the way out nothing is left spinning.
+
+    On a terminal what goes on is one line that changes; elsewhere each change is a line of its own.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.last = ""
+        self._console: Console | None = None
+        self._status: Status | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self.still()
+
+    @property
+    def console(self) -> Console:
+        """The terminal behind stderr; rich is loaded when something is first drawn."""
+        if self._console is None:
+            from rich.console import Console
+
+            self._console = Console(stderr=True, highlight=False, soft_wrap=True)
+        return self._console
+
+    def result(self, text: str) -> None:
+        """What the command was called for."""
+        self.still()
+        click.echo(text)
+
+    def document(self, value: Any) -> None:
+        """The one JSON document of this call, or one line of a stream."""
+        self.still()
+        click.echo(json.dumps(value, default=str))
+
+    def say(self, text: str, style: str = "") -> None:
+        """A line that stays, on stderr; quiet calls drop it."""
+        if self.config.verbosity >= 0:
+            self.console.print(text, style=style, markup=False)
+
+    def doing(self, text: str) -> None:
+        """What is going on at this moment."""
+        if self.config.verbosity < 0 or text == self.last:
+            return
+        self.last = text
+        if not self.console.is_terminal:
+            self.say(text)
+        elif self._status is None:
+            from rich.markup import escape
+
+            self._status = self.console.status(escape(text), spinner="dots")
+            self._status.start()
+        else:
+            from rich.markup import escape
+
+            self._status.update(escape(text))
+
+    def still(self) -> None:
+        """Ends the line that changes."""
+        if self._status is not None:
+            self._status.stop()
+            self._status = None
+
+    def follow(self, story: Story[T], journal: Callable[[Any], None] | None = None) -> T:
+        """Runs a story to its end, showing what it tells.
+
+        Args:
+            story: a generator of events.
+            journal: what to do with a sweep's events; they are dropped without it.
+
+        Returns:
+            What the story returns.
+        """
+        while True:
+            try:
+                event = next(story)
+            except StopIteration as end:
+                self.still()
+                result: T = end.value
+                return result
+            self._show(event, journal)
+
+    def _show(self, event: Any, journal: Callable[[Any], None] | None) -> None:
+        from awstune.flow.events import Doing, Done, Warned
+
+        if isinstance(event, Doing):
+            self.doing(event.text)
+        elif isinstance(event, Done):
+            self.say(event.text)
+        elif isinstance(event, Warned):
+            self.say(f"warning: {event.text}", style="yellow")
+        elif journal is not None:
+            journal(event)
+
+    def confirm(self, question: str, *, yes: bool) -> None:
+        """Asks once; ``yes`` answers in advance.
+
+        Raises:
+            NoAnswer: nobody is there to answer.
+            click.Abort: the answer was no.
+        """
+        self.still()
+        if yes:
+            return
+        if not sys.stdin.isatty():
+            raise NoAnswer(f"{question} Nobody is at a terminal to answer", "say --yes to answer in advance")
+        click.confirm(question, abort=True, err=True)
+
+
+def table(rows: Iterable[tuple[str, ...]], header: tuple[str, ...], right: str = "") -> str:
+    """Columns of text, as wide as their widest cell.
+
+    Args:
+        rows: cells, as many in each row as in the header.
+        header: the columns' names.
+        right: a letter per column: ``r`` aligns it to the right.
+    """
+    lines = [header, *rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    aligned = right.ljust(len(header), "l")
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if side == "r" else cell.ljust(width)
+            for cell, width, side in zip(line, widths, aligned, strict=True)
+        ).rstrip()
+        for line in lines
+    )

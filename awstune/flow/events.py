@@ -1,0 +1,38 @@
+"""What a story tells while it runs. Its result is the generator's return value.
+
+A story yields; whoever runs it decides what is shown. Events of a sweep's journal are passed on as they
+are (dictionaries), everything else is one of these.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+
+@dataclass(frozen=True)
+class Doing:
+    """What is going on at this moment; the next event replaces it."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """A step that is finished, worth a line that stays."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Warned:
+    """Something the user should know and nobody else will say."""
+
+    text: str
+
+
+Event = Doing | Done | Warned | Mapping[str, Any]
+
+T = TypeVar("T")
+Story = Generator[Event, None, T]

@@ -1,0 +1,70 @@
+"""What an instance needs before it can run a sweep: this very awstune, and a Python to run it.
+
+The package travels as it is installed here, once per content: its folder there is named after its hash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shlex
+from dataclasses import dataclass
+from pathlib import Path
+
+from awstune.names import REMOTE_ROOT
+from awstune.remote import sync
+from awstune.remote.ssh import Connection
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """How awstune is called on an instance.
+
+    Attributes:
+        python: the interpreter there.
+        path: the folder there that holds the package, relative to the login's home.
+    """
+
+    python: str
+    path: str
+
+    def command(self, module: str, *arguments: str) -> str:
+        """A shell command that runs one of awstune's modules in the folder that the shell is in."""
+        words = " ".join(shlex.quote(word) for word in arguments)
+        return f'PYTHONPATH="$HOME"/{self.path} {self.python} -m {module} {words}'
+
+
+def package_parcels(package: Path = PACKAGE) -> list[sync.Parcel]:
+    """The files of the installed package, under the name that they are imported by."""
+    files = sorted(path for path in package.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return [sync.Parcel(path, f"awstune/{path.relative_to(package)}") for path in files]
+
+
+def content_key(parcels: list[sync.Parcel]) -> str:
+    """A name for exactly these files: 16 hexadecimal digits."""
+    digest = hashlib.sha256()
+    for parcel in parcels:
+        digest.update(parcel.name.encode() + b"\0" + parcel.source.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def install(connection: Connection, python: str = "python3") -> Runtime:
+    """Sees to it that this awstune is on the instance.
+
+    Args:
+        connection: an open connection.
+        python: an interpreter there that has what a sweep needs.
+
+    Raises:
+        RemoteError: the connection broke, or the disk there is full.
+    """
+    parcels = package_parcels()
+    path = f"{REMOTE_ROOT}/packages/{content_key(parcels)}"
+    if connection.run(f"test -d {path}", check=False).status != 0:
+        # Sent aside and renamed: a connection that breaks midway leaves no half package under the final name.
+        aside = f"{path}.part"
+        connection.run(f"rm -rf {aside}")
+        sync.push(connection, parcels, aside)
+        connection.run(f"mv {aside} {path}")
+    return Runtime(python, path)
