@@ -13,11 +13,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib import resources
 from textwrap import indent
+from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from awstune import errors, names
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 GUARD_PATH = "/usr/local/lib/awstune/guard"
 STAMP_FILE = f"{names.GUARD_DIR}/stamp"
@@ -65,7 +69,7 @@ class HostKey:
         return cls(private=private.decode(), public=public)
 
 
-def openssh_pair(key: Ed25519PrivateKey) -> tuple[bytes, str]:
+def openssh_pair(key: Ed25519PrivateKey | RSAPrivateKey) -> tuple[bytes, str]:
     """Both halves of ``key`` as OpenSSH writes them: (private PEM, ``ssh-ed25519 AAAA...``)."""
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.OpenSSH, serialization.NoEncryption()

@@ -1,0 +1,79 @@
+"""EC2 without AWS: one boto3 Session for all tests, and few images, so that the suite stays fast."""
+
+import json
+import os
+import tempfile
+from pathlib import Path
+
+import boto3
+import pytest
+
+IMAGES = [
+    ("ami-0000000000000c0de", "Deep Learning AMI (Ubuntu) Version 21.2", "2019-01-18T00:00:00.000Z"),
+    (
+        "ami-00000000000024040",
+        "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.7 (Ubuntu 24.04) 20260801",
+        "2026-08-01T00:00:00.000Z",
+    ),
+    (
+        "ami-00000000000022040",
+        "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.6 (Ubuntu 22.04) 20260401",
+        "2026-04-01T00:00:00.000Z",
+    ),
+]
+COURSE_IMAGE, NEW_IMAGE, OLD_IMAGE = (image for image, _, _ in IMAGES)
+
+
+def _write_images() -> str:
+    facts = [
+        {
+            "ami_id": ami_id,
+            "name": name,
+            "creation_date": created,
+            "description": name,
+            "owner_id": "898082745236",
+            "public": True,
+            "virtualization_type": "hvm",
+            "architecture": "x86_64",
+            "state": "available",
+            "platform": None,
+            "image_type": "machine",
+            "hypervisor": "xen",
+            "root_device_name": "/dev/sda1",
+            "root_device_type": "ebs",
+            "sriov": "simple",
+        }
+        for ami_id, name, created in IMAGES
+    ]
+    path = Path(tempfile.mkdtemp(prefix="awstune-amis-")) / "amis.json"
+    path.write_text(json.dumps(facts))
+    return str(path)
+
+
+# moto reads this when it is imported.
+os.environ["MOTO_AMIS_PATH"] = _write_images()
+
+from moto import mock_aws  # noqa: E402
+
+from awstune.ec2 import session as ec2_session  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def boto_session():
+    """The one Session: botocore's models are parsed once."""
+    return boto3.Session(
+        aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1"
+    )
+
+
+@pytest.fixture
+def cloud(boto_session):
+    """An empty account in us-east-1."""
+    with mock_aws():
+        yield ec2_session.Cloud(boto_session, "us-east-1")
+
+
+@pytest.fixture
+def keys_dir(tmp_path):
+    """Where private keys go."""
+    return tmp_path / "keys"
