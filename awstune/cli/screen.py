@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -131,23 +131,3 @@ class Screen(AbstractContextManager["Screen"]):
         if not sys.stdin.isatty():
             raise NoAnswer(f"{question} Nobody is at a terminal to answer", "say --yes to answer in advance")
         click.confirm(question, abort=True, err=True)
-
-
-def table(rows: Iterable[tuple[str, ...]], header: tuple[str, ...], right: str = "") -> str:
-    """Columns of text, as wide as their widest cell.
-
-    Args:
-        rows: cells, as many in each row as in the header.
-        header: the columns' names.
-        right: a letter per column: ``r`` aligns it to the right.
-    """
-    lines = [header, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    aligned = right.ljust(len(header), "l")
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if side == "r" else cell.ljust(width)
-            for cell, width, side in zip(line, widths, aligned, strict=True)
-        ).rstrip()
-        for line in lines
-    )

@@ -1,0 +1,55 @@
+"""Numbers as people read them. The same words everywhere: plan, tables, progress."""
+
+from __future__ import annotations
+
+from typing import Any
+
+MINUTE, HOUR, DAY = 60, 3600, 86400
+
+
+def duration(seconds: float | None) -> str:
+    """``0.4 s``, ``42 s``, ``7 min``, ``2 h 05 min``, ``3 d 04 h``; a dash for None."""
+    if seconds is None:
+        return "-"
+    if seconds < 10:  # noqa: PLR2004  # below ten the tenth matters
+        return f"{max(seconds, 0):.1f} s"
+    if seconds < 2 * MINUTE:
+        return f"{seconds:.0f} s"
+    if seconds < HOUR:
+        return f"{seconds / MINUTE:.0f} min"
+    if seconds < DAY:
+        return f"{int(seconds // HOUR)} h {int(seconds % HOUR // MINUTE):02d} min"
+    return f"{int(seconds // DAY)} d {int(seconds % DAY // HOUR):02d} h"
+
+
+def money(usd: float | None) -> str:
+    """US dollars: ``$7.20``, below a cent ``$0.0031``; a dash where the price is not known."""
+    if usd is None:
+        return "-"
+    return f"${usd:.4f}" if 0 < usd < 0.01 else f"${usd:.2f}"  # noqa: PLR2004  # a cent
+
+
+def size(count: float) -> str:
+    """Bytes: ``512 B``, ``1.3 MB``."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:  # noqa: PLR2004  # SI
+            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"
+
+
+def value(number: Any) -> str:
+    """A metric or a parameter: four significant digits for floats, everything else as it is."""
+    if isinstance(number, bool) or not isinstance(number, float):
+        return "-" if number is None else str(number)
+    return f"{number:.4g}"
+
+
+def params(values: dict[str, Any]) -> str:
+    """``lr=0.001 width=64``."""
+    return " ".join(f"{name}={value(number)}" for name, number in values.items())
+
+
+def count(number: int, noun: str) -> str:
+    """``1 trial``, ``2 trials``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

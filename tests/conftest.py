@@ -1,0 +1,32 @@
+"""What all tests share: no real credentials, a home of their own, and skips that CI does not forgive."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+REAL_SETTINGS = ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "AWSTUNE_CLOUD")
+
+
+@pytest.fixture(autouse=True)
+def own_world(monkeypatch, tmp_path_factory):
+    """Dummy credentials and a fresh AWSTUNE_HOME, so that no test can reach a real account or state."""
+    for name in REAL_SETTINGS:
+        monkeypatch.delenv(name, raising=False)
+    nowhere = tmp_path_factory.mktemp("aws")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(nowhere / "config"))
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(nowhere / "credentials"))
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWSTUNE_HOME", str(tmp_path_factory.mktemp("home")))
+    monkeypatch.setenv("NO_COLOR", "1")
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Where AWSTUNE_TESTS_NO_SKIP is set, a skipped test is a failed run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("AWSTUNE_TESTS_NO_SKIP") and reporter and reporter.stats.get("skipped"):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
