@@ -62,9 +62,9 @@ def _parse(text: str) -> Parameter:
         raise SpaceError("nothing is given to search over", f"write for example {FORMS}")
     if text[0] in '["{':
         return _parse_json(text)
-    body, *options = text.split(":")
-    if match := RANGE.fullmatch(body):
-        return _range(*match.groups(), _options(options, RANGE_OPTIONS))
+    body, *options = _split(text)
+    if "..." not in body and (match := RANGE.fullmatch(body)):
+        return _range(match[1], match[2], _options(options, RANGE_OPTIONS))
     _refuse_broken_range(body)
     words = [word.strip() for word in body.split(",")]
     if "" in words:
@@ -82,13 +82,13 @@ def _parse_json(text: str) -> Parameter:
     rest = text[end:]
     if rest and not rest.startswith(":"):
         raise SpaceError(f"{rest!r} is left over after the JSON", """write ["a,b","c"]:default="c\"""")
-    options = _options(_split_json(rest[1:]) if rest else [], CHOICE_OPTIONS)
+    options = _options(_split(rest)[1:], CHOICE_OPTIONS)
     return _several(value if isinstance(value, list) else [value], options)
 
 
-def _split_json(text: str) -> list[str]:
+def _split(text: str) -> list[str]:
     """Split at the colons that stand outside of double quotes."""
-    return [part for part in re.split(r""":(?=(?:[^"]*"[^"]*")*[^"]*$)""", text) if part]
+    return re.split(r""":(?=(?:[^"]*"[^"]*")*[^"]*$)""", text)
 
 
 def _refuse_broken_range(body: str) -> None:

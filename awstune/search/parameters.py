@@ -168,6 +168,11 @@ class _Range(_Parameter):
         return None if self.prior is None else TruncatedNormal(self.encode(self.prior))
 
     @property
+    def informed(self) -> bool:
+        """Whether a prior is given."""
+        return self.prior is not None
+
+    @property
     def baseline(self) -> Value:
         """The given default, else the middle (of the logs, on a log scale)."""
         return self.decode(0.5) if self.default is None else self.default
@@ -245,7 +250,7 @@ class Int(_Range):
     def check(self, value: Value, what: str = "value") -> None:
         """Refuse what is no integer of the range, with ``SpaceError``."""
         super().check(value, what)
-        if what == "value" and value != int(value):
+        if what != "prior" and value != int(value):
             raise SpaceError(f"the {what} {value!r} is no integer", f"write {round(value)}")
 
 
@@ -341,6 +346,11 @@ class Choice(_Parameter):
         edges = list(accumulate(self.weights or [1.0] * len(self.options)))
         possible = [i for i, w in enumerate(self.weights or edges) if w > 0]
         return self.options[min(bisect_right(edges, u * edges[-1]), possible[-1])]
+
+    @property
+    def informed(self) -> bool:
+        """Whether a prior is given."""
+        return self.weights is not None
 
     @property
     def baseline(self) -> Value:

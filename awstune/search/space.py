@@ -70,7 +70,7 @@ class Space(Mapping[str, Parameter]):
 
     def _conditional_size(self) -> int:
         """Count by the values of those parameters that others depend on."""
-        from awstune.search.conditions import combinations  # noqa: PLC0415  only such spaces pay for it
+        from awstune.search.conditions import combinations
 
         return sum(combinations(self))
 
@@ -115,20 +115,20 @@ class Space(Mapping[str, Parameter]):
         Returns:
             Shape (d,), one column a searched parameter, each in [0, 1].
         """
-        import numpy as np  # noqa: PLC0415  keeps --help light
+        import numpy as np
 
         return np.array([p.encode(params.get(name, p.baseline)) for name, p in self.searched.items()])
 
     def decode(self, x: ArrayLike) -> Params:
         """The trial nearest to a place, shape (d,), in the unit cube."""
-        import numpy as np  # noqa: PLC0415  keeps --help light
+        import numpy as np
 
         places = np.asarray(x, dtype=float)
         return self._complete(lambda i, p: p.decode(places[i]))
 
     def draw(self, u: ArrayLike) -> Params:
         """The trial at the prior's quantiles u, shape (d,): uniform u give draws from the prior."""
-        import numpy as np  # noqa: PLC0415  keeps --help light
+        import numpy as np
 
         quantiles = np.asarray(u, dtype=float)
         return self._complete(lambda i, p: p.draw(quantiles[i]))
@@ -165,12 +165,12 @@ class Space(Mapping[str, Parameter]):
     @classmethod
     def from_toml(cls, table: Mapping[str, Any]) -> Space:
         """The space of a TOML table: each value in the compact form, as a table, or fixed."""
-        from awstune.search.compact import from_table  # noqa: PLC0415  it imports this room's parameters
+        from awstune.search.compact import from_table
 
         return cls({name: from_table(name, value) for name, value in table.items()})
 
     def to_toml(self) -> dict[str, Any]:
         """Name to compact form: what ``from_toml`` reads."""
-        from awstune.search.compact import show  # noqa: PLC0415  see from_toml
+        from awstune.search.compact import show
 
         return {name: show(parameter) for name, parameter in self.items()}

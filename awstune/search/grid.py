@@ -1,0 +1,132 @@
+"""Grid search, in an order of which any prefix is spread over the whole grid."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from typing import TYPE_CHECKING, Any
+
+from awstune.errors import SpaceError
+from awstune.search.parameters import Choice
+from awstune.search.trials import Suggestion, TrialRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from awstune.search.space import Params, Space
+
+GOLDEN = (math.sqrt(5) - 1) / 2
+Axes = list[list[Any]]
+
+
+class GridSearcher:
+    """Tries every point of a grid once; trial 0 is the baseline, on the grid or not.
+
+    Args:
+        budget: how many trials there will be; the resolution is spread over the parameters so that the
+            grid has no more points. None runs every point, and each float then needs ``n`` or ``step``.
+    """
+
+    def __init__(self, *, budget: int | None = None) -> None:
+        self.budget = budget
+
+    def suggest(self, space: Space, trials: Sequence[TrialRecord], count: int) -> list[Suggestion]:
+        """The next ``count`` points; fewer where the grid is used up.
+
+        Raises:
+            SpaceError: a float without ``n`` or ``step``, and no budget.
+        """
+        taken = {space.key(trial.params) for trial in trials}
+        left = (s for s in self._plan(space, axes(space, self.budget)) if not _seen(space, s, taken))
+        return list(itertools.islice(left, max(count, 0)))
+
+    def _plan(self, space: Space, grid: Axes) -> Iterator[Suggestion]:
+        yield Suggestion(space.defaults(), "baseline")
+        total = math.prod(map(len, grid))
+        for rank, index in enumerate(spread(total)):
+            yield Suggestion(point(space, grid, index), f"grid point {rank + 1} of {total}")
+
+
+def _seen(space: Space, suggestion: Suggestion, taken: set[str]) -> bool:
+    key = space.key(suggestion.params)
+    if key in taken:
+        return True
+    taken.add(key)
+    return False
+
+
+def spread(total: int) -> Iterator[int]:
+    """0 … total - 1, each once, by golden-ratio steps: any prefix is nearly evenly spread (Weyl 1916)."""
+    stride = max(round(total * GOLDEN), 1)
+    while math.gcd(stride, total) > 1:
+        stride += 1
+    return (rank * stride % total for rank in range(total))
+
+
+def point(space: Space, grid: Axes, index: int) -> Params:
+    """The grid's point of that index, the last parameter varying fastest."""
+    values: list[Any] = []
+    for axis in reversed(grid):
+        index, place = divmod(index, len(axis))
+        values.append(axis[place])
+    return space.trim({**space.defaults(), **dict(zip(space.searched, reversed(values), strict=True))})
+
+
+def every_point(space: Space) -> Iterator[Params]:
+    """Every trial of a space that has an end, in the order of ``spread``."""
+    whole = [p.level(p.count or 1) for p in space.searched.values()]
+    return (point(space, whole, index) for index in spread(math.prod(map(len, whole))))
+
+
+def axes(space: Space, budget: int | None) -> Axes:
+    """The values of each searched parameter on the grid.
+
+    What names its resolution (``n``, ``step``) or has options keeps it. The rest share what the budget
+    leaves, one more point at a time to the parameter with the fewest. Without a budget integers give
+    all their values.
+
+    Raises:
+        SpaceError: a float without ``n`` or ``step``, and no budget.
+    """
+    fixed = {name: _own(space, name) for name in space.searched}
+    open_ended = [name for name, values in fixed.items() if values is None]
+    if budget is None:
+        _refuse_floats(space, open_ended)
+        return [
+            values or p.level(p.count or 1)
+            for values, p in zip(fixed.values(), space.searched.values(), strict=True)
+        ]
+    shared = _share(space, open_ended, budget, math.prod(len(v) for v in fixed.values() if v))
+    return [values or shared[name] for name, values in fixed.items()]
+
+
+def _own(space: Space, name: str) -> list[Any] | None:
+    parameter = space.searched[name]
+    if isinstance(parameter, Choice):
+        return parameter.level(parameter.count)
+    if parameter.n is not None:
+        return parameter.level(parameter.n)
+    return parameter.level(parameter.count or 1) if parameter.step is not None else None
+
+
+def _refuse_floats(space: Space, names: list[str]) -> None:
+    for name in names:
+        if space.searched[name].count is None:
+            from awstune.search.compact import show
+
+            hint = f"write {name}={show(space[name])}:n=5, or give the number of trials with --trials"
+            raise SpaceError(f"grid search cannot run every value of {name}", hint)
+
+
+def _share(space: Space, names: list[str], budget: int, taken: int) -> dict[str, list[Any]]:
+    points = dict.fromkeys(names, 1)
+    growing = list(names)
+    while growing:
+        name = min(growing, key=lambda n: (points[n], names.index(n)))
+        wanted = {**points, name: points[name] + 1}
+        limit = space.searched[name].count or math.inf
+        if wanted[name] > limit or math.prod(wanted.values()) * taken > budget:
+            growing.remove(name)
+        else:
+            points = wanted
+    return {name: space.searched[name].level(n) for name, n in points.items()}
