@@ -64,6 +64,10 @@ class Screen(AbstractContextManager["Screen"]):
         if self.config.verbosity >= 0:
             self.console.print(text, style=style, markup=False)
 
+    def warn(self, what: object) -> None:
+        """Something the user should know and nobody else will say."""
+        self.console.print(f"warning: {what}", style="yellow", markup=False)
+
     def doing(self, text: str) -> None:
         """What is going on at this moment."""
         if self.config.verbosity < 0 or text == self.last:
@@ -114,7 +118,7 @@ class Screen(AbstractContextManager["Screen"]):
         elif isinstance(event, Done):
             self.say(event.text)
         elif isinstance(event, Warned):
-            self.say(f"warning: {event.text}", style="yellow")
+            self.warn(event.text)
         elif journal is not None:
             journal(event)
 

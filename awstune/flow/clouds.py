@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from awstune.config import Config, ensure_home
 from awstune.ec2.session import Cloud, Endpoint, open_cloud
-from awstune.errors import CloudNotRunning
+from awstune.errors import CloudNotRunning, UsageError
 
 
-def open_for(config: Config, *, may_start: bool = False) -> Cloud:
+def open_for(config: Config, *, warn: Callable[[object], None], may_start: bool = False) -> Cloud:
     """The cloud that the options name.
 
     Args:
         config: the options.
+        warn: told where an embedded cloud was killed and its instances are gone.
         may_start: whether the embedded cloud is started where it is not running.
 
     Raises:
         CloudNotRunning: the embedded cloud is not running and may not be started by this command.
+        UsageError: the embedded cloud's packages are not installed.
     """
-    endpoint = _embedded(config, may_start=may_start) if config.cloud == "local" else None
+    endpoint = _embedded(config, warn=warn, may_start=may_start) if config.cloud == "local" else None
     return open_cloud(region=config.region, profile=config.profile, endpoint=endpoint)
 
 
-def _embedded(config: Config, *, may_start: bool) -> Endpoint:
-    from awstune.localcloud import lifecycle
-
+def _embedded(config: Config, *, warn: Callable[[object], None], may_start: bool) -> Endpoint:
+    try:
+        from awstune.localcloud import lifecycle
+    except ImportError as error:
+        what = f"the embedded cloud needs {error.name}, which is not installed"
+        raise UsageError(what, "pip install 'awstune[local]'") from error
     home = ensure_home(config.home)
-    found = lifecycle.start(home) if may_start else lifecycle.find(home)
+    found = lifecycle.start(home, on_lost=warn) if may_start else lifecycle.find(home, on_lost=warn)
     if found is None:
-        raise CloudNotRunning("the embedded cloud is not running", "awstune --cloud local launch")
+        raise CloudNotRunning(
+            "the embedded cloud is not running", "awstune local start (or: awstune --cloud local launch)"
+        )
     return Endpoint(found.endpoint_url, found.access_key, found.secret_key)

@@ -39,6 +39,7 @@ def test_a_gone_instance_is_forgotten(tmp_path):
 
 
 def address(port):
+    """An instance at that port."""
     return Address("203.0.113.7", port, "ubuntu", Path("/keys/a lab.pem"), "i-1", (ONE,))
 
 

@@ -9,6 +9,7 @@ from awstune.remote import project
 
 
 def make(root, *files):
+    """Files that hold their own names."""
     for name in files:
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -17,6 +18,7 @@ def make(root, *files):
 
 
 def names(root):
+    """What travels of a folder."""
     return [str(file) for file in project.read(root).files]
 
 

@@ -1,0 +1,72 @@
+"""``awstune local``: the embedded cloud's process."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from awstune.cli.options import Listing, command
+from awstune.cli.screen import Screen
+from awstune.config import Config, ensure_home
+
+
+@click.group(
+    "local", cls=type("LocalGroup", (Listing, click.Group), {}), epilog="Example: awstune local status"
+)
+def local_command() -> None:
+    """Start, stop or show the embedded cloud.
+
+    It is a moto server and one SSH server per instance, on loopback: what awstune does at AWS, it does
+    there, and nothing costs anything. `awstune --cloud local launch` starts it too.
+    """
+
+
+@local_command.add_command
+@command("start", example="awstune local start")
+def start_command(config: Config) -> None:
+    """Start the embedded cloud, or find it running."""
+    from awstune.localcloud import lifecycle
+
+    with Screen(config) as screen:
+        screen.doing("starting the embedded cloud")
+        lifecycle.start(ensure_home(config.home), on_lost=screen.warn)
+        _show(config, screen)
+
+
+@local_command.add_command
+@command("stop", example="awstune local stop")
+def stop_command(config: Config) -> None:
+    """End the embedded cloud with every instance, and remove what it kept."""
+    from awstune.localcloud import lifecycle
+
+    with Screen(config) as screen:
+        screen.doing("stopping the embedded cloud")
+        stopped = lifecycle.stop(config.home, on_lost=screen.warn)
+        if config.json:
+            _show(config, screen)
+        elif stopped.pid is None:
+            screen.result("the embedded cloud was not running")
+        else:
+            screen.result(f"the embedded cloud is stopped, and {stopped.instances} instances with it")
+
+
+@local_command.add_command
+@command("status", example="awstune local status --json")
+def status_command(config: Config) -> None:
+    """Show whether the embedded cloud runs, where, and with how many instances."""
+    with Screen(config) as screen:
+        _show(config, screen)
+
+
+def _show(config: Config, screen: Screen) -> None:
+    from awstune.localcloud import lifecycle
+
+    status = lifecycle.status(config.home, on_lost=screen.warn)
+    if config.json:
+        screen.document(asdict(status))
+    elif status.running:
+        what = f"the embedded cloud runs at {status.endpoint} (pid {status.pid})"
+        screen.result(f"{what}, with {status.instances} instances")
+    else:
+        screen.result("the embedded cloud is not running")
