@@ -116,7 +116,7 @@ def check_mode(path: Path) -> None:
         )
 
 
-def refuse_lost(pair: str, path: Path, name: str) -> errors.KeyFileError:
+def refuse_lost(pair: str, path: Path | str, name: str) -> errors.KeyFileError:
     """The error for a key pair that AWS knows and this disk does not, with the ways out."""
     return errors.KeyFileError(
         f"AWS has the key pair {pair}, but its private key is not on this machine ({path})",
@@ -125,7 +125,7 @@ def refuse_lost(pair: str, path: Path, name: str) -> errors.KeyFileError:
     )
 
 
-def refuse_other(pair: str, path: Path, name: str) -> errors.KeyFileError:
+def refuse_other(pair: str, path: Path | str, name: str) -> errors.KeyFileError:
     """The error for a file here that is not the private half of the pair at AWS."""
     return errors.KeyFileError(
         f"the key pair {pair} at AWS is not the one in {path}",

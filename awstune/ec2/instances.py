@@ -1,0 +1,276 @@
+"""Instances as AWS describes them. The truth is in their tags: any laptop finds its own again."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from awstune import errors, names
+from awstune.ec2 import keys
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from mypy_boto3_ec2.type_defs import InstanceTypeDef
+
+    from awstune.ec2.prices import Prices
+    from awstune.ec2.session import Cloud
+
+TAG_DISK = f"{names.TAG_PREFIX}disk-gib"
+TAG_SPENT = f"{names.TAG_PREFIX}ran-s"
+LIVE = ("pending", "running", "stopping", "stopped")
+ENDED = ("shutting-down", "terminated")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """An instance.
+
+    Attributes:
+        id: ``i-...``.
+        name: its NAME; empty for a stranger's.
+        owner: whose it is, as the tag says.
+        type: such as ``p2.xlarge``.
+        market: ``on-demand`` or ``spot``.
+        state: AWS's word: pending, running, stopping, stopped, shutting-down, terminated.
+        state_reason: why it is in that state, in AWS's words; empty where AWS gives none.
+        address: where SSH goes; None while it has none.
+        zone: its availability zone.
+        launched: when it was started last, seconds since the epoch.
+        stopped: when it stopped or ended, seconds since the epoch; None while it runs.
+        ends: when the guard ends it; None where nothing does.
+        at_end: what its end does to it: ``stop`` or ``terminate``.
+        key_name: its key pair at AWS.
+        host_keys: the host keys that may be shown, ``ssh-ed25519 AAAA...`` each.
+        ssh_port: where its sshd listens.
+        wishes: the tag that says what was asked for.
+        token: the client token that made it.
+        image_id: ``ami-...``.
+        disk_gib: its root disk.
+        ran_s: seconds that it ran in earlier starts, as far as known.
+        group_ids: its security groups.
+        region: where it is.
+        tags: all its tags.
+    """
+
+    id: str
+    name: str
+    owner: str
+    type: str
+    market: str
+    state: str
+    state_reason: str
+    address: str | None
+    zone: str
+    launched: float
+    stopped: float | None
+    ends: float | None
+    at_end: str
+    key_name: str
+    host_keys: tuple[str, ...]
+    ssh_port: int
+    wishes: str
+    token: str
+    image_id: str
+    disk_gib: float
+    ran_s: float
+    group_ids: tuple[str, ...]
+    region: str
+    tags: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    @property
+    def live(self) -> bool:
+        """Whether it exists: it can run (again) and its disk is billed."""
+        return self.state in LIVE
+
+    @property
+    def host_key(self) -> str:
+        """The host key that was written down first; empty where none was."""
+        return self.host_keys[0] if self.host_keys else ""
+
+    def running_s(self, now: float) -> float:
+        """Seconds that it has run in all, at least."""
+        until = self.stopped if self.stopped is not None else now
+        return self.ran_s + max(0.0, until - self.launched)
+
+    def usd_so_far(self, now: float, prices: Prices) -> float | None:
+        """What it has cost by now, at least, with its disk; None where its price is unknown."""
+        rate = prices.usd_per_hour(self.type, self.market)
+        if rate is None:
+            return None
+        ran = self.running_s(now) / 3600
+        gone = self.state in ENDED and self.stopped is not None
+        until = self.stopped if gone and self.stopped is not None else now
+        kept = max(ran, (until - self.launched) / 3600)
+        return ran * (rate + prices.public_ipv4_hour) + kept * prices.disk_usd_per_hour(self.disk_gib)
+
+    def to_json(self, now: float, prices: Prices, keys_dir: Path) -> dict[str, Any]:
+        """The object of ``ls --json``.
+
+        Args:
+            now: seconds since the epoch.
+            prices: of its region.
+            keys_dir: where private keys lie; ``key_file`` is null where its key is not there.
+        """
+        spent = self.usd_so_far(now, prices)
+        ends_matter = self.ends is not None and self.state in ("pending", "running")
+        path = self.key_file(keys_dir)
+        return {
+            "name": self.name,
+            "id": self.id,
+            "type": self.type,
+            "market": self.market,
+            "state": self.state,
+            "address": self.address,
+            "zone": self.zone,
+            "launched": iso(self.launched),
+            "age_s": round(max(0.0, now - self.launched)),
+            "ttl_left_s": round(max(0.0, self.ends - now)) if ends_matter and self.ends else None,
+            "usd_per_hour": prices.usd_per_hour(self.type, self.market),
+            "usd_so_far": None if spent is None else round(spent, 4),
+            "key_file": str(path) if path else None,
+            "ssh_port": self.ssh_port,
+            "region": self.region,
+        }
+
+    def key_file(self, keys_dir: Path) -> Path | None:
+        """Its private key's file; None where it is not on this machine."""
+        path = keys.key_path(keys_dir, self.key_name, self.region)
+        return path if path.exists() else None
+
+
+def own(cloud: Cloud, *, ended: bool = False, everyone: bool = False) -> list[Instance]:
+    """One's instances in this region, the newest first.
+
+    Args:
+        cloud: whose, and where.
+        ended: also those that AWS still shows although they are gone.
+        everyone: whoever in the account launched them with awstune.
+    """
+    filters = [{"Name": "tag-key", "Values": [names.TAG_NAME]}]
+    if not everyone:
+        filters.append({"Name": f"tag:{names.TAG_OWNER}", "Values": [cloud.owner]})
+    if not ended:
+        filters.append({"Name": "instance-state-name", "Values": list(LIVE)})
+    return describe(cloud, filters=filters)
+
+
+def named(cloud: Cloud, wanted: Iterable[str]) -> list[Instance]:
+    """All instances with one of these names, whoever's, in all states."""
+    return describe(cloud, filters=[{"Name": f"tag:{names.TAG_NAME}", "Values": sorted(wanted)}])
+
+
+def find(cloud: Cloud, name: str | None = None) -> Instance:
+    """One's own instance of that name.
+
+    Args:
+        cloud: whose, and where.
+        name: None where only one can be meant.
+
+    Raises:
+        UnknownName: there is none, or without a name there are several.
+    """
+    return pick(own(cloud), name, cloud.region)
+
+
+def pick(instances: list[Instance], name: str | None, region: str) -> Instance:
+    """The one that ``name`` means among one's own live instances.
+
+    Raises:
+        UnknownName: as `find`.
+    """
+    if name is None:
+        if len(instances) == 1:
+            return instances[0]
+        raise _unnamed(instances, region)
+    for instance in instances:
+        if instance.name == name:
+            return instance
+    raise errors.UnknownName(f"there is no instance {name!r} of yours in {region}", _others(instances))
+
+
+def describe(
+    cloud: Cloud, ids: Iterable[str] = (), *, filters: Iterable[Mapping[str, Any]] = ()
+) -> list[Instance]:
+    """Instances by id or by filter, the newest first."""
+    asked: dict[str, Any] = {"InstanceIds": list(ids)} if ids else {"Filters": list(filters)}
+    pages = cloud.ec2.get_paginator("describe_instances").paginate(**asked)
+    found = [
+        from_facts(facts, cloud.region)
+        for page in pages
+        for reservation in page["Reservations"]
+        for facts in reservation["Instances"]
+    ]
+    return sorted(found, key=lambda instance: (-instance.launched, instance.name))
+
+
+def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
+    """What DescribeInstances or RunInstances answered, as an `Instance`."""
+    tags = {tag["Key"]: tag["Value"] for tag in facts.get("Tags", [])}
+    state = str(facts["State"]["Name"])
+    return Instance(
+        id=facts["InstanceId"],
+        name=tags.get(names.TAG_NAME, ""),
+        owner=tags.get(names.TAG_OWNER, ""),
+        type=str(facts["InstanceType"]),
+        market=str(facts.get("InstanceLifecycle", "on-demand")),
+        state=state,
+        state_reason=_reason(facts),
+        address=facts.get("PublicIpAddress") or facts.get("PrivateIpAddress") or None,
+        zone=facts.get("Placement", {}).get("AvailabilityZone", ""),
+        launched=facts["LaunchTime"].timestamp(),
+        stopped=None if state in ("pending", "running") else _stopped_at(facts),
+        ends=_seconds(tags.get(names.TAG_ENDS, "")),
+        at_end=tags.get(names.TAG_AT_END, ""),
+        key_name=facts.get("KeyName", ""),
+        host_keys=tuple(key for key in tags.get(names.TAG_HOST_KEY, "").split(",") if key),
+        ssh_port=int(tags.get(names.TAG_SSH_PORT, names.SSH_PORT)),
+        wishes=tags.get(names.TAG_WISHES, ""),
+        token=facts.get("ClientToken", ""),
+        image_id=facts.get("ImageId", ""),
+        disk_gib=float(tags.get(TAG_DISK, 0)),
+        ran_s=_seconds(tags.get(TAG_SPENT, "")) or 0.0,
+        group_ids=tuple(group["GroupId"] for group in facts.get("SecurityGroups", [])),
+        region=region,
+        tags=tags,
+    )
+
+
+def iso(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 UTC."""
+    return datetime.fromtimestamp(round(seconds), tz=UTC).isoformat().replace("+00:00", "Z")
+
+
+def _seconds(word: str) -> float | None:
+    return float(word) if word.isdigit() else None
+
+
+def _reason(facts: InstanceTypeDef) -> str:
+    reason = facts.get("StateReason", {})
+    words = [reason.get("Code", ""), reason.get("Message", "")]
+    return words[1] if words[1].startswith(words[0]) else ": ".join(word for word in words if word)
+
+
+def _stopped_at(facts: InstanceTypeDef) -> float | None:
+    """AWS says when only in words: ``User initiated (2026-11-23 13:52:31 GMT)``."""
+    found = re.search(
+        r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)", facts.get("StateTransitionReason", "")
+    )
+    if not found:
+        return None
+    return datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
+
+
+def _unnamed(instances: list[Instance], region: str) -> errors.UnknownName:
+    if not instances:
+        return errors.UnknownName(f"you have no instance in {region}", "`awstune launch` makes one")
+    return errors.UnknownName(f"you have {len(instances)} instances in {region}", _others(instances))
+
+
+def _others(instances: list[Instance]) -> str:
+    if not instances:
+        return "`awstune launch` makes one; `awstune ls --all-regions` looks elsewhere"
+    return f"name one of: {', '.join(sorted(instance.name for instance in instances))}"

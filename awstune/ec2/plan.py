@@ -1,0 +1,304 @@
+"""What is wanted and what is there make a plan. Pure: no calls, no clock, no files.
+
+A plan is shown by ``--dry-run``, applied by `awstune.ec2.launch` and compared by tests. What is there
+already is left out of it, so a plan made after a crash finishes what was begun, and a plan made after
+it was applied is empty.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from awstune import errors, names
+from awstune.ec2 import keys
+from awstune.ec2.images import Image
+from awstune.ec2.instances import Instance
+from awstune.ec2.network import Group
+from awstune.ec2.prices import Prices, TypeFacts
+from awstune.ec2.steps import (
+    AllowSsh,
+    CreateGroup,
+    ImportKeyPair,
+    LinkKey,
+    RevokeSsh,
+    RunInstance,
+    Step,
+    Wait,
+)
+from awstune.ec2.wanted import Wanted
+
+
+@dataclass(frozen=True)
+class KeyFacts:
+    """What is there of the key pair.
+
+    Attributes:
+        pair: its name at AWS.
+        path: where its private half belongs, on this machine.
+        here: the public half of the file at ``path``; None where there is no file.
+        at_aws: AWS's side of it; None where AWS does not know it.
+        own: the user's own PEM; None for a key that awstune makes.
+        own_public: the public half of ``own``.
+    """
+
+    pair: str
+    path: str
+    here: str | None = None
+    at_aws: keys.KeyPair | None = None
+    own: str | None = None
+    own_public: str | None = None
+
+
+@dataclass(frozen=True)
+class Actual:
+    """What is there.
+
+    Attributes:
+        region: where.
+        owner: who asks.
+        prices: of the region.
+        instances: those with one of the wanted names, whoever's, in all states.
+        type: the type that will be launched: the wanted one, or its stand-in.
+        offered: whether the region offers it.
+        stand_ins: the nearest offered types where it is not.
+        image: None where it was not looked for.
+        key: the key pair.
+        group: the security group of the name; None where there is none.
+        vpc_id: the network that instances go to.
+        ssh_from: the range that may reach port 22.
+    """
+
+    region: str
+    owner: str
+    prices: Prices
+    key: KeyFacts
+    instances: tuple[Instance, ...] = ()
+    type: str = names.DEFAULT_TYPE
+    offered: bool = True
+    stand_ins: tuple[TypeFacts, ...] = ()
+    image: Image | None = None
+    group: Group | None = None
+    vpc_id: str = ""
+    ssh_from: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What will be done, and what it may cost.
+
+    Attributes:
+        region: where.
+        steps: in order; empty where nothing is to be done.
+        existing: the instances that are there already, as wanted.
+        usd_per_hour: what the new instances cost an hour, without disks; None where unknown.
+        usd_worst_case: what they can cost until their end, with disks; None where unknown or endless.
+        notes: sentences about money that belong under the steps.
+    """
+
+    region: str
+    steps: tuple[Step, ...] = ()
+    existing: tuple[Instance, ...] = ()
+    usd_per_hour: float | None = 0.0
+    usd_worst_case: float | None = 0.0
+    notes: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is to be done."""
+        return not self.steps
+
+    @property
+    def launches(self) -> tuple[RunInstance, ...]:
+        """The steps that cost money."""
+        return tuple(step for step in self.steps if isinstance(step, RunInstance))
+
+    def prose(self, *, explain: bool = False) -> list[str]:
+        """One sentence a line: the steps, then what they may cost.
+
+        Args:
+            explain: each step with the console step that it replaces on a line below.
+        """
+        if self.empty:
+            return [f"nothing to do: {', '.join(found.name for found in self.existing)} is there as wanted"]
+        lines: list[str] = []
+        for step in self.steps:
+            lines.append(step.prose())
+            lines += [f"    in the console: {step.console}"] if explain else []
+        return [*lines, *self.notes]
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of ``launch --dry-run --json``."""
+        return {
+            "plan": [step.to_json() for step in self.steps],
+            "usd_per_hour": self.usd_per_hour,
+            "usd_worst_case": self.usd_worst_case,
+        }
+
+
+def make_plan(wanted: Wanted, actual: Actual) -> Plan:
+    """The steps from what is there to what is wanted.
+
+    Raises:
+        NameTaken: an instance of that name has other wishes or another owner, or is stopped.
+        NotOffered: the region does not offer the type.
+        KeyFileError: the private key is lost, or is another one.
+        UsageError: the disk is smaller than the image.
+    """
+    existing = tuple(found for found in actual.instances if found.live)
+    for instance in existing:
+        _refuse_taken(wanted, actual, instance)
+    missing = tuple(name for name in wanted.names if name not in {found.name for found in existing})
+    refresh = _ssh_steps(wanted, actual)
+    if not missing:
+        return Plan(actual.region, steps=refresh, existing=existing)
+    _refuse_not_offered(wanted, actual)
+    runs = tuple(_run(wanted, actual, name) for name in missing)
+    before = (*_key_steps(wanted, actual.key), *_group_steps(wanted, actual), *refresh)
+    return _priced(actual, Plan(actual.region, (*before, *runs, Wait(missing)), existing), runs)
+
+
+def _refuse_taken(wanted: Wanted, actual: Actual, instance: Instance) -> None:
+    name = instance.name
+    if instance.owner != actual.owner:
+        raise errors.NameTaken(
+            f"{name} is there already and belongs to {instance.owner or 'somebody else'}",
+            "choose another name",
+        )
+    if instance.wishes.split(" ")[0] != wanted.hash():
+        raise errors.NameTaken(
+            f"{name} is there already, with other wishes: {_differences(wanted, instance)}",
+            f"choose another name, or `awstune terminate {name}` first",
+        )
+    if instance.state in ("stopped", "stopping"):
+        raise errors.NameTaken(f"{name} is there already, and {instance.state}", f"awstune start {name}")
+
+
+def _differences(wanted: Wanted, instance: Instance) -> str:
+    words = instance.wishes.partition(" ")[2].split("; ")
+    had = dict(word.partition("=")[::2] for word in words if "=" in word)
+    asks = {key: str(value) for key, value in wanted.wishes().items()}
+    changed = [key for key in {**had, **asks} if had.get(key) != asks.get(key)]
+    said = [f"{key} is {had.get(key, 'not set')}, not {asks.get(key, 'left out')}" for key in changed]
+    return ", ".join(said) or "they are too long to say what differs"
+
+
+def _refuse_not_offered(wanted: Wanted, actual: Actual) -> None:
+    if actual.offered:
+        return
+    nearest = ", ".join(str(facts) for facts in actual.stand_ins[:3])
+    raise errors.NotOffered(
+        f"{actual.region} does not offer {wanted.type}"
+        + (f"; nearest: {nearest}" if nearest else ", nor anything like it"),
+        "take the nearest with --or-similar, name one with --type, or use another --region",
+    )
+
+
+def _key_steps(wanted: Wanted, key: KeyFacts) -> tuple[Step, ...]:
+    if key.own and key.own_public:
+        return _own_key_steps(key, key.own, key.own_public)
+    if key.at_aws is None:
+        return (ImportKeyPair(key.pair, key.path, public=key.here, key_type=wanted.key_type),)
+    if key.here is None:
+        raise keys.refuse_lost(key.pair, key.path, wanted.name)
+    if key.at_aws.public and not keys.same(key.at_aws.public, key.here):
+        raise keys.refuse_other(key.pair, key.path, wanted.name)
+    return ()
+
+
+def _own_key_steps(key: KeyFacts, own: str, public: str) -> tuple[Step, ...]:
+    if key.at_aws is None:
+        return (ImportKeyPair(key.pair, key.path, public=public, link=own),)
+    return () if key.here else (LinkKey(key.pair, key.path, own),)
+
+
+def _group_steps(wanted: Wanted, actual: Actual) -> tuple[Step, ...]:
+    if wanted.security_group or actual.group:
+        return ()
+    group = wanted_group(wanted)
+    return CreateGroup(group, actual.vpc_id), AllowSsh(group, actual.ssh_from)
+
+
+def _ssh_steps(wanted: Wanted, actual: Actual) -> tuple[Step, ...]:
+    """Moves the one open port along with the caller's address."""
+    if wanted.security_group or actual.group is None:
+        return ()
+    admitted = actual.group.ssh_from
+    old = [RevokeSsh(actual.group.name, there) for there in sorted(admitted - {actual.ssh_from})]
+    new = [] if actual.ssh_from in admitted else [AllowSsh(actual.group.name, actual.ssh_from)]
+    return (*new, *old)
+
+
+def wanted_group(wanted: Wanted) -> str:
+    """The security group that instances get: the user's own id, or the name of the one made for NAME."""
+    return wanted.security_group or names.SECURITY_GROUP_NAME.format(name=wanted.name)
+
+
+def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
+    image = actual.image
+    if image is None:
+        raise errors.UsageError(f"no image for {actual.type} was looked for", "name one with --ami")
+    disk_gib = wanted.disk_gib or max(names.DEFAULT_DISK_GIB, image.min_disk_gib)
+    if disk_gib < image.min_disk_gib:
+        raise errors.UsageError(
+            f"a disk of {disk_gib} GiB is too small for {image.name}, which needs {image.min_disk_gib}",
+            f"--disk {image.min_disk_gib}, or leave --disk out",
+        )
+    facts = actual.prices.types.get(actual.type)
+    return RunInstance(
+        name=name,
+        type=actual.type,
+        market=wanted.market,
+        image_id=image.id,
+        image=image.name,
+        root_device=image.root_device,
+        disk_gib=disk_gib,
+        at_end=wanted.end,
+        ttl_s=wanted.ttl_s,
+        idle_s=wanted.idle_s,
+        max_usd=wanted.max_usd,
+        usd_per_hour=actual.prices.ceiling_per_hour(actual.type),
+        disk_usd_per_hour=actual.prices.disk_usd_per_hour(disk_gib),
+        pair=actual.key.pair,
+        group=wanted_group(wanted),
+        subnet=wanted.subnet,
+        wishes=wanted.wishes_tag(),
+        tags=dict(wanted.tags),
+        facts=str(facts) if facts else "",
+    )
+
+
+def _priced(actual: Actual, plan: Plan, runs: tuple[RunInstance, ...]) -> Plan:
+    hourly = [actual.prices.usd_per_hour(run.type, run.market) for run in runs]
+    worst = [worst_case(run, actual.prices) for run in runs]
+    usd_per_hour, usd_worst_case = _total(hourly), _total(worst)
+    notes = _notes(runs, actual.prices, usd_per_hour, usd_worst_case)
+    return Plan(plan.region, plan.steps, plan.existing, usd_per_hour, usd_worst_case, notes)
+
+
+def worst_case(run: RunInstance, prices: Prices) -> float | None:
+    """Dollars until the end of one instance: its time to live x (price + address + disk), or its cap."""
+    if run.ttl_s is None or run.usd_per_hour is None:
+        return run.max_usd
+    hourly = run.usd_per_hour + prices.public_ipv4_hour + run.disk_usd_per_hour
+    spent = run.ttl_s / 3600 * hourly
+    return spent if run.max_usd is None else min(spent, run.max_usd)
+
+
+def _total(amounts: list[float | None]) -> float | None:
+    known = [amount for amount in amounts if amount is not None]
+    return round(sum(known), 4) if len(known) == len(amounts) else None
+
+
+def _notes(
+    runs: tuple[RunInstance, ...], prices: Prices, hourly: float | None, worst: float | None
+) -> tuple[str, ...]:
+    price = "the price is unknown" if hourly is None else f"${hourly:,.2f} an hour"
+    until = "without limit" if worst is None else f"${worst:,.2f} at most until the end"
+    lines = [f"costs: {price}; {until} ({prices.region} prices of {prices.as_of})"]
+    if any(run.at_end == "stop" for run in runs):
+        daily = sum(run.disk_usd_per_hour for run in runs) * 24
+        lines.append(f"stopped, the disk goes on costing ${daily:,.2f} a day until it is terminated")
+    if any(run.market == "spot" for run in runs):
+        lines.append("AWS may take a spot instance away; what is only on its disk is then lost")
+    return tuple(lines)

@@ -1,0 +1,206 @@
+"""The steps of a plan: values that are shown, compared and applied, and do nothing themselves.
+
+Each says in prose what it does, and which step of the course's walk through the EC2 console it
+replaces.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing to do."""
+
+    action: ClassVar[str]
+    console: ClassVar[str]
+
+    def prose(self) -> str:
+        """The step in one sentence, without a full stop."""
+        return self._say()
+
+    def _say(self) -> str:
+        raise NotImplementedError
+
+    def to_json(self) -> dict[str, Any]:
+        """``{action, ...}``: the step's own fields beside its name."""
+        fields = {key: value for key, value in asdict(self).items() if not key.startswith("_")}
+        return {"action": self.action, **fields}
+
+
+@dataclass(frozen=True)
+class ImportKeyPair(Step):
+    """Hand AWS a public key.
+
+    Attributes:
+        pair: the key pair's name at AWS.
+        path: where the private half lies, or will lie.
+        public: the public half where it is known already; None generates a key.
+        key_type: of a generated key.
+        link: a user's own PEM that ``path`` shall point to; None for a key made here.
+    """
+
+    action = "import-key-pair"
+    console = "Key pair > Create new key pair > Download, then chmod 600 key.pem"
+
+    pair: str
+    path: str
+    public: str | None = None
+    key_type: str = "ed25519"
+    link: str | None = None
+
+    def _say(self) -> str:
+        if self.link:
+            return f"import the public half of {self.link} as the key pair {self.pair}"
+        if self.public:
+            return f"import the public half of {self.path} as the key pair {self.pair}"
+        return f"make a key pair {self.pair}; its private half stays here, in {self.path} (mode 600)"
+
+
+@dataclass(frozen=True)
+class LinkKey(Step):
+    """Remember here which file is the private half of a key pair that AWS has already."""
+
+    action = "link-key"
+    console = "Key pair > Choose an existing key pair"
+
+    pair: str
+    path: str
+    link: str
+
+    def _say(self) -> str:
+        return f"use the key pair {self.pair} with {self.link}"
+
+
+@dataclass(frozen=True)
+class CreateGroup(Step):
+    """Make a security group that admits nobody yet."""
+
+    action = "create-security-group"
+    console = "Network settings > Create security group"
+
+    group: str
+    vpc_id: str
+
+    def _say(self) -> str:
+        return f"create the security group {self.group} in {self.vpc_id}"
+
+
+@dataclass(frozen=True)
+class AllowSsh(Step):
+    """Admit an address range to port 22."""
+
+    action = "allow-ssh"
+    console = "Network settings > Allow SSH traffic from > My IP"
+
+    group: str
+    ssh_from: str
+
+    def _say(self) -> str:
+        return f"let {self.ssh_from} reach port 22, and nobody else"
+
+
+@dataclass(frozen=True)
+class RevokeSsh(Step):
+    """Admit an address range no longer."""
+
+    action = "revoke-ssh"
+    console = "Security groups > Edit inbound rules > Delete"
+
+    group: str
+    ssh_from: str
+
+    def _say(self) -> str:
+        return f"let {self.ssh_from} reach port 22 no longer"
+
+
+@dataclass(frozen=True)
+class RunInstance(Step):
+    """Run one instance.
+
+    Attributes:
+        name: its NAME.
+        type: such as ``p2.xlarge``.
+        market: ``on-demand`` or ``spot``.
+        image_id: ``ami-...``.
+        image: the image's name.
+        root_device: what its root volume is mapped to.
+        disk_gib: its root disk.
+        at_end: ``stop`` or ``terminate``.
+        ttl_s: seconds until its end; None for no end.
+        idle_s: seconds of idling that end it; None for no such end.
+        max_usd: dollars that end it; None for no such end.
+        usd_per_hour: the price that ``max_usd`` is reckoned with.
+        disk_usd_per_hour: the disk's.
+        pair: its key pair.
+        group: its security group: a name to look up, or an id.
+        subnet: None for the default network's.
+        wishes: the tag that says what was asked for.
+        tags: the user's own.
+        facts: what the type is, for the prose.
+    """
+
+    action = "run-instance"
+    console = "Launch instances > Name, AMI, Instance type, Configure storage > Launch instance"
+
+    name: str
+    type: str
+    market: str
+    image_id: str
+    image: str
+    root_device: str
+    disk_gib: int
+    at_end: str
+    ttl_s: float | None
+    pair: str
+    group: str
+    wishes: str
+    idle_s: float | None = None
+    max_usd: float | None = None
+    usd_per_hour: float | None = None
+    disk_usd_per_hour: float = 0.0
+    subnet: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    facts: str = ""
+
+    def _say(self) -> str:
+        market = "on demand" if self.market == "on-demand" else "at the spot price"
+        return (
+            f"run {self.name}: {self.facts or self.type} {market}, from {self.image} ({self.image_id}), "
+            f"with an encrypted disk of {self.disk_gib} GiB; {self._end()}"
+        )
+
+    def _end(self) -> str:
+        ends = [
+            f"after {span(self.ttl_s)}" if self.ttl_s is not None else "",
+            f"after {span(self.idle_s)} idle" if self.idle_s is not None else "",
+            f"at ${self.max_usd:,.2f}" if self.max_usd is not None else "",
+        ]
+        said = ", or ".join(end for end in ends if end)
+        verb = "stops" if self.at_end == "stop" else "terminates"
+        return f"it {verb} by itself {said}" if said else "NOTHING ENDS IT by itself"
+
+
+@dataclass(frozen=True)
+class Wait(Step):
+    """Wait until instances are ready."""
+
+    action = "wait"
+    console = "Instances > Refresh until Instance state is Running and Status check is 2/2 checks passed"
+
+    names: tuple[str, ...]
+
+    def _say(self) -> str:
+        verb = "is running and passes its" if len(self.names) == 1 else "are running and pass their"
+        return f"wait until {', '.join(self.names)} {verb} status checks"
+
+
+def span(seconds: float) -> str:
+    """A duration as one types it: ``8h``, ``30m``, ``1h30m``, ``45s``."""
+    hours, rest = divmod(round(seconds), 3600)
+    minutes, rest = divmod(rest, 60)
+    parts = [f"{n}{unit}" for n, unit in ((hours, "h"), (minutes, "m"), (rest, "s")) if n]
+    return "".join(parts) or "0s"

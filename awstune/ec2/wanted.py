@@ -1,0 +1,120 @@
+"""What was asked for: a launch's options as typed, and what makes two launches the same one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from awstune import errors, names
+from awstune.ec2.steps import span
+
+Market = Literal["on-demand", "spot"]
+AtEnd = Literal["stop", "terminate"]
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_WISHES_LENGTH = 256
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What was asked for, as typed. None is what was not typed, but for ``ttl_s``.
+
+    Attributes:
+        name: NAME; with ``count`` above one the instances are NAME-1 ... NAME-N.
+        count: how many.
+        type: the instance type.
+        market: ``on-demand`` or ``spot``.
+        image: ``--ami``: an id, an exact name or a pattern.
+        disk_gib: the root disk; by default 100, or what the image needs.
+        ttl_s: seconds until the end; None for no end at all.
+        idle_s: seconds of idling that end it.
+        max_usd: dollars that end it.
+        at_end: by default ``stop`` on demand and ``terminate`` for spot.
+        key: a private key file of the user's own.
+        key_type: of a key that is made: ``ed25519`` or ``rsa``.
+        ssh_from: the range that may reach port 22; by default the caller's own address.
+        subnet: ``subnet-...``.
+        security_group: ``sg-...``, used as it is.
+        or_similar: whether the nearest offered type will do.
+        tags: the user's own.
+
+    Raises:
+        UsageError: a name that AWS or a file system would not take, or a number that means nothing.
+    """
+
+    name: str = names.DEFAULT_NAME
+    count: int = 1
+    type: str = names.DEFAULT_TYPE
+    market: Market = "on-demand"
+    image: str | None = None
+    disk_gib: int | None = None
+    ttl_s: float | None = names.DEFAULT_TTL_S
+    idle_s: float | None = None
+    max_usd: float | None = None
+    at_end: AtEnd | None = None
+    key: str | None = None
+    key_type: str = "ed25519"
+    ssh_from: str | None = None
+    subnet: str | None = None
+    security_group: str | None = None
+    or_similar: bool = False
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            hint = "use letters, digits, dots, dashes and underscores, 63 at most"
+            raise errors.UsageError(f"{self.name!r} cannot be an instance's name", hint)
+        for option, value in (
+            ("--count", self.count),
+            ("--disk", self.disk_gib),
+            ("--ttl", self.ttl_s),
+            ("--idle", self.idle_s),
+            ("--max-usd", self.max_usd),
+        ):
+            if value is not None and value <= 0:
+                raise errors.UsageError(f"{option} must be above zero, not {value:g}")
+        if any(tag.startswith((names.TAG_PREFIX, "aws:")) for tag in self.tags):
+            raise errors.UsageError("tags of awstune: and aws: are not for --tag", "choose another tag name")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all instances that are wanted."""
+        if self.count == 1:
+            return (self.name,)
+        return tuple(f"{self.name}-{number}" for number in range(1, self.count + 1))
+
+    @property
+    def end(self) -> AtEnd:
+        """What the end does: a spot instance cannot be counted on to start again."""
+        return self.at_end or ("terminate" if self.market == "spot" else "stop")
+
+    def wishes(self) -> dict[str, Any]:
+        """What makes two launches the same launch. Who may knock, and how many there are, does not."""
+        asked = {
+            "type": self.type,
+            "market": self.market,
+            "ami": self.image,
+            "disk": self.disk_gib,
+            "ttl": "none" if self.ttl_s is None else span(self.ttl_s),
+            "idle": None if self.idle_s is None else span(self.idle_s),
+            "max-usd": self.max_usd,
+            "at-end": self.at_end,
+            "key": self.key,
+            "subnet": self.subnet,
+            "security-group": self.security_group,
+            **{f"tag {key}": value for key, value in sorted(self.tags.items())},
+        }
+        return {key: value for key, value in asked.items() if value is not None}
+
+    def hash(self) -> str:
+        """Twelve hex digits that are the same for the same wishes."""
+        text = json.dumps(self.wishes(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def wishes_tag(self) -> str:
+        """The hash, and the wishes in words for whoever has to say what differs (256 characters)."""
+        words = "; ".join(f"{key}={value}" for key, value in self.wishes().items())
+        return f"{self.hash()} {words}"[:_WISHES_LENGTH]
