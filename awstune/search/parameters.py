@@ -137,7 +137,7 @@ class _Range(_Parameter):
 
     def _snap(self, value: float) -> float:
         if self.count is None:
-            return min(max(value, self.low), self.high)
+            return min(max(float(f"{value:.12g}"), self.low), self.high)
         return self._at(self._index(value))
 
     def encode(self, value: Value) -> float:
@@ -171,6 +171,10 @@ class _Range(_Parameter):
     def informed(self) -> bool:
         """Whether a prior is given."""
         return self.prior is not None
+
+    def log_prior(self, place: float) -> float:
+        """The log density of the prior at a place in [0, 1]; the uniform's is 0."""
+        return 0.0 if self.belief is None else self.belief.log_density(place)
 
     @property
     def baseline(self) -> Value:
@@ -351,6 +355,13 @@ class Choice(_Parameter):
     def informed(self) -> bool:
         """Whether a prior is given."""
         return self.weights is not None
+
+    def log_prior(self, place: float) -> float:
+        """The log of the option's weight at a place in [0, 1]; that of equal weights is 0."""
+        if self.weights is None:
+            return 0.0
+        share = self.weights[round(place * (self.count - 1))] * self.count / sum(self.weights)
+        return math.log(max(share, 1e-6))
 
     @property
     def baseline(self) -> Value:

@@ -1,0 +1,119 @@
+"""The unit cube of a space in numpy: which places in it are trials, for many places at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from awstune.search.parameters import Choice
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from awstune.search.parameters import Searched
+    from awstune.search.space import Space
+
+    Array = NDArray[np.float64]
+
+MOST_CODES = 4096
+"""Above so many values a column counts as continuous; decoding still snaps it."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One searched parameter as the models see it.
+
+    Attributes:
+        codes: (K,) the places of its values, ascending; None where continuous.
+        categorical: whether places are names only.
+        even: whether a random place is any code alike, rather than the code nearest to a random place.
+        parents: (column, the parent's places under which this column is there).
+        rest: its place where it is not there.
+    """
+
+    codes: Array | None
+    categorical: bool
+    even: bool
+    parents: tuple[tuple[int, Array], ...]
+    rest: float
+
+    def snap(self, places: Array) -> Array:
+        """The nearest of its places, for each of many."""
+        if self.codes is None:
+            return np.clip(places, 0.0, 1.0)
+        middles = (self.codes[1:] + self.codes[:-1]) / 2
+        snapped: Array = self.codes[np.searchsorted(middles, places)]
+        return snapped
+
+
+class Cube:
+    """The places of a space's trials.
+
+    Args:
+        space: with at least one searched parameter.
+    """
+
+    def __init__(self, space: Space) -> None:
+        self.space = space
+        self.names = list(space.searched)
+        self.columns = [self._column(name, p) for name, p in space.searched.items()]
+        self.categorical = np.array([c.categorical for c in self.columns])
+        self.discrete = np.array([c.codes is not None for c in self.columns])
+        self.conditional = [i for i, c in enumerate(self.columns) if c.parents]
+
+    @property
+    def d(self) -> int:
+        """How many columns there are."""
+        return len(self.columns)
+
+    def _column(self, name: str, parameter: Searched) -> Column:
+        count = parameter.count
+        codes = None
+        if count is not None and count <= MOST_CODES:
+            codes = np.unique([parameter.encode(value) for value in parameter.level(count)])
+        parents = tuple(self._parent(parent, values) for parent, values in self.space[name].conditions)
+        searched = tuple((column, places) for column, places in parents if column >= 0)
+        even = isinstance(parameter, Choice) or not parameter.log
+        return Column(codes, parameter.categorical, even, searched, parameter.encode(parameter.baseline))
+
+    def _parent(self, parent: str, values: tuple[object, ...]) -> tuple[int, Array]:
+        if parent not in self.space.searched:
+            return -1, np.empty(0)
+        places = [self.space.searched[parent].encode(value) for value in values]
+        return self.names.index(parent), np.array(places)
+
+    def snap(self, places: Array) -> Array:
+        """The nearest trials' places, (m, d) to (m, d); what a condition rules out is at its default."""
+        snapped = np.column_stack([c.snap(places[:, i]) for i, c in enumerate(self.columns)])
+        for _ in range(len(self.conditional)):
+            for i in self.conditional:
+                snapped[~self._there(snapped, i), i] = self.columns[i].rest
+        return snapped
+
+    def _there(self, places: Array, column: int) -> NDArray[np.bool_]:
+        there = np.ones(len(places), dtype=bool)
+        for parent, allowed in self.columns[column].parents:
+            there &= np.isclose(places[:, parent, None], allowed).any(1) & self._there(places, parent)
+        return there
+
+    def uniform(self, rng: np.random.Generator, count: int) -> Array:
+        """Random trials, (count, d), each value of a discrete column alike."""
+        places = rng.random((count, self.d))
+        for i, column in enumerate(self.columns):
+            if column.codes is not None and column.even:
+                places[:, i] = column.codes[(places[:, i] * len(column.codes)).astype(int)]
+        return self.snap(places)
+
+    def key(self, place: Array) -> str:
+        """What tells trials apart; see ``Space.key``."""
+        return self.space.key(self.space.decode(place))
+
+    def prior(self, places: Array) -> Array:
+        """The log density of the prior at places (m, d), relative to no prior: (m,)."""
+        total = np.zeros(len(places))
+        for i, parameter in enumerate(self.space.searched.values()):
+            if parameter.informed:
+                total += [parameter.log_prior(place) for place in places[:, i]]
+        return total

@@ -1,0 +1,77 @@
+"""What a model is shown of the trials' values: good ones as they are, bad ones by rank.
+
+A heavy tail of bad losses says little about where the good ones are and would bend any smooth model, so
+the worse half keeps its order only: it is laid out as a normal distribution's upper half with the spread
+of the good half.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """Losses (low is good) as the model sees them.
+
+    Attributes:
+        y: (n,) with mean 0 and variance 1, low is good; a failed trial counts as the worst.
+        knots: (k, 2) pairs (y, loss), ascending, for the way back.
+    """
+
+    y: Array
+    knots: Array
+
+    def loss(self, y: float) -> float:
+        """The loss that a model's value stands for; linear beyond the ends."""
+        values, losses = self.knots.T
+        if len(values) == 1:
+            return float(losses[0])
+        if y < values[0]:
+            slope = (losses[1] - losses[0]) / (values[1] - values[0])
+            return float(losses[0] + (y - values[0]) * slope)
+        return float(np.interp(y, values, losses))
+
+
+def shown(losses: Array) -> Outputs:
+    """What the model is shown.
+
+    Args:
+        losses: (n,), at least one finite; NaN where a trial failed.
+    """
+    failed = ~np.isfinite(losses)
+    filled = np.where(failed, np.inf, losses)
+    n = len(losses)
+    median = np.sort(filled)[(n - 1) // 2]
+    if not np.isfinite(median):
+        median = filled[~failed].max()
+    good = filled <= median
+    warped = np.where(good, losses, 0.0)
+    warped[~good] = median + _spread(losses, good, median) * _upper(filled, good)
+    center, scale = warped.mean(), warped.std()
+    y = (warped - center) / (scale or 1.0)
+    pairs = np.unique(np.column_stack([y, losses])[~failed], axis=0)
+    return Outputs(y, pairs[np.unique(pairs[:, 0], return_index=True)[1]])
+
+
+def _spread(losses: Array, good: NDArray[np.bool_], median: float) -> float:
+    spread = float(np.sqrt(np.mean((losses[good] - median) ** 2)))
+    return spread or 1.0
+
+
+def _upper(filled: Array, good: NDArray[np.bool_]) -> Array:
+    """Normal quantiles of the ranks of what is worse than the median; equals share a rank."""
+    from scipy.special import ndtri
+    from scipy.stats import rankdata
+
+    ranks = rankdata(filled)[~good]
+    quantiles: Array = ndtri((ranks - 0.5) / len(filled))
+    return np.maximum(quantiles, 0.0)
