@@ -1,0 +1,1 @@
+"""The embedded cloud: moto over real HTTP, and one real SSH server per instance, all on loopback."""

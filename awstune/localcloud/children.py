@@ -1,0 +1,93 @@
+"""Processes that an instance starts, and those that detach themselves from them.
+
+On Linux the instance's process adopts what its own descendants leave behind (a "subreaper"), so that
+nothing of it escapes to init, and collects them when they end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+_PR_SET_CHILD_SUBREAPER = 36
+
+
+class Children:
+    """Starts processes with one environment and one working folder."""
+
+    def __init__(self, environment: Mapping[str, str], folder: str) -> None:
+        self.environment = dict(environment)
+        self.folder = folder
+        self._known: set[int] = set()
+        self._starting = 0
+
+    def adopt(self) -> None:
+        """From now on adopt orphaned descendants, where the system can."""
+        if sys.platform != "linux":
+            return
+        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._collect)
+
+    async def start(
+        self,
+        words: Sequence[str],
+        *,
+        stdin: int,
+        stdout: int,
+        stderr: int,
+        environment: Mapping[str, str] | None = None,
+        before: Callable[[], None] | None = None,
+    ) -> asyncio.subprocess.Process:
+        """Start ``words`` in a session of its own; ``before`` runs in it ahead of the program."""
+        options: dict[str, Any] = {"preexec_fn": before} if before else {}
+        self._starting += 1
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *words,
+                stdin=stdin,
+                stdout=stdout,
+                stderr=stderr,
+                env=self.environment | dict(environment or {}),
+                cwd=self.folder,
+                start_new_session=True,
+                **options,
+            )
+            self._known.add(process.pid)
+        finally:
+            self._starting -= 1
+        return process
+
+    async def wait(self, process: asyncio.subprocess.Process) -> int:
+        """Its exit status; negative for the signal that ended it."""
+        status = await process.wait()
+        self._known.discard(process.pid)
+        self._collect()
+        return status
+
+    async def run(
+        self, words: Sequence[str], console: int, environment: Mapping[str, str] | None = None
+    ) -> int:
+        """Run ``words`` to their end, with what they say going to ``console``."""
+        nothing = asyncio.subprocess.DEVNULL
+        process = await self.start(
+            words, stdin=nothing, stdout=console, stderr=console, environment=environment
+        )
+        return await self.wait(process)
+
+    def _collect(self) -> None:
+        """Collect adopted processes that have ended, and only those: the others are awaited."""
+        while not self._starting:
+            try:
+                ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            except ChildProcessError:
+                return
+            if ended is None or ended.si_pid in self._known:
+                return
+            os.waitpid(ended.si_pid, os.WNOHANG)

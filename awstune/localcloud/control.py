@@ -1,0 +1,72 @@
+"""What the embedded cloud offers beside AWS's API, below ``/awstune/``: for tests and for `lifecycle`.
+
+GET    /awstune/instances
+PUT    /awstune/switches/NAME             {"on": true}
+GET    /awstune/rules
+POST   /awstune/rules                     {...}: see `rules.Rule`
+DELETE /awstune/rules                     all of them
+DELETE /awstune/rules/ID
+PUT    /awstune/instances/ID/ssh          {"accept": false}
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from awstune.localcloud import answers, gate, rules
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+
+    from awstune.localcloud.lives import Lives
+
+PREFIX = "/awstune/"
+
+
+class Control:
+    """WSGI application that answers below `PREFIX` and passes everything else on to ``app``."""
+
+    def __init__(self, app: WSGIApplication, lives: Lives, faults: rules.Rules) -> None:
+        self._app = app
+        self._lives = lives
+        self._faults = faults
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        path = environ.get("PATH_INFO", "")
+        if not path.startswith(PREFIX):
+            return self._app(environ, start_response)
+        words = [environ["REQUEST_METHOD"], *path.removeprefix(PREFIX).strip("/").split("/")]
+        try:
+            document = json.loads(environ[gate.BODY] or b"{}")
+            return answers.document(start_response, self._answer(words, document))
+        except LookupError as error:
+            return answers.document(start_response, {"message": f"there is no {error}"}, 404)
+        except (ValueError, TypeError) as error:
+            return answers.document(start_response, {"message": str(error)}, 400)
+
+    def _answer(self, words: list[str], document: dict[str, Any]) -> Any:
+        match words:
+            case ["GET", "instances"]:
+                return self._lives.shown()
+            case ["GET", "rules"]:
+                return self._faults.shown()
+            case ["POST", "rules"]:
+                return {"id": self._faults.add(rules.from_json(document)).id}
+        self._change(words, document)
+        return None
+
+    def _change(self, words: list[str], document: dict[str, Any]) -> None:
+        match words:
+            case ["PUT", "instances", instance, "ssh"]:
+                self._lives.order(instance, accept_ssh=bool(document["accept"]))
+            case ["PUT", "switches", name]:
+                self._faults.switch(name, bool(document["on"]))
+            case ["DELETE", "rules"]:
+                self._faults.clear()
+            case ["DELETE", "rules", rule]:
+                self._faults.remove(rule)
+            case _:
+                raise LookupError("/".join(words[1:]))

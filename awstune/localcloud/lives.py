@@ -1,0 +1,287 @@
+"""The lives of the embedded cloud's instances: which state follows which event.
+
+pending -> (its SSH server listens) -> running, checks initializing -> (cloud-init is done) -> checks
+ok; stopping -> (every process is gone) -> stopped; shutting-down -> terminated. Nothing here happens
+because time has passed: an instance that fails to start never runs, one that hangs never passes.
+"""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from awstune.localcloud import machine as machines
+from awstune.localcloud import rules
+from awstune.localcloud.machine import Machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+PENDING = "pending"
+RUNNING = "running"
+STOPPING = "stopping"
+STOPPED = "stopped"
+SHUTTING_DOWN = "shutting-down"
+TERMINATED = "terminated"
+_ENDED = (SHUTTING_DOWN, TERMINATED)
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why an instance is not running, as ``StateReason`` says it."""
+
+    code: str
+    message: str
+
+
+BY_USER = Reason("Client.UserInitiatedShutdown", "Client.UserInitiatedShutdown: User initiated shutdown")
+FROM_INSIDE = Reason(
+    "Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown"
+)
+INTERNAL_ERROR = Reason("Server.InternalError", "Server.InternalError: Internal error on launch")
+SPOT = Reason("Server.SpotInstanceTermination", "Server.SpotInstanceTermination: Spot instance termination")
+
+
+class Body(Protocol):
+    """What the cloud's records know of one instance, and how they are changed."""
+
+    @property
+    def id(self) -> str:
+        """The instance's id."""
+
+    @property
+    def region(self) -> str:
+        """Where it was launched."""
+
+    @property
+    def state(self) -> str:
+        """One of the state names above."""
+
+    @property
+    def shutdown_terminates(self) -> bool:
+        """What a shutdown from inside does: end it for good (else stop it)."""
+
+    def spec(self, folder: Path, *, accept_ssh: bool) -> machines.Spec:
+        """What to start its process with."""
+
+    def facts(self) -> dict[str, str]:
+        """By what fault rules tell instances apart."""
+
+    def enter(self, state: str, reason: Reason | None = None) -> None:
+        """Show this state from now on."""
+
+    def connect(self) -> None:
+        """Get a public address."""
+
+    def disconnect(self) -> None:
+        """Give the public address back."""
+
+    def release(self) -> None:
+        """Give back network interfaces and volumes, for good."""
+
+    def listen_at(self, port: int) -> None:
+        """Say where its SSH server listens."""
+
+
+@dataclass
+class _Life:
+    body: Body
+    machine: Machine | None = None
+    port: int = 0
+    ready: bool = False
+    silent: bool = False
+
+
+class Lives:
+    """Every instance's life.
+
+    Args:
+        folder: where each instance gets a folder of its own.
+        faults: the rules of what goes wrong.
+    """
+
+    def __init__(self, folder: Path, faults: rules.Rules) -> None:
+        self._folder = folder
+        self._faults = faults
+        self._lives: dict[str, _Life] = {}
+        self._lock = threading.RLock()
+
+    def launch(self, body: Body) -> None:
+        """Begin the life of an instance that is pending."""
+        with self._lock:
+            self._lives[body.id] = _Life(body)
+        self._boot(body)
+
+    def start(self, body: Body) -> None:
+        """Start a stopped instance again, with the same disk."""
+        with self._lock:
+            body.connect()
+            body.enter(PENDING)
+        self._boot(body)
+
+    def stop(self, body: Body, reason: Reason = BY_USER) -> None:
+        """Stop a running instance; its disk stays."""
+        with self._lock:
+            if body.state != RUNNING:
+                return
+            body.enter(STOPPING, reason)
+        self._later(self._finish_stop, body, reason)
+
+    def terminate(self, body: Body, reason: Reason = BY_USER) -> None:
+        """End an instance for good. One that is ended already stays as it is."""
+        with self._lock:
+            if body.state in _ENDED:
+                return
+            body.enter(SHUTTING_DOWN, reason)
+        self._later(self._finish_terminate, body, reason)
+
+    def reboot(self, body: Body) -> None:
+        """End the processes of a running instance and boot it again; its state stays ``running``."""
+        if body.state == RUNNING:
+            self._later(self._finish_reboot, body)
+
+    def checks(self, body: Body) -> str:
+        """The status of its checks: not-applicable, initializing, ok or impaired."""
+        if body.state != RUNNING:
+            return "not-applicable"
+        with self._lock:
+            life = self._lives[body.id]
+            ready, silent = life.ready, life.silent
+        if silent or (ready and self._strikes(rules.CHECKS, body)):
+            return "impaired"
+        return "ok" if ready else "initializing"
+
+    def shown(self) -> list[dict[str, Any]]:
+        """All instances as JSON, for whoever asks this cloud beside AWS's API."""
+        with self._lock:
+            return [self._show(life) for life in self._lives.values()]
+
+    def order(self, instance_id: str, **order: Any) -> None:
+        """Tell an instance's process something.
+
+        Raises:
+            KeyError: no such instance has a process.
+        """
+        with self._lock:
+            life = self._lives.get(instance_id)
+        if life is None or life.machine is None:
+            raise KeyError(instance_id)
+        life.machine.order(**order)
+
+    def find(self, instance_id: str) -> Body:
+        """The instance of that id.
+
+        Raises:
+            KeyError: there is none.
+        """
+        with self._lock:
+            return self._lives[instance_id].body
+
+    def close(self) -> None:
+        """End every process of every instance, all at once; returns when they are gone."""
+        with self._lock:
+            machines = [life.machine for life in self._lives.values() if life.machine]
+            self._lives = {}
+        if machines:
+            with ThreadPoolExecutor(max_workers=min(32, len(machines))) as pool:
+                list(pool.map(Machine.end, machines))
+
+    def _boot(self, body: Body) -> None:
+        accept = not self._strikes(rules.SSH, body)
+        spec = body.spec(self._folder / body.id, accept_ssh=accept)
+        with self._lock:
+            life = self._lives[body.id]
+            life.ready = life.silent = False
+            life.machine = Machine(spec, lambda machine, event: self._on_event(body, machine, event))
+
+    def _strikes(self, action: str, body: Body) -> bool:
+        return self._faults.take(rules.INSTANCE, action, body.region, body.facts()) is not None
+
+    def _on_event(self, body: Body, machine: Machine, event: dict[str, Any]) -> None:
+        with self._lock:
+            life = self._lives.get(body.id)
+            if life is None or life.machine is not machine:
+                return
+            match event["event"]:
+                case machines.LISTENING:
+                    self._on_listening(life, event["port"])
+                case machines.READY:
+                    life.ready = True
+                case machines.SHUTDOWN:
+                    self._on_shutdown(body, event.get("reboot", False))
+                case machines.GONE:
+                    self._on_gone(life)
+
+    def _on_listening(self, life: _Life, port: int) -> None:
+        life.port = port
+        if life.body.state == RUNNING:  # it was rebooted
+            life.body.listen_at(port)
+        elif life.body.state == PENDING and self._strikes(rules.BOOT, life.body):
+            self.terminate(life.body, INTERNAL_ERROR)
+        elif life.body.state == PENDING:
+            life.body.listen_at(port)
+            life.body.enter(RUNNING)
+
+    def _on_shutdown(self, body: Body, reboot: bool) -> None:
+        if reboot:
+            self.reboot(body)
+        elif body.shutdown_terminates:
+            self.terminate(body, FROM_INSIDE)
+        else:
+            self.stop(body, FROM_INSIDE)
+
+    def _on_gone(self, life: _Life) -> None:
+        if life.body.state == PENDING:
+            self.terminate(life.body, INTERNAL_ERROR)
+        elif life.body.state == RUNNING:
+            life.silent = True
+
+    def _later(self, finish: Callable[..., None], *words: Any) -> None:
+        threading.Thread(target=finish, args=words, daemon=True).start()
+
+    def _finish_stop(self, body: Body, reason: Reason) -> None:
+        self._end(body)
+        with self._lock:
+            if body.state == STOPPING:
+                body.disconnect()
+                body.enter(STOPPED, reason)
+
+    def _finish_terminate(self, body: Body, reason: Reason) -> None:
+        self._end(body)
+        shutil.rmtree(self._folder / body.id, ignore_errors=True)
+        with self._lock:
+            body.release()
+            body.enter(TERMINATED, reason)
+
+    def _finish_reboot(self, body: Body) -> None:
+        self._end(body)
+        if body.state == RUNNING:
+            self._boot(body)
+
+    def _end(self, body: Body) -> None:
+        with self._lock:
+            life = self._lives.get(body.id)
+            machine = life.machine if life else None
+            if life is not None:
+                life.machine = None
+        if machine is not None:
+            machine.end()
+
+    def _show(self, life: _Life) -> dict[str, Any]:
+        body = life.body
+        machine = life.machine
+        spec = machine.spec if machine else None
+        return {
+            "id": body.id,
+            "state": body.state,
+            "checks": self.checks(body),
+            "region": body.region,
+            "address": spec.address if spec else None,
+            "ssh_port": life.port if machine else None,
+            "pid": machine.pid if machine else None,
+            "folder": str(self._folder / body.id),
+        }

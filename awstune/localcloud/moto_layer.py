@@ -1,0 +1,348 @@
+"""Everything that rebinds moto's own functions, each beside the promise that it keeps.
+
+moto is pinned exactly (5.2.5): its gaps are closed here and nowhere else. What can be done in front of
+moto (fault rules, signatures) or behind it (states, processes) is not here. Call `install` once, in
+the server's own process, before the first request.
+"""
+
+from __future__ import annotations
+
+import secrets
+import sys
+import threading
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from moto.core.responses import ActionResult
+from moto.ec2 import utils as ec2_utils
+from moto.ec2.exceptions import DependencyViolationError, EC2ClientError, InvalidInstanceTypeError
+from moto.ec2.models import elastic_network_interfaces
+from moto.ec2.models.amis import Ami
+from moto.ec2.models.instance_types import (
+    INSTANCE_TYPE_OFFERINGS,
+    INSTANCE_TYPES,
+    InstanceType,
+    InstanceTypeBackend,
+)
+from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, StateReason
+from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.responses.amis import AmisResponse
+from moto.ec2.responses.instances import InstanceResponse
+
+from awstune import names
+from awstune.localcloud import lives as states
+from awstune.localcloud.lives import Lives, Reason
+from awstune.localcloud.machine import Spec
+from awstune.localcloud.p2 import P2_XLARGE, P2_ZONES
+
+HOME_REGION = "us-east-1"
+DEPRECATED_AFTER = timedelta(days=730)
+_TIME = "%Y-%m-%dT%H:%M:%S.000Z"
+_CODES = {
+    states.PENDING: 0,
+    states.RUNNING: 16,
+    states.SHUTTING_DOWN: 32,
+    states.TERMINATED: 48,
+    states.STOPPING: 64,
+    states.STOPPED: 80,
+}
+
+
+def install(lives: Lives) -> None:
+    """Put every rebinding in place; instances then live in ``lives``."""
+    _new_instances_are_pending()
+    _launched_instances_live(lives)
+    _ends_take_their_course(lives)
+    _checks_are_real(lives)
+    _client_tokens_and_counts()
+    _addresses_are_loopback()
+    _p2_is_offered_at_home()
+    _old_images_are_deprecated()
+    _groups_in_use_stay()
+    _filters_are_known()
+
+
+def _rebind(owner: Any, name: str, value: Any) -> Any:
+    """Put ``value`` in the place of ``owner.name``; what was there is returned."""
+    original = getattr(owner, name, None)
+    setattr(owner, name, value)
+    return original
+
+
+@dataclass(frozen=True)
+class MotoBody:
+    """A moto instance, as `Lives` changes it."""
+
+    instance: Any
+
+    @property
+    def id(self) -> str:
+        """The instance's id."""
+        return str(self.instance.id)
+
+    @property
+    def region(self) -> str:
+        """Where it was launched."""
+        return str(self.instance.region_name)
+
+    @property
+    def state(self) -> str:
+        """Its state's name."""
+        return str(self.instance._state.name)  # noqa: SLF001
+
+    @property
+    def shutdown_terminates(self) -> bool:
+        """What was wished for at its launch."""
+        return bool(self.instance.instance_initiated_shutdown_behavior == "terminate")
+
+    def spec(self, folder: Path, *, accept_ssh: bool) -> Spec:
+        """What to start its process with."""
+        instance = self.instance
+        user_data = instance.user_data
+        return Spec(
+            id=self.id,
+            folder=str(folder),
+            address=instance.public_ip or loopback_address(),
+            hostname=instance.private_dns_name.partition(".")[0],
+            public_key=_public_key(instance),
+            user_data=str(user_data) if user_data else None,
+            accept_ssh=accept_ssh,
+        )
+
+    def facts(self) -> dict[str, str]:
+        """By what fault rules tell instances apart."""
+        instance = self.instance
+        tags = {f"tag:{tag['key']}": tag["value"] for tag in instance.get_tags()}
+        zone = instance.availability_zone or ""
+        return {"InstanceId": self.id, "InstanceType": instance.instance_type, "Zone": zone, **tags}
+
+    def enter(self, state: str, reason: Reason | None = None) -> None:
+        """Show this state from now on."""
+        said = StateReason(reason.message, reason.code) if reason else None
+        self.instance.state_reason = said
+        self.instance._reason = reason.message if reason else ""  # noqa: SLF001
+        self.instance._state = InstanceState(state, _CODES[state])  # noqa: SLF001
+
+    def connect(self) -> None:
+        """Get a public address: another one than before, as at AWS."""
+        for nic in self.instance.nics.values():
+            nic.start()
+
+    def disconnect(self) -> None:
+        """Give the public address back."""
+        for nic in self.instance.nics.values():
+            nic.stop()
+
+    def release(self) -> None:
+        """Let moto itself delete network interfaces and volumes."""
+        _moto_terminate(self.instance)
+
+    def listen_at(self, port: int) -> None:
+        """Say in a tag where its SSH server listens: port 22 needs root here."""
+        self.instance.add_tag(names.TAG_SSH_PORT, str(port))
+
+
+_moto_terminate: Any = Instance.terminate
+_given: set[str] = set()
+
+
+def loopback_address() -> str:
+    """An address for one instance: all of 127/8 is bound on Linux, only 127.0.0.1 elsewhere."""
+    if sys.platform != "linux":
+        return "127.0.0.1"
+    while True:
+        parts = [secrets.randbelow(254) + 1 for _ in range(3)]
+        address = ".".join(["127", *map(str, parts)])
+        if address not in _given:
+            _given.add(address)
+            return address
+
+
+def _public_key(instance: Any) -> str | None:
+    if not instance.key_name:
+        return None
+    pair = instance.ec2_backend.describe_key_pairs(key_names=[instance.key_name])[0]
+    return str(pair.material_public.decode())
+
+
+def _new_instances_are_pending() -> None:
+    """Promise: nobody sees an instance ``running`` before its SSH server is up."""
+
+    def __init__(self: Any, *words: Any, **options: Any) -> None:  # noqa: N807
+        original(self, *words, **options)
+        self._state = InstanceState(states.PENDING, _CODES[states.PENDING])
+        brought = {nic.get("NetworkInterfaceId") for nic in options.get("nics") or []}
+        for nic in self.nics.values():
+            nic.delete_on_termination = nic.id not in brought
+
+    original = _rebind(Instance, "__init__", __init__)
+
+
+def _launched_instances_live(lives: Lives) -> None:
+    """Promise: each launched instance has a process of its own that one can log in to."""
+
+    def run_instances(self: Any, *words: Any, **options: Any) -> Any:
+        reservation = original(self, *words, **options)
+        for instance in reservation.instances:
+            lives.launch(MotoBody(instance))
+        return reservation
+
+    original = _rebind(InstanceBackend, "run_instances", run_instances)
+
+
+def _ends_take_their_course(lives: Lives) -> None:
+    """Promise: stop, start, terminate and reboot pass through their states, and act on the processes."""
+
+    def start(self: Any) -> Any:
+        previous = self._state
+        _require(self, states.STOPPED, states.RUNNING, states.PENDING, verb="started")
+        if previous.name == states.STOPPED:
+            lives.start(MotoBody(self))
+        return previous
+
+    def stop(self: Any) -> Any:
+        previous = self._state
+        _require(self, states.STOPPED, states.RUNNING, states.STOPPING, verb="stopped")
+        lives.stop(MotoBody(self))
+        return previous
+
+    def terminate(self: Any) -> Any:
+        previous = self._state
+        lives.terminate(MotoBody(self))
+        return previous
+
+    def reboot(self: Any) -> None:
+        _require(self, states.RUNNING, verb="rebooted")
+        lives.reboot(MotoBody(self))
+
+    for verb in (start, stop, terminate, reboot):
+        _rebind(Instance, verb.__name__, verb)
+
+
+def _require(instance: Any, *allowed: str, verb: str) -> None:
+    if instance._state.name not in allowed:  # noqa: SLF001
+        message = f"The instance '{instance.id}' is not in a state from which it can be {verb}."
+        raise EC2ClientError("IncorrectInstanceState", message)
+
+
+def _checks_are_real(lives: Lives) -> None:
+    """Promise: status checks are ``initializing`` until cloud-init is done, and can be ``impaired``."""
+
+    def checks(self: Any) -> dict[str, Any]:
+        status = lives.checks(MotoBody(self))
+        passed = {"ok": "passed", "impaired": "failed"}.get(status, status)
+        details = [{"Name": "reachability", "Status": passed}]
+        return {"Status": status} if status == "not-applicable" else {"Status": status, "Details": details}
+
+    for name in ("instance_status", "system_status", "attached_ebs_status"):
+        _rebind(Instance, name, property(checks))
+
+
+def _client_tokens_and_counts() -> None:
+    """Promise: a repeated ClientToken launches nothing new, other wishes under it are refused, and as
+    many instances start as MaxCount asks for.
+    """
+    done: dict[tuple[str, str], tuple[str, Any]] = {}
+    lock = threading.Lock()
+
+    def run_instances(self: Any) -> Any:
+        wishes = repr(sorted((k, v) for k, v in self.params.items() if k != "ClientToken"))
+        token = (self.region, self.params.get("ClientToken") or secrets.token_hex())
+        with lock:
+            if token in done:
+                return _again(done[token], wishes)
+            self.params["MinCount"] = self.params.get("MaxCount") or self.params.get("MinCount")
+            _delete_root_volumes_with_their_instance(self.params)
+            result = original(self)
+            done[token] = (wishes, result.result)
+            return result
+
+    original = _rebind(InstanceResponse, "run_instances", run_instances)
+
+
+def _again(before: tuple[str, Any], wishes: str) -> ActionResult:
+    if before[0] != wishes:
+        message = "Arguments on this idempotent request are inconsistent with those used before."
+        raise EC2ClientError("IdempotentParameterMismatch", message)
+    return ActionResult(before[1])
+
+
+def _delete_root_volumes_with_their_instance(params: Any) -> None:
+    for mapping in params.get("BlockDeviceMappings") or []:
+        if "Ebs" in mapping:
+            mapping["Ebs"].setdefault("DeleteOnTermination", True)
+
+
+def _addresses_are_loopback() -> None:
+    """Promise: the public address is one that an SSH server here can listen on, another for each."""
+    _rebind(elastic_network_interfaces, "random_public_ip", loopback_address)
+
+
+def _p2_is_offered_at_home() -> None:
+    """Promise: p2.xlarge is described and offered in us-east-1, and unknown elsewhere, as at AWS."""
+    name = P2_XLARGE["InstanceType"]
+    INSTANCE_TYPES[name] = P2_XLARGE
+    InstanceTypeBackend.instance_types.append(InstanceType(name))
+    for kind, locations in P2_ZONES.items():
+        offers = [{"InstanceType": name, "Location": at, "LocationType": kind} for at in locations]
+        INSTANCE_TYPE_OFFERINGS[kind][HOME_REGION].extend(offers)
+
+    def describe_instance_types(self: Any, instance_types: Any = None, filters: Any = None) -> list[Any]:
+        found = original(self, instance_types, filters)
+        if self.region_name == HOME_REGION:
+            return list(found)
+        if name in (instance_types or []):
+            raise InvalidInstanceTypeError({name}, error_type="InvalidInstanceType")
+        return [one for one in found if one.get("InstanceType") != name]
+
+    original = _rebind(InstanceTypeBackend, "describe_instance_types", describe_instance_types)
+
+
+def _old_images_are_deprecated() -> None:
+    """Promise: an image older than two years is shown only by its id or with IncludeDeprecated."""
+
+    def deprecated_at(self: Any) -> datetime:
+        at: datetime = self.creation_date + DEPRECATED_AFTER
+        return at
+
+    def describe_images(self: Any) -> Any:
+        result = original(self)
+        if not self._get_param("ImageIds", []) and not self._get_param("IncludeDeprecated", False):
+            images = [one for one in result.result["Images"] if one.deprecated_at > _today(one)]
+            result.result["Images"] = images
+        return result
+
+    _rebind(Ami, "deprecated_at", property(deprecated_at))
+    _rebind(Ami, "deprecation_time", property(lambda self: self.deprecated_at.strftime(_TIME)))
+    original = _rebind(AmisResponse, "describe_images", describe_images)
+
+
+def _today(image: Any) -> datetime:
+    return datetime.now(image.creation_date.tzinfo)
+
+
+def _groups_in_use_stay() -> None:
+    """Promise: deleting a security group that an instance or interface has, or a rule names, is refused."""
+
+    def delete(self: Any, vpc_id: str | None, group_id: str) -> None:
+        if _in_use(self, group_id):
+            raise DependencyViolationError(f"resource {group_id} has a dependent object")
+        original(self, vpc_id, group_id)
+
+    original = _rebind(SecurityGroupBackend, "_delete_security_group", delete)
+
+
+def _in_use(backend: Any, group_id: str) -> bool:
+    living = [i for i in backend.all_instances() if i._state.name != states.TERMINATED]  # noqa: SLF001
+    holders = [instance.security_groups for instance in living]
+    holders += [nic.group_set for nic in backend.enis.values()]
+    return any(group.id == group_id for groups in holders for group in groups)
+
+
+def _filters_are_known() -> None:
+    """Promise: DescribeInstances filters by client token and lifecycle (moto answers them with HTML)."""
+    known = ec2_utils.filter_dict_attribute_mapping
+    known.setdefault("client-token", "client_token")
+    known.setdefault("instance-lifecycle", "lifecycle")

@@ -1,0 +1,108 @@
+"""The embedded cloud's own process: ``python -m awstune.localcloud.server HOME``.
+
+Started by `lifecycle`, it says ``ready`` on its standard output once it answers, and ends, with
+everything it has started, when it gets SIGTERM.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import secrets
+import signal
+import sys
+import threading
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from awstune.localcloud import processes, state
+
+if TYPE_CHECKING:
+    from wsgiref.types import WSGIApplication
+
+    from werkzeug.serving import BaseWSGIServer
+
+    from awstune.localcloud.gate import Keys
+    from awstune.localcloud.lives import Lives
+    from awstune.localcloud.rules import Rules
+
+HOST = "127.0.0.1"
+_POLL_S = 0.02  # how soon the HTTP loop notices that it shall end
+ACCOUNT = "000000000000"
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Serve until SIGTERM. ``argv`` is ``[HOME]``."""
+    home = Path((argv or sys.argv[1:])[0])
+    ended = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: ended.set())
+    places = state.Places(home)
+    _set_up_moto()
+    server, lives = _serve(places)
+    _say_ready()
+    ended.wait()
+    server.shutdown()
+    lives.close()
+
+
+def _set_up_moto() -> None:
+    """Choose moto's options: it reads them when it is imported, so this comes first."""
+    images = resources.files("awstune.localcloud").joinpath("images.json")
+    os.environ |= {
+        "MOTO_AMIS_PATH": str(images),
+        "MOTO_ACCOUNT_ID": ACCOUNT,
+        "MOTO_DISABLE_GLOBAL_CORS": "true",
+        "MOTO_ENABLE_AMI_VALIDATION": "true",
+        "MOTO_ENABLE_KEYPAIR_VALIDATION": "true",
+        "MOTO_EC2_ENABLE_INSTANCE_TYPE_VALIDATION": "true",
+    }
+
+
+def _serve(places: state.Places) -> tuple[BaseWSGIServer, Lives]:
+    from awstune.localcloud import gate, moto_layer
+    from awstune.localcloud.lives import Lives
+    from awstune.localcloud.rules import Rules
+
+    faults = Rules()
+    lives = Lives(places.instances, faults)
+    moto_layer.install(lives)
+    keys = gate.Keys(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(32))
+    server = _listen(lives, faults, keys)
+    cloud = state.LocalCloud(
+        endpoint_url=f"http://{HOST}:{server.server_port}",
+        access_key=keys.access_key,
+        secret_key=keys.secret_key,
+        pid=os.getpid(),
+        born=processes.born(os.getpid()) or "",
+    )
+    state.write(places, cloud)
+    return server, lives
+
+
+def _listen(lives: Lives, faults: Rules, keys: Keys) -> BaseWSGIServer:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    from awstune.localcloud import control, gate
+
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
+    moto = DomainDispatcherApplication(create_backend_app)
+    behind: WSGIApplication = control.Control(moto, lives, faults)
+    server = make_server(HOST, 0, behind, threaded=True)
+    port = server.server_port
+    # Nobody is served before the loop below begins, so nobody ever meets the ungated application.
+    server.app = gate.Gate(behind, keys, frozenset({f"{HOST}:{port}", f"localhost:{port}"}))
+    threading.Thread(target=server.serve_forever, args=(_POLL_S,), name="http", daemon=True).start()
+    return server
+
+
+def _say_ready() -> None:
+    os.write(1, b"ready\n")
+    # Whoever started this is about to close the other end: from here on, words go to the log.
+    os.dup2(2, 1)
+
+
+if __name__ == "__main__":
+    main()
