@@ -78,11 +78,11 @@ def openssh_pair(key: Ed25519PrivateKey | RSAPrivateKey) -> tuple[bytes, str]:
     return private, public.decode()
 
 
-def user_data(host_key: HostKey, *, ends: float | None, stamp: str) -> str:
+def user_data(host_key: HostKey | None, *, ends: float | None, stamp: str) -> str:
     """The cloud-config of an instance that ends at ``ends``.
 
     Args:
-        host_key: what sshd there shows to the first connection.
+        host_key: what sshd there shows to the first connection; None where it has its key already.
         ends: seconds since the epoch, or None for an instance that nothing ends.
         stamp: another word for each new end that is set through user-data (the client token).
 
@@ -93,7 +93,7 @@ def user_data(host_key: HostKey, *, ends: float | None, stamp: str) -> str:
         [
             "#cloud-config",
             f"bootcmd:\n{_bootcmd(ends, stamp)}",
-            f"ssh_keys:\n{_ssh_keys(host_key)}",
+            *([f"ssh_keys:\n{_ssh_keys(host_key)}"] if host_key else []),
             f"write_files:\n{_write_files()}",
             f"runcmd:\n- [sh, -c, 'sh \"${{AWSTUNE_ROOT:-}}{GUARD_PATH}\" arm']",
             "",

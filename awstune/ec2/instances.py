@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from awstune.ec2.prices import Prices
     from awstune.ec2.session import Cloud
 
+TAG_BASE = f"{names.TAG_PREFIX}base"
 TAG_DISK = f"{names.TAG_PREFIX}disk-gib"
 TAG_SPENT = f"{names.TAG_PREFIX}ran-s"
 LIVE = ("pending", "running", "stopping", "stopped")

@@ -5,7 +5,6 @@ A file is born with mode 600 in one step: there is no moment in which others cou
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 from dataclasses import dataclass
@@ -45,11 +44,6 @@ class KeyPair:
 def pair_name(name: str) -> str:
     """The key pair's name at AWS for instances called ``name``."""
     return names.KEY_PAIR_NAME.format(name=name)
-
-
-def own_pair_name(public: str) -> str:
-    """The name under which a user's own key is imported: the same key, the same name."""
-    return f"awstune-own-{hashlib.sha256(public.encode()).hexdigest()[:12]}"
 
 
 def key_path(keys_dir: Path, pair: str, region: str) -> Path:

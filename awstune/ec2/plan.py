@@ -196,7 +196,7 @@ def _refuse_not_offered(wanted: Wanted, actual: Actual) -> None:
 
 def _key_steps(wanted: Wanted, key: KeyFacts) -> tuple[Step, ...]:
     if key.own and key.own_public:
-        return _own_key_steps(key, key.own, key.own_public)
+        return _own_key_steps(wanted, key, key.own, key.own_public)
     if key.at_aws is None:
         return (ImportKeyPair(key.pair, key.path, public=key.here, key_type=wanted.key_type),)
     if key.here is None:
@@ -206,17 +206,19 @@ def _key_steps(wanted: Wanted, key: KeyFacts) -> tuple[Step, ...]:
     return ()
 
 
-def _own_key_steps(key: KeyFacts, own: str, public: str) -> tuple[Step, ...]:
+def _own_key_steps(wanted: Wanted, key: KeyFacts, own: str, public: str) -> tuple[Step, ...]:
     if key.at_aws is None:
         return (ImportKeyPair(key.pair, key.path, public=public, link=own),)
-    return () if key.here else (LinkKey(key.pair, key.path, own),)
+    if key.at_aws.public and not keys.same(key.at_aws.public, public):
+        raise keys.refuse_other(key.pair, own, wanted.name)
+    return () if key.here and keys.same(key.here, public) else (LinkKey(key.pair, key.path, own),)
 
 
 def _group_steps(wanted: Wanted, actual: Actual) -> tuple[Step, ...]:
     if wanted.security_group or actual.group:
         return ()
     group = wanted_group(wanted)
-    return CreateGroup(group, actual.vpc_id), AllowSsh(group, actual.ssh_from)
+    return CreateGroup(group, actual.vpc_id), AllowSsh(group, actual.ssh_from, actual.vpc_id)
 
 
 def _ssh_steps(wanted: Wanted, actual: Actual) -> tuple[Step, ...]:
@@ -224,8 +226,9 @@ def _ssh_steps(wanted: Wanted, actual: Actual) -> tuple[Step, ...]:
     if wanted.security_group or actual.group is None:
         return ()
     admitted = actual.group.ssh_from
-    old = [RevokeSsh(actual.group.name, there) for there in sorted(admitted - {actual.ssh_from})]
-    new = [] if actual.ssh_from in admitted else [AllowSsh(actual.group.name, actual.ssh_from)]
+    group, vpc_id, mine = actual.group.name, actual.vpc_id, actual.ssh_from
+    old = [RevokeSsh(group, other, vpc_id) for other in sorted(admitted - {mine})]
+    new = [] if mine in admitted else [AllowSsh(group, mine, vpc_id)]
     return (*new, *old)
 
 
@@ -247,6 +250,7 @@ def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
     facts = actual.prices.types.get(actual.type)
     return RunInstance(
         name=name,
+        base=wanted.name,
         type=actual.type,
         market=wanted.market,
         image_id=image.id,
@@ -261,6 +265,7 @@ def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
         disk_usd_per_hour=actual.prices.disk_usd_per_hour(disk_gib),
         pair=actual.key.pair,
         group=wanted_group(wanted),
+        vpc_id=actual.vpc_id,
         subnet=wanted.subnet,
         wishes=wanted.wishes_tag(),
         tags=dict(wanted.tags),

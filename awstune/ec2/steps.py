@@ -98,6 +98,7 @@ class AllowSsh(Step):
 
     group: str
     ssh_from: str
+    vpc_id: str = ""
 
     def _say(self) -> str:
         return f"let {self.ssh_from} reach port 22, and nobody else"
@@ -112,6 +113,7 @@ class RevokeSsh(Step):
 
     group: str
     ssh_from: str
+    vpc_id: str = ""
 
     def _say(self) -> str:
         return f"let {self.ssh_from} reach port 22 no longer"
@@ -123,6 +125,7 @@ class RunInstance(Step):
 
     Attributes:
         name: its NAME.
+        base: the NAME that key pair and security group are made for: without the -1 ... -N.
         type: such as ``p2.xlarge``.
         market: ``on-demand`` or ``spot``.
         image_id: ``ami-...``.
@@ -137,6 +140,7 @@ class RunInstance(Step):
         disk_usd_per_hour: the disk's.
         pair: its key pair.
         group: its security group: a name to look up, or an id.
+        vpc_id: the network that the group is looked up in.
         subnet: None for the default network's.
         wishes: the tag that says what was asked for.
         tags: the user's own.
@@ -147,6 +151,7 @@ class RunInstance(Step):
     console = "Launch instances > Name, AMI, Instance type, Configure storage > Launch instance"
 
     name: str
+    base: str
     type: str
     market: str
     image_id: str
@@ -162,6 +167,7 @@ class RunInstance(Step):
     max_usd: float | None = None
     usd_per_hour: float | None = None
     disk_usd_per_hour: float = 0.0
+    vpc_id: str = ""
     subnet: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     facts: str = ""

@@ -76,6 +76,8 @@ class Wanted:
         ):
             if value is not None and value <= 0:
                 raise errors.UsageError(f"{option} must be above zero, not {value:g}")
+        if self.market == "spot" and self.at_end == "stop":
+            raise errors.UsageError("a spot instance cannot be stopped at its end", "leave --at-end out")
         if any(tag.startswith((names.TAG_PREFIX, "aws:")) for tag in self.tags):
             raise errors.UsageError("tags of awstune: and aws: are not for --tag", "choose another tag name")
 

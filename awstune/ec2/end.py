@@ -1,0 +1,219 @@
+"""Ends, stops and starts instances, and looks afterwards: hidden is not gone."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from awstune import errors, names
+from awstune.ec2 import guard, instances, keys
+from awstune.ec2.events import Changed, Removed
+from awstune.ec2.faults import Refused
+from awstune.ec2.instances import TAG_SPENT, Instance
+from awstune.ec2.network import tag_list
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from awstune.ec2.session import Cloud
+
+Event = Changed | Removed
+Now = Callable[[], float]
+Sleep = Callable[[float], None]
+_EVERY_S = 1.0
+TIMEOUT_S = 10 * 60.0
+# A group stays in use for a while after its last instance has ended.
+_GROUP_TRIES = 30
+
+
+def terminate(
+    cloud: Cloud,
+    doomed: Sequence[Instance],
+    keys_dir: Path,
+    *,
+    now: Now = time.time,
+    sleep: Sleep = time.sleep,
+    timeout_s: float = TIMEOUT_S,
+) -> Iterator[Event]:
+    """Ends instances and removes what was made beside them once nobody uses it.
+
+    Args:
+        cloud: where they are.
+        doomed: which.
+        keys_dir: where private keys lie; a key that opens nothing any more is deleted.
+        now: the clock, in seconds.
+        sleep: how pauses are made.
+        timeout_s: how long they may take to end.
+
+    Yields:
+        `Changed` as they end, `Removed` for key pair, security group and key file.
+
+    Raises:
+        CloudError: AWS refused; then nothing is reported as ended.
+        LeftBehind: an instance has not ended in time.
+    """
+    if doomed:
+        cloud.ec2.terminate_instances(InstanceIds=[instance.id for instance in doomed])
+        yield from _until(cloud, doomed, "terminated", now=now, sleep=sleep, timeout_s=timeout_s)
+    for base in sorted({base_name(instance) for instance in doomed} - {""}):
+        yield from clean(cloud, base, keys_dir, sleep=sleep)
+
+
+def clean(cloud: Cloud, base: str, keys_dir: Path, *, sleep: Sleep = time.sleep) -> Iterator[Removed]:
+    """Removes key pair, key file and security group of NAME, unless a live instance uses them.
+
+    It is also what ends a launch that got no further than these.
+    """
+    using = [other for other in instances.own(cloud) if base_name(other) == base]
+    if using:
+        return
+    of_base = _filters(cloud, names.TAG_NAME, [base])
+    for pair in cloud.ec2.describe_key_pairs(Filters=of_base)["KeyPairs"]:
+        cloud.ec2.delete_key_pair(KeyPairId=pair["KeyPairId"])
+        yield Removed("key-pair", pair["KeyName"])
+        path = keys.key_path(keys_dir, pair["KeyName"], cloud.region)
+        if path.is_symlink() or path.exists():
+            path.unlink()
+            yield Removed("key-file", str(path))
+    for group in cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"]:
+        _delete_group(cloud, group["GroupId"], sleep)
+        yield Removed("security-group", group["GroupId"])
+
+
+def leftovers(cloud: Cloud, gone: Iterable[Instance]) -> list[dict[str, str]]:
+    """What of ended instances is still there, as AWS's own answers say.
+
+    Args:
+        cloud: where they were.
+        gone: the instances as they were before they ended.
+
+    Returns:
+        ``{kind, id}`` each: instance, volume, network-interface, security-group, key-pair.
+    """
+    known = list(gone)
+    if not known:
+        return []
+    made = _filters(cloud, names.TAG_TOKEN, {instance.tags.get(names.TAG_TOKEN, "-") for instance in known})
+    still = instances.describe(cloud, filters=[{"Name": "instance-id", "Values": [one.id for one in known]}])
+    volumes = cloud.ec2.describe_volumes(Filters=made)["Volumes"]
+    interfaces = cloud.ec2.describe_network_interfaces(Filters=made)["NetworkInterfaces"]
+    left = [("instance", one.id) for one in still if one.state != "terminated"]
+    left += [("volume", volume["VolumeId"]) for volume in volumes if volume.get("State") != "deleting"]
+    left += [("network-interface", interface["NetworkInterfaceId"]) for interface in interfaces]
+    return [{"kind": kind, "id": id_} for kind, id_ in [*left, *_beside(cloud, known)]]
+
+
+def stop(
+    cloud: Cloud,
+    chosen: Sequence[Instance],
+    *,
+    now: Now = time.time,
+    sleep: Sleep = time.sleep,
+    timeout_s: float = TIMEOUT_S,
+) -> Iterator[Changed]:
+    """Stops instances: their disks stay, and stay billed.
+
+    Yields:
+        `Changed` until all are stopped.
+
+    Raises:
+        CloudError: AWS refused, as it does for spot instances.
+    """
+    cloud.ec2.stop_instances(InstanceIds=[instance.id for instance in chosen])
+    yield from _until(cloud, chosen, "stopped", now=now, sleep=sleep, timeout_s=timeout_s)
+
+
+def start(
+    cloud: Cloud, chosen: Sequence[Instance], *, ttl_s: float | None, now: Now = time.time
+) -> Iterator[Changed]:
+    """Starts stopped instances with a new end. Waiting is the caller's (`awstune.ec2.wait`).
+
+    The new end travels as new user-data, whose ``bootcmd`` runs before anything else at each boot: the
+    guard never meets the old end.
+
+    Args:
+        cloud: where they are.
+        chosen: which; those that run already are left as they are.
+        ttl_s: seconds until the new end; None for none.
+        now: the clock, in seconds since the epoch.
+
+    Yields:
+        `Changed` for each that AWS starts.
+
+    Raises:
+        CloudError: AWS refused.
+    """
+    for instance in chosen:
+        if instance.state in ("running", "pending"):
+            continue
+        ends = None if ttl_s is None else now() + ttl_s
+        text = guard.user_data(None, ends=ends, stamp=f"start-{uuid.uuid4()}")
+        cloud.ec2.modify_instance_attribute(InstanceId=instance.id, UserData={"Value": text.encode()})
+        tags = {names.TAG_ENDS: guard.ends_word(ends), TAG_SPENT: str(round(instance.running_s(now())))}
+        cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(tags))
+        cloud.ec2.start_instances(InstanceIds=[instance.id])
+        yield Changed(instance.id, instance.name, "pending")
+
+
+def base_name(instance: Instance) -> str:
+    """The NAME that an instance's key pair and security group were made for; empty where unknown."""
+    return instance.tags.get(instances.TAG_BASE, "")
+
+
+def _until(
+    cloud: Cloud, chosen: Sequence[Instance], wanted: str, *, now: Now, sleep: Sleep, timeout_s: float
+) -> Iterator[Changed]:
+    deadline = now() + timeout_s
+    ids, seen = [instance.id for instance in chosen], dict[str, str]()
+    while True:
+        for found in instances.describe(cloud, ids):
+            if seen.get(found.id) != found.state:
+                seen[found.id] = found.state
+                yield Changed(found.id, found.name, found.state)
+        late = [instance for instance in chosen if seen.get(instance.id) not in (wanted, "terminated")]
+        if not late:
+            return
+        if now() >= deadline:
+            raise _late(late, seen, wanted)
+        sleep(_EVERY_S)
+
+
+def _late(late: Sequence[Instance], seen: dict[str, str], wanted: str) -> errors.LeftBehind:
+    stands = ", ".join(f"{instance.name} ({instance.id}) is {seen.get(instance.id)}" for instance in late)
+    return errors.LeftBehind(f"not {wanted} in time: {stands}", "look again with `awstune ls`, and repeat")
+
+
+def _delete_group(cloud: Cloud, group_id: str, sleep: Sleep) -> None:
+    for _ in range(_GROUP_TRIES):
+        try:
+            cloud.ec2.delete_security_group(GroupId=group_id)
+        except Refused as error:
+            if error.code == "InvalidGroup.NotFound":
+                return
+            if error.code != "DependencyViolation":
+                raise
+            sleep(_EVERY_S)
+        else:
+            return
+    raise errors.LeftBehind(
+        f"the security group {group_id} is still in use", "repeat the command in a few minutes"
+    )
+
+
+def _beside(cloud: Cloud, gone: Sequence[Instance]) -> list[tuple[str, str]]:
+    bases = {base_name(instance) for instance in gone}
+    used = {base_name(other) for other in instances.own(cloud)}
+    of_bases = _filters(cloud, names.TAG_NAME, bases - used)
+    groups = cloud.ec2.describe_security_groups(Filters=of_bases)["SecurityGroups"]
+    pairs = cloud.ec2.describe_key_pairs(Filters=of_bases)["KeyPairs"]
+    left = [("security-group", group["GroupId"]) for group in groups]
+    return [*left, *(("key-pair", pair["KeyName"]) for pair in pairs)]
+
+
+def _filters(cloud: Cloud, tag: str, values: Iterable[str]) -> Any:
+    return [
+        {"Name": f"tag:{names.TAG_OWNER}", "Values": [cloud.owner]},
+        {"Name": f"tag:{tag}", "Values": sorted(values) or ["-"]},
+    ]

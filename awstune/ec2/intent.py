@@ -1,0 +1,67 @@
+"""What is about to be asked of AWS, written down before it is asked.
+
+A RunInstances whose answer was lost is asked again with the same client token and the same words, so
+that AWS answers with the instance that it made then. That needs the whole request, with the host key
+in its user-data: a file of mode 600 that lives until the answer is here.
+
+Source: https://docs.aws.amazon.com/ec2/latest/devguide/ec2-api-idempotency.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# Later than that an instance shows in DescribeInstances, by its name tag.
+FRESH_S = 900.0
+
+
+@dataclass(frozen=True)
+class Intent:
+    """A RunInstances request that is about to be made.
+
+    Attributes:
+        path: where it is written down.
+        wishes: what the launch is for; another launch does not take it up.
+        written: seconds since the epoch.
+        request: RunInstances's arguments.
+    """
+
+    path: Path
+    wishes: str
+    written: float
+    request: dict[str, Any]
+
+    def write(self) -> None:
+        """Writes it down, readable by its owner only, whole or not at all."""
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        fresh = self.path.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            json.dump({"wishes": self.wishes, "written": self.written, "request": self.request}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(self.path)
+
+    def forget(self) -> None:
+        """The answer is here: nothing is open any more."""
+        self.path.unlink(missing_ok=True)
+
+
+def intent_path(keys_dir: Path, name: str, region: str) -> Path:
+    """Where the intent to run ``name`` is written down."""
+    return keys_dir / "intents" / f"{name}-{region}.json"
+
+
+def taken_up(path: Path, wishes: str, now: float) -> Intent | None:
+    """The intent that an interrupted launch of the same wishes left; None where there is none to finish."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        written = json.loads(path.read_text(encoding="utf-8"))
+        intent = Intent(path, written["wishes"], float(written["written"]), dict(written["request"]))
+        if intent.wishes == wishes and 0 <= now - intent.written < FRESH_S:
+            return intent
+    return None

@@ -1,0 +1,103 @@
+"""Looks at what is there, for `awstune.ec2.plan`. It changes nothing and costs nothing."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from awstune import names
+from awstune.ec2 import images, instances, keys, network, offers, prices
+from awstune.ec2.plan import Actual, KeyFacts
+from awstune.ec2.session import Cloud
+from awstune.ec2.wanted import Wanted
+
+
+def look(
+    cloud: Cloud,
+    wanted: Wanted,
+    keys_dir: Path,
+    *,
+    table: prices.Prices | None = None,
+    fetch: network.Fetch = network.fetch,
+) -> Actual:
+    """What is there of what is wanted.
+
+    Args:
+        cloud: where, and whose.
+        wanted: decides what is looked for; a type that is not offered is replaced by its stand-in
+            where ``or_similar`` says so.
+        keys_dir: where private keys lie.
+        table: prices; None takes the package's dated table.
+        fetch: how the caller's address is asked for.
+
+    Raises:
+        UsageError: no such image, no default network, or nobody knows the caller's address.
+        KeyFileError: a key file that others can read, or that is none.
+    """
+    there = tuple(instances.named(cloud, wanted.names))
+    actual = Actual(
+        region=cloud.region,
+        owner=cloud.owner,
+        prices=table or prices.shipped(),
+        instances=there,
+        type=wanted.type,
+        key=key_facts(cloud, wanted, keys_dir),
+    )
+    if not wanted.security_group:
+        actual = _with_network(cloud, wanted, actual, fetch)
+    if {found.name for found in there if found.live} >= set(wanted.names):
+        return actual
+    return _with_type(cloud, wanted, actual)
+
+
+def _with_network(cloud: Cloud, wanted: Wanted, actual: Actual, fetch: network.Fetch) -> Actual:
+    vpc_id = network.network_of(cloud, wanted.subnet)
+    return replace(
+        actual,
+        vpc_id=vpc_id,
+        group=network.find_group(cloud, network.group_name(wanted.name), vpc_id),
+        ssh_from=network.caller_cidr(cloud, wanted.ssh_from, fetch=fetch),
+    )
+
+
+def _with_type(cloud: Cloud, wanted: Wanted, actual: Actual) -> Actual:
+    if offers.offered(cloud, [wanted.type]):
+        return replace(actual, image=images.find_image(cloud, wanted.image, wanted.type))
+    stand_ins = offers.stand_ins(cloud, wanted.type)
+    actual = replace(actual, offered=False, stand_ins=stand_ins)
+    if not (wanted.or_similar and stand_ins):
+        return actual
+    type_ = stand_ins[0].type
+    image = images.find_image(cloud, wanted.image, type_)
+    return replace(actual, type=type_, offered=True, image=image)
+
+
+def key_facts(cloud: Cloud, wanted: Wanted, keys_dir: Path) -> KeyFacts:
+    """What AWS and this disk know of the key pair.
+
+    Raises:
+        KeyFileError: the file is readable by others, or no private key.
+    """
+    own = Path(wanted.key).expanduser().absolute() if wanted.key else None
+    own_public = keys.read_public(own) if own else None
+    pair = keys.pair_name(wanted.name)
+    path = keys.key_path(keys_dir, pair, cloud.region)
+    return KeyFacts(
+        pair=pair,
+        path=str(path),
+        here=keys.read_public(path) if path.exists() else None,
+        at_aws=find_pair(cloud, pair),
+        own=str(own) if own else None,
+        own_public=own_public,
+    )
+
+
+def find_pair(cloud: Cloud, pair: str) -> keys.KeyPair | None:
+    """AWS's side of a key pair; None where AWS does not know it."""
+    found = cloud.ec2.describe_key_pairs(
+        Filters=[{"Name": "key-name", "Values": [pair]}], IncludePublicKey=True
+    )["KeyPairs"]
+    if not found:
+        return None
+    tags = {tag["Key"]: tag["Value"] for tag in found[0].get("Tags", [])}
+    return keys.KeyPair(pair, found[0].get("PublicKey", "").strip(), tags.get(names.TAG_OWNER, ""))
