@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 from collections.abc import Callable, Mapping
@@ -88,7 +89,9 @@ def _parse_json(text: str) -> Parameter:
 
 def _split(text: str) -> list[str]:
     """Split at the colons that stand outside of double quotes."""
-    return re.split(r""":(?=(?:[^"]*"[^"]*")*[^"]*$)""", text)
+    masked = re.sub(r'"(?:\\.|[^"\\])*"', lambda quoted: "_" * len(quoted[0]), text)
+    cuts = [-1, *(match.start() for match in re.finditer(":", masked)), len(text)]
+    return [text[a + 1 : b] for a, b in itertools.pairwise(cuts)]
 
 
 def _refuse_broken_range(body: str) -> None:

@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from awstune.search.parameters import Choice
+from awstune.errors import SpaceError
+from awstune.search.parameters import Choice, Fixed, key_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from awstune.search.parameters import Searched
+    from awstune.search.parameters import Parameter, Searched
     from awstune.search.space import Space
 
     Array = NDArray[np.float64]
@@ -29,6 +30,7 @@ class Column:
         codes: (K,) the places of its values, ascending; None where continuous.
         categorical: whether places are names only.
         even: whether a random place is any code alike, rather than the code nearest to a random place.
+        possible: whether no fixed parameter rules it out.
         parents: (column, the parent's places under which this column is there).
         rest: its place where it is not there.
     """
@@ -36,6 +38,7 @@ class Column:
     codes: Array | None
     categorical: bool
     even: bool
+    possible: bool
     parents: tuple[tuple[int, Array], ...]
     rest: float
 
@@ -61,7 +64,7 @@ class Cube:
         self.columns = [self._column(name, p) for name, p in space.searched.items()]
         self.categorical = np.array([c.categorical for c in self.columns])
         self.discrete = np.array([c.codes is not None for c in self.columns])
-        self.conditional = [i for i, c in enumerate(self.columns) if c.parents]
+        self.conditional = [i for i, c in enumerate(self.columns) if c.parents or not c.possible]
 
     @property
     def d(self) -> int:
@@ -73,15 +76,18 @@ class Cube:
         codes = None
         if count is not None and count <= MOST_CODES:
             codes = np.unique([parameter.encode(value) for value in parameter.level(count)])
-        parents = tuple(self._parent(parent, values) for parent, values in self.space[name].conditions)
-        searched = tuple((column, places) for column, places in parents if column >= 0)
+        conditions = self.space[name].conditions
+        possible = all(_allows(self.space[parent], values) for parent, values in conditions)
+        searched = (c for c in conditions if c[0] in self.space.searched)
+        parents = tuple(self._parent(parent, values) for parent, values in searched)
         even = isinstance(parameter, Choice) or not parameter.log
-        return Column(codes, parameter.categorical, even, searched, parameter.encode(parameter.baseline))
+        return Column(
+            codes, parameter.categorical, even, possible, parents, parameter.encode(parameter.baseline)
+        )
 
     def _parent(self, parent: str, values: tuple[object, ...]) -> tuple[int, Array]:
-        if parent not in self.space.searched:
-            return -1, np.empty(0)
-        places = [self.space.searched[parent].encode(value) for value in values]
+        parameter = self.space.searched[parent]
+        places = [parameter.encode(v) for v in values if _takes(parameter, v)]
         return self.names.index(parent), np.array(places)
 
     def snap(self, places: Array) -> Array:
@@ -93,7 +99,7 @@ class Cube:
         return snapped
 
     def _there(self, places: Array, column: int) -> NDArray[np.bool_]:
-        there = np.ones(len(places), dtype=bool)
+        there = np.full(len(places), self.columns[column].possible)
         for parent, allowed in self.columns[column].parents:
             there &= np.isclose(places[:, parent, None], allowed).any(1) & self._there(places, parent)
         return there
@@ -117,3 +123,15 @@ class Cube:
             if parameter.informed:
                 total += [parameter.log_prior(place) for place in places[:, i]]
         return total
+
+
+def _allows(parent: Parameter, values: tuple[object, ...]) -> bool:
+    return not isinstance(parent, Fixed) or key_of(parent.value) in {key_of(value) for value in values}
+
+
+def _takes(parameter: Searched, value: object) -> bool:
+    try:
+        parameter.check(value)
+    except SpaceError:
+        return False
+    return True

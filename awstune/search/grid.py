@@ -69,7 +69,8 @@ def point(space: Space, grid: Axes, index: int) -> Params:
     for axis in reversed(grid):
         index, place = divmod(index, len(axis))
         values.append(axis[place])
-    return space.trim({**space.defaults(), **dict(zip(space.searched, reversed(values), strict=True))})
+    chosen = dict(zip(space.searched, reversed(values), strict=True))
+    return space.trim({name: chosen.get(name, p.baseline) for name, p in space.items()})
 
 
 def every_point(space: Space) -> Iterator[Params]:

@@ -179,7 +179,8 @@ class _Range(_Parameter):
     @property
     def baseline(self) -> Value:
         """The given default, else the middle (of the logs, on a log scale)."""
-        return self.decode(0.5) if self.default is None else self.default
+        # Of two middle integers the smaller one, which is the cheaper one more often than not.
+        return self.decode(0.5 - 1e-9 * (self.count is not None)) if self.default is None else self.default
 
     def level(self, points: int) -> list[Value]:
         """That many values, evenly over the encoding, both ends included; fewer where there are fewer."""
@@ -227,7 +228,8 @@ class Float(_Range):
 
     def _at(self, index: int) -> float:
         assert self.step is not None  # noqa: S101  only lattices ask
-        return min(float(f"{self.low + index * self.step:.12g}"), self.high)
+        # Twelve digits, so that steps of 0.1 reach 0.3 and not 0.30000000000000004.
+        return min(max(float(f"{self.low + index * self.step:.12g}"), self.low), self.high)
 
 
 @dataclass(frozen=True)
