@@ -11,18 +11,6 @@ from awstune.cli.screen import Screen
 from awstune.config import Config, ensure_home
 
 
-@click.group(
-    "local", cls=type("LocalGroup", (Listing, click.Group), {}), epilog="Example: awstune local status"
-)
-def local_command() -> None:
-    """Start, stop or show the embedded cloud.
-
-    It is a moto server and one SSH server per instance, on loopback: what awstune does at AWS, it does
-    there, and nothing costs anything. `awstune --cloud local launch` starts it too.
-    """
-
-
-@local_command.add_command
 @command("start", example="awstune local start")
 def start_command(config: Config) -> None:
     """Start the embedded cloud, or find it running."""
@@ -34,7 +22,6 @@ def start_command(config: Config) -> None:
         _show(config, screen)
 
 
-@local_command.add_command
 @command("stop", example="awstune local stop")
 def stop_command(config: Config) -> None:
     """End the embedded cloud with every instance, and remove what it kept."""
@@ -51,12 +38,30 @@ def stop_command(config: Config) -> None:
             screen.result(f"the embedded cloud is stopped, and {stopped.instances} instances with it")
 
 
-@local_command.add_command
 @command("status", example="awstune local status --json")
 def status_command(config: Config) -> None:
     """Show whether the embedded cloud runs, where, and with how many instances."""
     with Screen(config) as screen:
         _show(config, screen)
+
+
+class LocalGroup(Listing, click.Group):
+    """The group, with the help of the others."""
+
+
+@click.group(
+    "local", cls=type("LocalGroup", (Listing, click.Group), {}), epilog="Example: awstune local status"
+)
+def local_command() -> None:
+    """Start, stop or show the embedded cloud.
+
+    It is a moto server and one SSH server per instance, on loopback: what awstune does at AWS, it does
+    there, and nothing costs anything. `awstune --cloud local launch` starts it too.
+    """
+
+
+for _command in (start_command, stop_command, status_command):
+    local_command.add_command(_command)
 
 
 def _show(config: Config, screen: Screen) -> None:

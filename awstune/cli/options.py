@@ -15,6 +15,7 @@ from awstune.errors import UsageError
 
 HELP_WIDTH = 80
 GLOBAL_GROUP = "Everywhere"
+TAIL = "awstune.tail"
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -97,12 +98,33 @@ class Command(Listing):
     """A leaf command; its function gets the Config first."""
 
 
-def command(name: str, *, example: str, **settings: Any) -> Callable[[Callable[..., Any]], click.Command]:
+class TailCommand(Command):
+    """A command that hands on the words after ``--``, as they are."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Cuts the words off before click can mistake them for its own."""
+        if "--" in args:
+            cut = args.index("--")
+            ctx.meta[TAIL] = tuple(args[cut + 1 :])
+            args = args[:cut]
+        return super().parse_args(ctx, args)
+
+
+def tail_of(ctx: click.Context) -> tuple[str, ...] | None:
+    """The words after ``--``; None where there was no ``--``."""
+    tail: tuple[str, ...] | None = ctx.meta.get(TAIL)
+    return tail
+
+
+def command(
+    name: str, *, example: str, cls: type[Command] = Command, **settings: Any
+) -> Callable[[Callable[..., Any]], click.Command]:
     """Makes a command whose function is called with the Config and then its own options.
 
     Args:
         name: as typed.
         example: the line or lines that its help ends with.
+        cls: `TailCommand` gives the function ``words``, those after ``--``.
         settings: for ``click.command``.
     """
 
@@ -110,9 +132,10 @@ def command(name: str, *, example: str, **settings: Any) -> Callable[[Callable[.
         @click.pass_context
         @functools.wraps(function)
         def wired(ctx: click.Context, /, **values: Any) -> Any:
-            return function(config_of(ctx), **values)
+            tail = {"words": tail_of(ctx)} if cls is TailCommand else {}
+            return function(config_of(ctx), **values, **tail)
 
-        made = click.command(name, cls=Command, epilog=f"Example: {example}", **settings)
+        made = click.command(name, cls=cls, epilog=f"Example: {example}", **settings)
         return made(with_global_options(wired))
 
     return decorate

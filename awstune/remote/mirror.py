@@ -101,6 +101,15 @@ class Mirror:
         pid_file = shlex.quote(f"{self.path}/worker.pid")
         return self.connection.run(f'kill -0 "$(cat {pid_file})"', check=False).status == 0
 
+    def stop_worker(self) -> None:
+        """Ends the process that runs the sweep, if it is there, as Ctrl-C would; the sweep can be resumed."""
+        pid_file = shlex.quote(f"{self.path}/worker.pid")
+        self.connection.run(
+            f'pid=$(cat {pid_file} 2>/dev/null) && kill -TERM "$pid" && '
+            f'for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done',
+            check=False,
+        )
+
     def fetch(self) -> None:
         """Fetches the whole folder.
 

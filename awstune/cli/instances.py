@@ -1,0 +1,82 @@
+"""``awstune ls``, ``stop`` and ``start``."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import click
+
+from awstune.cli.options import command, option
+from awstune.cli.params import Span
+from awstune.cli.screen import Screen
+from awstune.config import Config
+from awstune.names import DEFAULT_TTL_S
+
+
+@command("ls", example="awstune ls --json")
+def ls_command(config: Config) -> None:
+    """List your instances, what they cost, and when they end.
+
+    What is shown is AWS's word, found by tags: it is the same on any machine of yours.
+    """
+    from awstune.ec2 import instances, prices
+    from awstune.flow import access, clouds
+    from awstune.report import tables
+
+    with Screen(config) as screen:
+        cloud = clouds.open_for(config, warn=screen.warn)
+        keys_dir = access.keys_dir(config, cloud)
+        found = [one.to_json(time.time(), prices.shipped(), keys_dir) for one in instances.own(cloud)]
+        if config.json:
+            screen.document(found)
+        else:
+            screen.result(tables.instances(found))
+
+
+@command("stop", example="awstune stop lab")
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+def stop_command(config: Config, names: tuple[str, ...]) -> None:
+    """Stop instances; their disks stay, and go on costing.
+
+    A NAME may be left out where there is only one instance. `awstune start` brings them back.
+    """
+    from awstune.flow import clouds, end
+
+    with Screen(config) as screen:
+        cloud = clouds.open_for(config, warn=screen.warn)
+        which = end.chosen(cloud, names)
+        screen.follow(end.stop(cloud, which))
+        _show(config, screen, cloud, which)
+
+
+@command("start", example="awstune start lab --ttl 2h")
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@option("--ttl", type=Span(may_be_none=True), default=DEFAULT_TTL_S,
+        help="Time to live from now, then it ends itself.  [default: 8h]")  # fmt: skip
+def start_command(config: Config, names: tuple[str, ...], ttl: float) -> None:
+    """Start stopped instances again.
+
+    Each gets a new end, and is waited for until it passes every status check.
+    """
+    from awstune.flow import clouds, end
+
+    with Screen(config) as screen:
+        cloud = clouds.open_for(config, warn=screen.warn)
+        which = end.chosen(cloud, names)
+        ready = screen.follow(end.start(config, cloud, which, ttl_s=None if math.isinf(ttl) else ttl))
+        if config.json:
+            screen.document([one.document for one in ready])
+        for one in ready:
+            screen.result("" if config.json else one.ssh_line)
+
+
+def _show(config: Config, screen: Screen, cloud: Any, which: Any) -> None:
+    from awstune.ec2 import instances, prices
+    from awstune.flow import access
+
+    if config.json:
+        keys_dir = access.keys_dir(config, cloud)
+        now = instances.describe(cloud, [one.id for one in which])
+        screen.document([one.to_json(time.time(), prices.shipped(), keys_dir) for one in now])

@@ -1,0 +1,46 @@
+"""Types of options: what cannot be right is refused before any work is done."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import click
+
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_SPAN = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
+_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
+
+
+class Span(click.ParamType[float]):
+    """A span of time such as ``8h``, ``30m`` or ``1h30m``, as seconds; ``none`` where it may be endless."""
+
+    name = "duration"
+
+    def __init__(self, *, may_be_none: bool = False) -> None:
+        self.may_be_none = may_be_none
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Seconds; infinity for ``none``, since None means that nothing was typed."""
+        if isinstance(value, (int, float)):
+            return float(value)
+        text = str(value).strip().lower()
+        if text == "none" and self.may_be_none:
+            return float("inf")
+        if not _SPAN.fullmatch(text):
+            or_none = ", or none" if self.may_be_none else ""
+            self.fail(f"{value!r} is no duration; write 8h, 30m, 1h30m or 90s{or_none}", param, ctx)
+        return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+
+
+class Tag(click.ParamType[tuple[str, str]]):
+    """``KEY=VALUE``, as a pair."""
+
+    name = "k=v"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """(key, value)."""
+        key, equals, text = str(value).partition("=")
+        if not (key and equals):
+            self.fail(f"{value!r} is no tag; write KEY=VALUE", param, ctx)
+        return key, text

@@ -1,0 +1,36 @@
+"""``awstune ssh``: a verified shell, by the system's own ssh where there is one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import click
+
+from awstune.cli.options import TailCommand, command
+from awstune.cli.screen import Screen
+from awstune.config import Config
+
+
+@command("ssh", cls=TailCommand, example="awstune ssh lab -- nvidia-smi", options_metavar="[OPTIONS]")
+@click.argument("name", required=False)
+def ssh_command(config: Config, name: str | None, words: tuple[str, ...] | None) -> int:
+    """Open a shell on an instance, or run one command there.
+
+    The host key is the one that was pinned at launch; an unknown or changed one is refused. A command's
+    words are joined by blanks and given to the shell there, as ssh does; its exit status is passed on.
+    """
+    from awstune.ec2 import instances
+    from awstune.flow import access, clouds
+    from awstune.remote import hosts, openssh
+
+    with Screen(config) as screen:
+        cloud = clouds.open_for(config, warn=screen.warn)
+        address = access.address_of(config, cloud, instances.find(cloud, name))
+    if shutil.which("ssh"):
+        arguments = openssh.arguments(address, hosts.file_of(config.home), words or ())
+        os.execvp(arguments[0], arguments)  # noqa: S606  # a list of words, no shell
+    from awstune.remote import terminal
+
+    with access.connect(address) as connection:
+        return terminal.run(connection, " ".join(words or ()))

@@ -1,0 +1,60 @@
+"""``awstune terminate``: fetch, end, look."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import click
+
+from awstune.cli.options import command, option
+from awstune.cli.screen import Screen
+from awstune.config import Config
+from awstune.errors import LeftBehind, UnknownName, UsageError
+
+
+@command("terminate", example="awstune terminate lab")
+@click.argument("names", nargs=-1, metavar="[NAME...]")
+@option("--all", "every", is_flag=True, help="All of your own.")
+@option("--discard", is_flag=True, help="Without fetching what sweeps have not yet sent home.")
+@option("--yes", is_flag=True, help="Answer the question in advance.")
+def terminate_command(config: Config, names: tuple[str, ...], every: bool, discard: bool, yes: bool) -> int:
+    """End instances for good, and check that nothing is left.
+
+    First fetches what a sweep there has not yet sent home. Afterwards it looks for instances, disks,
+    network interfaces, security groups and key pairs; exit status 4 means that something is still there.
+    """
+    from awstune.flow import clouds, end
+
+    if every and names:
+        raise UsageError("--all and names contradict each other", "awstune terminate --all")
+    with Screen(config) as screen:
+        cloud = clouds.open_for(config, warn=screen.warn)
+        try:
+            doomed = end.chosen(cloud, names, every=every)
+        except UnknownName:
+            # A launch that was interrupted early may have left a key pair or a group of that name.
+            cleaned = [screen.follow(end.clean(config, cloud, name)) for name in names]
+            if not any(cleaned):
+                raise
+            return _show(config, screen, [], [])
+        if doomed and not cloud.local:
+            what = ", ".join(f"{one.name} ({one.type}, {one.state})" for one in doomed)
+            screen.confirm(f"Terminate {what}? Their disks are deleted.", yes=yes)
+        left = screen.follow(end.terminate(config, cloud, doomed, discard=discard))
+        return _show(config, screen, doomed, left)
+
+
+def _show(config: Config, screen: Screen, doomed: Sequence[Any], left: list[dict[str, str]]) -> int:
+    if config.json:
+        gone = [{"name": one.name, "id": one.id, "state": "terminated"} for one in doomed]
+        screen.document({"instances": gone, "left": left})
+        return LeftBehind.exit_status if left else 0
+    if left:
+        things = ", ".join(f"{thing['kind']} {thing['id']}" for thing in left)
+        raise LeftBehind(
+            f"still there: {things}", "awstune terminate again in a minute; then look in the console"
+        )
+    names = ", ".join(one.name for one in doomed) or "what was there"
+    screen.result(f"{names}: gone. Nothing is left: no instance, disk, network interface, group or key pair.")
+    return 0

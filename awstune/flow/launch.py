@@ -1,0 +1,143 @@
+"""Launch: look, plan, apply, wait, get in. A crash at any line is mended by launching again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from awstune.config import Config
+from awstune.ec2 import events, instances, prices, survey, wait
+from awstune.ec2 import launch as ec2_launch
+from awstune.ec2.instances import Instance
+from awstune.ec2.plan import Plan, make_plan
+from awstune.ec2.session import Cloud
+from awstune.ec2.wanted import Wanted
+from awstune.errors import NotReady, RemoteError
+from awstune.flow import access, clouds
+from awstune.flow.events import Doing, Done, Story, Warned
+from awstune.names import ARMED_FILE, ROOT_VARIABLE
+from awstune.remote import hosts, openssh
+
+SSH_PATIENCE_S = 60.0
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A plan, and what it takes to carry it out."""
+
+    config: Config
+    cloud: Cloud
+    wanted: Wanted
+    plan: Plan
+
+
+@dataclass(frozen=True)
+class Ready:
+    """An instance that is there.
+
+    Attributes:
+        instance: as AWS describes it.
+        document: the object of ``launch --json``.
+        ssh_line: what lets one in from a shell.
+    """
+
+    instance: Instance
+    document: dict[str, Any]
+    ssh_line: str
+
+
+def propose(config: Config, wanted: Wanted, *, warn: Callable[[object], None]) -> Proposal:
+    """Looks at what is there and plans the rest; changes nothing and costs nothing.
+
+    Raises:
+        UsageError: what is wanted is refused, before anything is made.
+        CloudError: AWS refused to tell.
+    """
+    cloud = clouds.open_for(config, warn=warn, may_start=True)
+    actual = survey.look(cloud, wanted, access.keys_dir(config, cloud))
+    return Proposal(config, cloud, wanted, make_plan(wanted, actual))
+
+
+def carry_out(proposal: Proposal, *, ready: bool = True) -> Story[list[Ready]]:
+    """Applies the plan, waits until all instances are ready, and gets in once.
+
+    Args:
+        proposal: a plan made just now.
+        ready: whether to wait.
+
+    Returns:
+        The wanted instances, those that were there already among them.
+
+    Raises:
+        InstanceDied: one ended while it was waited for.
+        NotReady: one did not pass its checks, or lets nobody in by SSH.
+        CloudError: AWS refused.
+    """
+    config, cloud, plan = proposal.config, proposal.cloud, proposal.plan
+    yield from _apply(proposal)
+    if ready and not plan.empty:
+        waited = [run.name for run in plan.launches] or [one.name for one in plan.existing]
+        yield from until_in(config, cloud, _live(cloud, waited))
+    return [describe(config, cloud, one) for one in _live(cloud, proposal.wanted.names)]
+
+
+def _apply(proposal: Proposal) -> Story[None]:
+    cloud = proposal.cloud
+    for event in ec2_launch.apply(cloud, proposal.plan, access.keys_dir(proposal.config, cloud)):
+        if isinstance(event, events.Launched):
+            # Pinned before the first connection; the same key stands in the tag, for other machines.
+            hosts.pin(proposal.config.home, event.instance.id, event.instance.host_keys)
+            yield Done(f"{event.instance.name} is launched: {event.instance.id} in {event.instance.zone}")
+        elif isinstance(event, events.Retried):
+            yield Warned(f"{event.name}: {event.error}; trying again in {event.wait_s:.0f} s")
+        elif isinstance(event, events.Applied):
+            yield Doing(event.step.prose())
+
+
+def until_in(config: Config, cloud: Cloud, waited: Sequence[Instance]) -> Story[None]:
+    """Waits until instances run, pass every status check, let us in, and their guard is armed.
+
+    Raises:
+        InstanceDied: one ended meanwhile.
+        NotReady: one does not pass its checks, lets nobody in, or has no guard.
+    """
+    began = time.monotonic()
+    name_of = {one.id: one.name for one in waited}
+    seen = dict.fromkeys(name_of, "pending")
+    for event in wait.until_ready(cloud, list(name_of)):
+        seen[event.id] = f"{event.state}, {event.checks} checks" if event.state == "running" else event.state
+        yield Doing("waiting: " + " · ".join(f"{name_of[id_]} {word}" for id_, word in seen.items()))
+    for one in _live(cloud, name_of.values()):
+        yield Doing(f"{one.name}: opening a verified SSH connection")
+        _check_guard(config, cloud, one)
+        yield Done(f"{one.name} is ready after {time.monotonic() - began:.0f} s: {one.address}")
+
+
+def _check_guard(config: Config, cloud: Cloud, one: Instance) -> None:
+    try:
+        with access.connect(access.address_of(config, cloud, one), patience_s=SSH_PATIENCE_S) as connection:
+            armed = connection.run(f'test -e "${ROOT_VARIABLE}{ARMED_FILE}"', check=False).status == 0
+    except RemoteError as error:
+        if type(error) is not RemoteError:
+            raise
+        raise NotReady(
+            f"{one.name} passes its checks, but lets nobody in: {error.message}; it goes on, and costs",
+            f"awstune terminate {one.name}",
+        ) from error
+    if not armed:
+        raise NotReady(f"{one.name} has no guard that would end it", f"awstune terminate {one.name}")
+
+
+def describe(config: Config, cloud: Cloud, one: Instance) -> Ready:
+    """An instance with the line that lets one in."""
+    document = one.to_json(time.time(), prices.shipped(), access.keys_dir(config, cloud))
+    if one.address is None or document["key_file"] is None:
+        return Ready(one, document, "")
+    address = access.address_of(config, cloud, one)
+    return Ready(one, document, openssh.line(address, hosts.file_of(config.home)))
+
+
+def _live(cloud: Cloud, names: Sequence[str] | Any) -> list[Instance]:
+    return sorted((one for one in instances.named(cloud, names) if one.live), key=lambda one: one.name)
