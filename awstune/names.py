@@ -28,6 +28,7 @@ ARTIFACTS_DIR = "artifacts"
 REPORT_FILE = "report.html"
 WHERE_FILE = "where.json"
 WORKER_LOG_FILE = "worker.log"
+POOL_LOG_FILE = "pool.log"
 
 # Where things are kept on an instance, below the login's home.
 REMOTE_ROOT = ".awstune"
@@ -35,6 +36,7 @@ REMOTE_ROOT = ".awstune"
 # Environment marks, by which the processes of an instance or of a sweep are found again.
 INSTANCE_MARK = "AWSTUNE_INSTANCE"
 SWEEP_MARK = "AWSTUNE_SWEEP"
+TRIAL_MARK = "AWSTUNE_TRIAL"
 
 # Set inside an instance of the embedded cloud: the folder that stands for its "/".
 ROOT_VARIABLE = "AWSTUNE_ROOT"

@@ -13,7 +13,7 @@ import json
 import math
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -137,9 +137,16 @@ class Writer:
         self.epoch = epoch
         self._descriptor = descriptor
         self._now = now
+        self._waiting: list[str] = []
 
     def append(self, event: str, *, trial: int | None = None, **fields: Any) -> Event:
-        """Write one event and wait until the disk has it.
+        """Write one event and wait until the disk has it; see `add`."""
+        made = self.add(event, trial=trial, **fields)
+        self.flush()
+        return made
+
+    def add(self, event: str, *, trial: int | None = None, **fields: Any) -> Event:
+        """Make an event that the next `flush` writes, with all others that wait.
 
         Args:
             event: its name.
@@ -148,29 +155,29 @@ class Writer:
 
         Returns:
             The event exactly as a reader will see it.
+        """
+        about = {} if trial is None else {"trial": trial}
+        made = {"t": self._now(), "event": event, **about, "epoch": self.epoch, **_plain(fields)}
+        self._waiting.append(json.dumps(made, allow_nan=False, separators=(",", ":")) + "\n")
+        return made
+
+    def flush(self) -> None:
+        """Write what waits, and wait until the disk has it.
 
         Raises:
             JournalError: the disk did not take it.
         """
-        return self.extend([(event, trial, fields)])[0]
-
-    def extend(self, events: Sequence[tuple[str, int | None, Mapping[str, Any]]]) -> list[Event]:
-        """Write several ``(event, trial, fields)`` and wait once until the disk has them all."""
-        made = [self._made(*event) for event in events]
-        lines = [json.dumps(event, allow_nan=False, separators=(",", ":")) + "\n" for event in made]
+        if not self._waiting:
+            return
+        data, self._waiting = "".join(self._waiting).encode(), []
         try:
-            _write_all(self._descriptor, "".join(lines).encode())
+            _write_all(self._descriptor, data)
             os.fsync(self._descriptor)
         except OSError as error:
             raise JournalError(
                 f"the journal cannot be written: {error.strerror}",
                 "awstune resume goes on once the disk takes it; nothing that finished is lost",
             ) from error
-        return [json.loads(line) for line in lines]
-
-    def _made(self, event: str, trial: int | None, fields: Mapping[str, Any]) -> Event:
-        about = {} if trial is None else {"trial": trial}
-        return {"t": self._now(), "event": event, **about, "epoch": self.epoch, **_plain(fields)}
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,167 @@
+"""Checkpoints of a trial: written aside, fsynced, renamed; read back with the random state they had.
+
+Runs under the trials' Python: standard library only; torch and numpy where the trial has loaded them.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import random
+import re
+import shutil
+import sys
+from collections.abc import Callable, MutableMapping, Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAME = re.compile(r"epoch-(\d+)\.(?:pt|pkl)")
+
+
+def save(folder: Path, epoch: int, states: Sequence[Any], *, last: bool = False) -> Path:
+    """Write what is needed to begin ``epoch`` again, and forget the checkpoint before it.
+
+    Args:
+        folder: the trial's checkpoint folder; made if need be.
+        epoch: how many epochs are done.
+        states: objects with ``state_dict``, ``get_state`` (a torch.Generator), a ``bit_generator`` (a
+            numpy Generator), or dicts.
+        last: whether there is no such epoch; the checkpoint before it is then kept, to resume from.
+
+    Returns:
+        The checkpoint's file.
+    """
+    before = found(folder)
+    content = {"epoch": epoch, "states": [_state(item) for item in states], "random": random_state()}
+    dump, suffix = _dumper()
+    path = folder / f"epoch-{epoch:04d}.{suffix}"
+    place(path, lambda aside: dump(content, aside))
+    for older in before:
+        if older != path and not last:
+            older.unlink(missing_ok=True)
+    return path
+
+
+def restore(folder: Path, below: int, states: Sequence[Any]) -> int:
+    """Bring the states, and the random state, back to the newest checkpoint before epoch ``below``.
+
+    Returns:
+        The epoch to begin with; 0 where there is no checkpoint that can be read.
+    """
+    for path in reversed(found(folder)):
+        if _epoch(path) >= below:
+            continue
+        try:
+            content = _load(path)
+        except Exception as error:  # noqa: BLE001  whatever is wrong with the file, an older one may do
+            print(f"awstune: {path.name} cannot be read ({error}); going on without it", file=sys.stderr)  # noqa: T201
+            continue
+        for item, state in zip(states, content["states"], strict=True):
+            _set_state(item, state)
+        set_random_state(content["random"])
+        return int(content["epoch"])
+    return 0
+
+
+def found(folder: Path) -> list[Path]:
+    """The checkpoints in a folder, oldest first."""
+    return sorted((p for p in folder.glob("epoch-*") if _NAME.fullmatch(p.name)), key=_epoch)
+
+
+def place(path: Path, write: Callable[[Path], object]) -> None:
+    """Have ``write`` make a file or a folder beside ``path``, and move it there once the disk has it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        write(aside)
+        _sync(aside)
+        if path.is_dir():
+            shutil.rmtree(path)
+        aside.rename(path)
+        _sync(path.parent)
+    finally:
+        shutil.rmtree(aside, ignore_errors=True)
+        with suppress(OSError):
+            aside.unlink()
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def random_state() -> dict[str, Any]:
+    """The state of the generators of python, numpy and torch, of those that are loaded."""
+    state: dict[str, Any] = {"python": random.getstate()}
+    if numpy := sys.modules.get("numpy"):
+        state["numpy"] = numpy.random.get_state()
+    if torch := sys.modules.get("torch"):
+        state["torch"] = torch.get_rng_state()
+        if torch.cuda.is_initialized():
+            state["cuda"] = torch.cuda.get_rng_state_all()
+    return state
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Bring the generators back to a state of `random_state`."""
+    random.setstate(state["python"])
+    if "numpy" in state:
+        import numpy as np
+
+        np.random.set_state(state["numpy"])  # noqa: NPY002  the global generator is the one to bring back
+    if "torch" in state:
+        import torch
+
+        torch.set_rng_state(state["torch"])
+        if "cuda" in state:
+            torch.cuda.set_rng_state_all(state["cuda"])
+
+
+def _epoch(path: Path) -> int:
+    match = _NAME.fullmatch(path.name)
+    return int(match[1]) if match else -1
+
+
+def _dumper() -> tuple[Callable[[Any, Path], object], str]:
+    if torch := sys.modules.get("torch"):
+        return torch.save, "pt"
+    return (lambda content, path: path.write_bytes(pickle.dumps(content))), "pkl"
+
+
+def _load(path: Path) -> Any:
+    if path.suffix == ".pkl":
+        return pickle.loads(path.read_bytes())  # noqa: S301  the trial's own file, in its own folder
+    import torch
+
+    # The generators' states are no tensors. The file is the trial's own.
+    return torch.load(path, map_location="cpu", weights_only=False)
+
+
+def _state(item: Any) -> Any:
+    if hasattr(item, "state_dict"):
+        return item.state_dict()
+    if hasattr(item, "get_state"):
+        return item.get_state()
+    if hasattr(item, "bit_generator"):
+        return item.bit_generator.state
+    if isinstance(item, MutableMapping):
+        return dict(item)
+    raise TypeError(f"state=[...] holds a {type(item).__name__}, which has no state_dict()")
+
+
+def _set_state(item: Any, state: Any) -> None:
+    if hasattr(item, "load_state_dict"):
+        item.load_state_dict(state)
+    elif hasattr(item, "set_state"):
+        item.set_state(state)
+    elif hasattr(item, "bit_generator"):
+        item.bit_generator.state = state
+    else:
+        item.clear()
+        item.update(state)

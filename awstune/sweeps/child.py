@@ -1,0 +1,181 @@
+"""A trial's own process: forked from the warm server, or ``python -m awstune.sweeps.child``.
+
+Runs under the trials' Python: standard library only, and torch and numpy where the trial loads them.
+"""
+
+from __future__ import annotations
+
+import atexit
+import ctypes
+import faulthandler
+import io
+import json
+import os
+import random
+import resource
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from awstune.sweeps.loading import load_function
+from awstune.sweeps.trial import Trial
+
+Job = Mapping[str, Any]
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None) if sys.platform == "linux" else None
+
+
+def die_with(parent: int) -> None:
+    """Have the kernel kill this process when its parent dies; leave at once if that has happened."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:
+        os._exit(1)
+
+
+def prepare(job: Job) -> None:
+    """A process group of its own, the log in place of stdout and stderr, the job's limits."""
+    os.setpgid(0, 0)
+    folder = Path(job["dir"])
+    folder.mkdir(parents=True, exist_ok=True)
+    log = os.open(folder / job["log"], os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
+    for source, place in ((nothing, 0), (log, 1), (log, 2)):
+        os.dup2(source, place)
+    os.environ.update(job["env"])
+    if job["memory"]:
+        resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
+
+
+def run(job: Job, load: Callable[[], Callable[[Trial], Any]], channel: socket.socket) -> None:
+    """Run the trial and leave; never returns.
+
+    Args:
+        job: ``trial, params, seed, dir, threads`` and what `prepare` takes.
+        load: gives the user's function.
+        channel: to the sweep; takes reports and, last, how it ended.
+    """
+    _unbuffer()
+    pipe = Pipe(channel)
+    error = _attempt(job, load, pipe)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    pipe.send({"done": error})
+    # What the trial itself registered; what the server had registered was dropped at the start.
+    atexit._run_exitfuncs()  # noqa: SLF001
+    os._exit(0)
+
+
+def _attempt(job: Job, load: Callable[[], Callable[[Trial], Any]], pipe: Pipe) -> str | None:
+    """Run the function; None, or what went wrong in one line, with the traceback in the log."""
+    try:
+        function = load()
+        _seed(job["seed"])
+        _set_threads(job["threads"])
+        trial = Trial.of_sweep(
+            job["params"], number=job["trial"], seed=job["seed"], folder=Path(job["dir"]), channel=pipe
+        )
+        _report_result(trial, function(trial))
+    except SystemExit as leaving:
+        return None if leaving.code in (0, None) else f"it exited with status {leaving.code}"
+    except BaseException as error:  # noqa: BLE001  the trial's own business, whatever it is
+        _show(error)
+        return one_line(error)
+    return None
+
+
+def _report_result(trial: Trial, result: Any) -> None:
+    """A returned number is a report of ``value``."""
+    if result is None:
+        return
+    try:
+        value = float(result)
+    except (TypeError, ValueError):
+        return
+    trial.report(step=trial.next_step, value=value)
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as a person would say it."""
+    lines = "".join(traceback.format_exception_only(error)).strip().splitlines()
+    return lines[0] if lines else type(error).__name__
+
+
+def _show(error: BaseException) -> None:
+    """Print the traceback without the frames above the user's function."""
+    own = error.__traceback__
+    while own is not None and own.tb_next is not None and own.tb_frame.f_code.co_filename == __file__:
+        own = own.tb_next
+    traceback.print_exception(type(error), error, own)
+
+
+def _unbuffer() -> None:
+    """Have every print reach the log at once, from handlers too that took the streams at import."""
+    for descriptor, name in ((1, "stdout"), (2, "stderr")):
+        old = getattr(sys, name)
+        if isinstance(old, io.TextIOWrapper):
+            old.reconfigure(line_buffering=True)
+        raw = io.FileIO(descriptor, "w", closefd=False)
+        # As python -u has it: the text layer straight on the file.
+        setattr(sys, name, io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True))  # type: ignore[type-var, unused-ignore]
+    faulthandler.enable(2)
+
+
+def _seed(seed: int) -> None:
+    random.seed(seed)
+    if numpy := sys.modules.get("numpy"):
+        numpy.random.seed(seed % 2**32)
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(seed)
+
+
+def _set_threads(threads: int) -> None:
+    """Raise the number of threads from the server's one; lowering is not needed."""
+    torch = sys.modules.get("torch")
+    if torch and threads > 1:
+        torch.set_num_threads(threads)
+
+
+class Pipe:
+    """The trial's end of its channel: a JSON object a line."""
+
+    def __init__(self, channel: socket.socket) -> None:
+        self._channel = channel
+        self._stopped = False
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the sweep said to stop; anything it says means that."""
+        if not self._stopped:
+            self._stopped = bool(select.select([self._channel], [], [], 0)[0])
+        return self._stopped
+
+    def send(self, message: Mapping[str, Any]) -> None:
+        """Hand on a message; waits where the sweep is busy."""
+        self._channel.sendall(json.dumps(message).encode() + b"\n")
+
+    def report(self, step: int, metrics: Mapping[str, float]) -> None:
+        """Hand on one report."""
+        self.send({"step": step, "metrics": metrics})
+
+    def checkpointed(self, path: Path, step: int | None) -> None:
+        """Tell of a checkpoint that the disk has."""
+        self.send({"checkpoint": str(path), "epoch": step})
+
+
+def main() -> None:
+    """The spawned way: everything is imported here and now."""
+    job = json.loads(sys.argv[1])
+    channel = socket.socket(fileno=int(sys.argv[2]))
+    channel.set_inheritable(False)
+    run(job, lambda: load_function(job["target"]), channel)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,200 @@
+"""Look into a TARGET before anything is started: import it once, in a child, within a time limit."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from awstune import names
+from awstune.errors import TargetError
+from awstune.search.space import Space
+from awstune.sweeps import boot
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from awstune.search.trials import Mode
+    from awstune.sweeps.target import Target
+
+_GUARD = 'guard what runs at import: if __name__ == "__main__":'
+_GRACE_S = 2.0  # for a target that does not let the probe's own clock run
+_PACKAGES = {"sklearn": "scikit-learn", "cv2": "opencv-python", "PIL": "pillow", "yaml": "pyyaml"}
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What a target's module says about itself.
+
+    Attributes:
+        space: its ``space``; None where it has none.
+        metric: its ``metric``.
+        mode: its ``mode``.
+        doc: its docstring.
+        torch: whether it uses torch.
+    """
+
+    space: Space | None = None
+    metric: str | None = None
+    mode: Mode | None = None
+    doc: str = ""
+    torch: bool = False
+
+
+def inspect(target: Target, cwd: Path, python: str, timeout_s: float = 60.0) -> Inspection:
+    """Import the target once in a child process and read ``space``, ``metric`` and ``mode``.
+
+    Args:
+        target: a function's; a command has nothing to read and is not run.
+        cwd: the folder that the trials run in.
+        python: the interpreter of the trials.
+        timeout_s: how long the import may take.
+
+    Raises:
+        TargetError: it cannot be used; each way to go wrong says so in its own words.
+        SpaceError: its space says nothing, or nonsense.
+    """
+    if target.kind != "function":
+        return Inspection()
+    answer = _ask(target, cwd, python, timeout_s)
+    if "problem" in answer:
+        raise _refusal(target, python, timeout_s, answer)
+    if answer["takes"] not in (1, None):
+        raise TargetError(
+            f"{target.text} takes {answer['takes']} arguments", f"def {target.function}(trial): takes one"
+        )
+    return Inspection(
+        space=None if answer["space"] is None else Space.from_toml(answer["space"]),
+        metric=_metric(target, answer["metric"]),
+        mode=_mode(target, answer["mode"]),
+        doc=answer["doc"],
+        torch=answer["torch"],
+    )
+
+
+def _metric(target: Target, metric: Any) -> str | None:
+    if metric is None or isinstance(metric, str):
+        return metric
+    raise TargetError(f"{_of(target)}: metric is {metric!r}, no name", 'write metric = "val_loss"')
+
+
+def _mode(target: Target, mode: Any) -> Mode | None:
+    if mode in (None, "min", "max"):
+        known: Mode | None = mode
+        return known
+    raise TargetError(f"{_of(target)}: mode is {mode!r}", 'write mode = "min" or mode = "max"')
+
+
+def _ask(target: Target, cwd: Path, python: str, timeout_s: float) -> Mapping[str, Any]:
+    reading, writing = os.pipe()
+    arguments = (json.dumps(target.to_json(cwd)), str(writing), str(timeout_s))
+    try:
+        process = subprocess.Popen(
+            boot.command(python, "probe", *arguments),
+            cwd=cwd,
+            env={**os.environ, names.SWEEP_MARK: "probe"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=(writing,),
+            start_new_session=True,
+        )
+    except OSError as error:
+        os.close(reading)
+        raise TargetError(f"{python} cannot be run: {error.strerror}", "--python names another one") from None
+    finally:
+        os.close(writing)
+    with process, os.fdopen(reading, "rb", buffering=0) as answers:
+        try:
+            answer = _read(answers.fileno(), time.monotonic() + timeout_s + _GRACE_S)
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+    return answer if answer is not None else _silent(process.returncode)
+
+
+def _read(descriptor: int, deadline: float) -> Mapping[str, Any] | None:
+    """The answer; None where the process ended without one."""
+    data = b""
+    while select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
+        part = os.read(descriptor, 65536)
+        if not part:
+            answer: Mapping[str, Any] | None = json.loads(data) if data else None
+            return answer
+        data += part
+    return {"problem": "hangs", "line": None}
+
+
+def _silent(status: int) -> Mapping[str, Any]:
+    return {"problem": "died", "error": signal.Signals(-status).name if status < 0 else f"status {status}"}
+
+
+def _of(target: Target) -> str:
+    return str(target.file or target.module)
+
+
+# What each problem of the probe is called, and what mends it.
+_PROBLEMS = {
+    "arguments": ("{name} parses its arguments when it is imported{at}", _GUARD),
+    "exits": ("{name} exits when it is imported{at}", _GUARD),
+    "trains": ("{name} trains when it is imported{at}", _GUARD),
+    "hangs": ("{name} is still busy being imported after {limit:g} s{at}", _GUARD),
+    "syntax": ("{file} has a syntax error at line {line}: {error}", "{python} {name} shows it"),
+    "import": ("{name} cannot be imported: {error}{at}", "{python} {name} shows the whole traceback"),
+    "raised": ("{name} cannot be imported: {error}{at}", "{python} {name} shows the whole traceback"),
+    "died": ("{name} ended the process that imported it: {error}", "{python} {name} shows why"),
+    "refused": ("{name}: {error}{at}", "{hint}"),
+}
+
+
+def _refusal(target: Target, python: str, limit_s: float, answer: Mapping[str, Any]) -> TargetError:
+    """A problem of the probe in words."""
+    if answer["problem"] == "no_function":
+        return _no_function(target, answer["functions"])
+    if answer["problem"] == "missing":
+        return _missing(target, python, answer["missing"])
+    if "relative import" in answer.get("error", ""):
+        return _relative(target)
+    line, name = answer.get("line"), _of(target)
+    words = {
+        "name": name,
+        "file": Path(answer.get("file") or name).name,
+        "python": python,
+        "limit": limit_s,
+        "line": line,
+        "at": f" (line {line})" if line else "",
+        "error": answer.get("error", ""),
+        "hint": answer.get("hint", ""),
+    }
+    message, hint = _PROBLEMS[answer["problem"]]
+    return TargetError(message.format(**words), hint.format(**words))
+
+
+def _relative(target: Target) -> TargetError:
+    dotted = str(target.file).removesuffix(".py").replace("/", ".")
+    return TargetError(
+        f"{target.file} is part of a package: it imports relative to itself",
+        f"name it as one: awstune sweep {dotted}:{target.function}",
+    )
+
+
+def _no_function(target: Target, functions: list[str]) -> TargetError:
+    hint = "def train(trial): is one trial"
+    if functions:
+        hint = f"name one of its functions: awstune sweep {_of(target)}:{functions[-1]}"
+    return TargetError(f"{_of(target)} has no function {target.function}", hint)
+
+
+def _missing(target: Target, python: str, module: str | None) -> TargetError:
+    package = str(module or "").partition(".")[0]
+    return TargetError(
+        f"{_of(target)} needs {package}, which {python} does not have",
+        f"{python} -m pip install {_PACKAGES.get(package, package)}, or --python names one that has it",
+    )

@@ -1,0 +1,44 @@
+"""Which checkpoints stay once a trial has ended."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+from awstune.search.trials import TrialRecord, best_of
+from awstune.sweeps import checkpoint
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from awstune.sweeps.folder import Folder
+    from awstune.sweeps.spec import Spec
+
+
+def prune(folder: Folder, trials: Sequence[TrialRecord], spec: Spec, ended: int) -> None:
+    """Delete the checkpoints that the end of a trial makes useless.
+
+    With ``keep`` "best", the default, only the best trial's stay; with "all" the last of each; with "none"
+    none. Running trials keep theirs.
+
+    Args:
+        folder: the sweep's.
+        trials: as they stand now.
+        spec: its option ``keep`` says what stays.
+        ended: the number of the trial that has just ended.
+    """
+    keep = spec.options.get("keep", "best")
+    _keep_newest(folder, ended)
+    if keep == "all":
+        return
+    best = best_of(trials, spec.mode) if keep == "best" and spec.mode else None
+    stays = None if best is None else best.number
+    for trial in trials:
+        if not trial.running and trial.number != stays and trial.checkpoint is not None:
+            shutil.rmtree(folder.checkpoint_dir(trial.number), ignore_errors=True)
+
+
+def _keep_newest(folder: Folder, number: int) -> None:
+    """The checkpoint before the last one was there to resume from."""
+    for path in checkpoint.found(folder.checkpoint_dir(number))[:-1]:
+        path.unlink(missing_ok=True)

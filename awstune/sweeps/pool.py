@@ -1,0 +1,309 @@
+"""Trials on this machine, each in a process of its own, started by a warm server.
+
+A trial's slot is free as soon as its result is here; its process leaves on its own time.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from awstune import names
+from awstune.search.trials import Status
+from awstune.sweeps.executor import Checkpointed, Finished, Job, Message, Noted, Reported, Started, cores
+from awstune.sweeps.serving import Serving, wait_readable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from awstune.sweeps.target import Target
+
+_LEAVING_S = 10.0  # for what a trial does after its function has returned
+_TERMINATING_S = 2.0  # between asking a trial to end and killing it
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one trial may take.
+
+    Attributes:
+        seconds: how long it may run; None for ever.
+        memory_bytes: of address space; None for all there is.
+        threads: of torch and its libraries; None divides the cores among the slots.
+    """
+
+    seconds: float | None = None
+    memory_bytes: int | None = None
+    threads: int | None = None
+
+
+@dataclass
+class _Run:
+    """A trial's process."""
+
+    job: Job
+    key: int
+    slot: int
+    channel: socket.socket
+    asked: float
+    text: bytes = b""
+    pid: int | None = None
+    began: float | None = None
+    done: bool = False
+    told: bool = False
+    killed: tuple[Status, str | None] | None = None
+    kill_at: float | None = None
+    step: int | None = field(default=None)
+
+
+class Pool:
+    """Runs a target's function, or its command, as many at a time as there are slots.
+
+    Args:
+        target: what a trial runs.
+        cwd: the folder that it runs in.
+        folder: the sweep's.
+        python: the interpreter of the trials.
+        slots: how many trials run at a time.
+        limits: of one trial.
+        mode: "fork" for a warm server, "spawn" for an interpreter a trial.
+        clock: seconds, for durations.
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        *,
+        cwd: Path,
+        folder: Path,
+        python: str = sys.executable,
+        slots: int = 1,
+        limits: Limits = Limits(),
+        mode: str = "fork",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.slots = slots
+        self._target, self._cwd, self._folder, self._python = target, cwd, folder, python
+        self._limits, self._mode, self._clock = limits, mode, clock
+        self._threads = limits.threads or max(1, cores() // slots)
+        self._serving: Serving | None = None
+        self._runs: dict[int, _Run] = {}
+        self._leaving: dict[int, float] = {}
+        self._messages: list[Message] = []
+        self._keys = 0
+
+    # Starting
+
+    def start(self, job: Job) -> None:
+        """Begin a trial; see `Executor.start`."""
+        serving = self._server()
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        self._keys += 1
+        run = _Run(job, self._keys, self._free_slot(), ours, self._clock())
+        self._runs[run.key] = run
+        with theirs:
+            serving.start(self._plain(run), theirs)
+
+    def _server(self) -> Serving:
+        if self._serving is None:
+            options = {"mode": self._mode, "target": self._target.to_json(self._cwd)}
+            self._serving = Serving(options, cwd=self._cwd, python=self._python, folder=self._folder)
+        return self._serving
+
+    def _free_slot(self) -> int:
+        taken = {run.slot for run in self._runs.values()}
+        return min(set(range(self.slots)) - taken)
+
+    def _plain(self, run: _Run) -> dict[str, Any]:
+        """The job as the server hears it."""
+        job = run.job
+        return {
+            "key": run.key,
+            "trial": job.trial,
+            "params": dict(job.params),
+            "seed": job.seed,
+            "dir": str(job.dir.resolve()),
+            "log": names.LOG_FILE,
+            "env": self._environment(job),
+            "threads": self._threads,
+            "memory": self._limits.memory_bytes,
+        }
+
+    def _environment(self, job: Job) -> dict[str, str]:
+        return {names.TRIAL_MARK: str(job.trial)}
+
+    # Listening
+
+    def poll(self, timeout_s: float) -> list[Message]:
+        """What happened; see `Executor.poll`."""
+        if not self._messages and self._serving is not None:
+            self._listen(self._serving, min(timeout_s, self._next_deadline()))
+        self._enforce()
+        messages, self._messages = self._messages, []
+        return messages
+
+    def _listen(self, serving: Serving, timeout_s: float) -> None:
+        channels = {run.channel.fileno(): run for run in self._runs.values()}
+        ready = wait_readable([serving.fileno(), *channels], timeout_s)
+        for descriptor, run in channels.items():
+            if descriptor in ready:
+                self._hear_trial(run)
+        if serving.fileno() in ready:
+            self._hear_server(serving)
+
+    def _hear_server(self, serving: Serving) -> None:
+        said = serving.receive()
+        if said is None:
+            self._server_died()
+            return
+        for message in said:
+            if message.get("ready"):
+                self._ready(message)
+            elif "pid" in message:
+                self._started(message["key"], message["pid"])
+            else:
+                self._exited(message["key"], message["status"])
+
+    def _ready(self, message: Mapping[str, Any]) -> None:
+        if message["why"]:
+            self._messages.append(Noted(f"each trial starts a Python of its own: {message['why']}"))
+
+    def _started(self, key: int, pid: int) -> None:
+        run = self._runs.get(key)
+        if run is not None:
+            run.pid, run.began = pid, self._clock()
+            self._messages.append(Started(run.job.trial, pid, run.slot))
+
+    def _hear_trial(self, run: _Run) -> None:
+        """Read all that a trial has said so far."""
+        while not run.done:
+            try:
+                data = run.channel.recv(1 << 16)
+            except OSError:
+                return
+            if not data:
+                return
+            *lines, run.text = (run.text + data).split(b"\n")
+            for line in lines:
+                if not run.done:
+                    self._take(run, json.loads(line))
+
+    def _take(self, run: _Run, message: Mapping[str, Any]) -> None:
+        while run.pid is None and self._serving is not None:  # it was quicker than its server's word of it
+            self._hear_server(self._serving)
+        trial = run.job.trial
+        if "metrics" in message:
+            self._messages.append(Reported(trial, message["step"], message["metrics"]))
+        elif "checkpoint" in message:
+            self._messages.append(Checkpointed(trial, Path(message["checkpoint"]), message["epoch"]))
+        elif not run.done:
+            self._leaving[run.key] = self._clock() + _LEAVING_S
+            self._finish(run, *_outcome(message["done"], told=run.told))
+
+    # Ending
+
+    def _exited(self, key: int, status: int) -> None:
+        self._leaving.pop(key, None)
+        run = self._runs.get(key)
+        if run is None:
+            return
+        self._hear_trial(run)
+        self._leaving.pop(key, None)
+        if not run.done:
+            self._finish(run, *(run.killed or (Status.FAILED, _how_it_ended(status))))
+
+    def _finish(self, run: _Run, status: Status, error: str | None) -> None:
+        run.done = True
+        run.channel.close()
+        del self._runs[run.key]
+        seconds = self._clock() - (run.began if run.began is not None else run.asked)
+        self._messages.append(Finished(run.job.trial, status, error, seconds))
+
+    def _server_died(self) -> None:
+        """Its trials died with it; the next start makes another."""
+        for run in list(self._runs.values()):
+            self._finish(run, *(run.killed or (Status.FAILED, "the process that starts trials was killed")))
+        self._leaving.clear()
+        if self._serving is not None:
+            self._serving.close()
+        self._serving = None
+
+    def stop(self, trial: int, *, kill: bool = False) -> None:
+        """Tell a trial to end early, or end it; see `Executor.stop`."""
+        for run in self._runs.values():
+            if run.job.trial != trial:
+                continue
+            if kill:
+                self._terminate(run, Status.CANCELLED, None)
+            elif not run.told:
+                run.told = True
+                run.channel.send(b"stop\n")
+
+    def _terminate(self, run: _Run, status: Status, error: str | None) -> None:
+        if run.killed is None and self._serving is not None:
+            run.killed = (status, error)
+            run.kill_at = self._clock() + _TERMINATING_S
+            self._serving.kill(run.key, signal.SIGTERM)
+
+    def _enforce(self) -> None:
+        """Act on deadlines that have passed."""
+        now, seconds = self._clock(), self._limits.seconds
+        for run in self._runs.values():
+            if run.kill_at is not None and now >= run.kill_at:
+                self._kill(run.key)
+                run.kill_at = None
+            elif seconds and run.began is not None and now >= run.began + seconds:
+                self._terminate(run, Status.FAILED, f"it took longer than {seconds:g} s")
+        for key in [key for key, deadline in self._leaving.items() if now >= deadline]:
+            del self._leaving[key]
+            self._kill(key)
+
+    def _kill(self, key: int) -> None:
+        if self._serving is not None:
+            self._serving.kill(key, signal.SIGKILL)
+
+    def _next_deadline(self) -> float:
+        """Seconds until something must be done that nobody will announce."""
+        deadlines = [*self._leaving.values()]
+        for run in self._runs.values():
+            if run.kill_at is not None:
+                deadlines.append(run.kill_at)
+            elif self._limits.seconds and run.began is not None and run.killed is None:
+                deadlines.append(run.began + self._limits.seconds)
+        return max(0.0, min(deadlines, default=float("inf")) - self._clock())
+
+    def close(self) -> None:
+        """End everything; see `Executor.close`."""
+        deadline = self._clock() + _TERMINATING_S
+        while self._leaving and self._serving is not None and self._clock() < deadline:
+            self._listen(self._serving, deadline - self._clock())
+        if self._serving is not None:
+            self._serving.close()
+        for run in self._runs.values():
+            run.channel.close()
+        self._serving = None
+        self._runs.clear()
+        self._leaving.clear()
+        self._messages.clear()
+
+
+def _outcome(error: str | None, *, told: bool) -> tuple[Status, str | None]:
+    if error is not None:
+        return Status.FAILED, error
+    return (Status.STOPPED_EARLY if told else Status.SUCCEEDED), None
+
+
+def _how_it_ended(status: int) -> str:
+    """The end of a process that did not say a word, in words."""
+    if status >= 0:
+        return f"its process ended with status {status} before train() returned"
+    name = signal.Signals(-status).name if -status in {s.value for s in signal.Signals} else str(-status)
+    hint = ": out of memory, most likely" if -status == signal.SIGKILL else ""
+    return f"its process was killed by {name}{hint}"

@@ -1,0 +1,44 @@
+"""What a trial's reports come to: one finite value, or the reason why there is none."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from awstune.search.trials import Mode, Report
+
+
+def value_of(
+    reports: Sequence[Report], metric: str, mode: Mode, which: Literal["last", "best"]
+) -> tuple[float | None, str | None]:
+    """The value of a trial.
+
+    Args:
+        reports: all of them, by step.
+        metric: the sweep's.
+        mode: its better direction.
+        which: the last report counts, or the best.
+
+    Returns:
+        ``(value, None)``, or ``(None, reason)`` where nothing usable was reported.
+    """
+    values = [float(report.metrics[metric]) for report in reports if metric in report.metrics]
+    if not values:
+        return None, _never(reports, metric)
+    if which == "best":
+        finite = [value for value in values if math.isfinite(value)]
+        best = min if mode == "min" else max
+        return (best(finite), None) if finite else (None, f"{metric} was never a finite number")
+    if math.isfinite(values[-1]):
+        return values[-1], None
+    return None, f"its last {metric} was {values[-1]}"
+
+
+def _never(reports: Sequence[Report], metric: str) -> str:
+    reported = sorted({name for report in reports for name in report.metrics})
+    if not reported:
+        return f"it never reported {metric}"
+    return f"it never reported {metric}, only {', '.join(reported)}"

@@ -1,0 +1,196 @@
+"""``python -m awstune.sweeps.server``: the process that trials are forked from.
+
+It listens on a socket of its sweep: a JSON object a line, ``{"start": JOB}`` with the trial's channel as
+a passed descriptor, or ``{"kill": KEY, "signal": N}``. It says ``{"ready": MODE, "why": ...}`` once,
+``{"key": KEY, "pid": PID}`` for each start and ``{"key": KEY, "status": STATUS}`` for each end.
+
+In mode "fork" the target is imported here, once, and trials are forks; in mode "spawn" they are fresh
+interpreters; in mode "command" other programs. The kernel kills this process with its sweep, and the
+trials with this process. Runs under the trials' Python: standard library only, but for the target.
+"""
+
+from __future__ import annotations
+
+import atexit
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, NoReturn
+
+from awstune.sweeps import boot, child, warm
+from awstune.sweeps.loading import load_function
+
+Function = Callable[[Any], Any]
+
+
+class Server:
+    """The server's side of one sweep.
+
+    Args:
+        control: the socket to the sweep.
+        options: ``mode, target``.
+    """
+
+    def __init__(self, control: socket.socket, options: Mapping[str, Any]) -> None:
+        self._control = control
+        self._options = options
+        self._function: Function | None = None
+        self._children: dict[int, int] = {}
+        self._text = b""
+        self._channels: list[int] = []
+        self._parent = os.getpid()
+
+    def serve(self) -> None:
+        """Warm up, and start trials until the sweep closes its end."""
+        why = self._warm_up() if self._options["mode"] == "fork" else self._options.get("why")
+        self._send({"ready": self._options["mode"], "why": why})
+        waking = _wake_on_child()
+        while True:
+            ready, _, _ = select.select([self._control.fileno(), waking], [], [])
+            if waking in ready:
+                os.read(waking, 4096)
+                self._reap()
+            if self._control.fileno() in ready and not self._receive():
+                break
+        for pid in self._children:
+            _kill_group(pid, signal.SIGKILL)
+
+    def _warm_up(self) -> str | None:
+        """Import the target; where that makes forking unsafe, begin again as a spawning server."""
+        try:
+            self._function = load_function(self._options["target"])
+        except BaseException:  # noqa: BLE001  each trial will say it in its own log
+            traceback.print_exc()
+            self._spawn_instead("the target cannot be imported")
+        if _uses_torch(self._options["target"]):
+            warm.preload_torch()
+        why = warm.why_not_fork()
+        if why:
+            self._spawn_instead(why)
+        warm.collapse()
+        return None
+
+    def _spawn_instead(self, why: str) -> NoReturn:
+        """Become a server without the target, and without its threads; the socket stays."""
+        options = json.dumps({**self._options, "mode": "spawn", "why": why})
+        descriptor = self._control.fileno()
+        os.set_inheritable(descriptor, True)
+        words = boot.command(sys.executable, "server", str(descriptor), str(os.getppid()), options)
+        os.execv(words[0], words)  # noqa: S606  no shell is wanted
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        with suppress(BrokenPipeError):
+            self._control.sendall(json.dumps(message).encode() + b"\n")
+
+    def _receive(self) -> bool:
+        data, channels, _, _ = socket.recv_fds(self._control, 1 << 16, 16)
+        for channel in channels:
+            os.set_inheritable(channel, False)
+        self._channels += channels
+        self._text += data
+        *lines, self._text = self._text.split(b"\n")
+        for line in lines:
+            message = json.loads(line)
+            if "start" in message:
+                self._start(message["start"], self._channels.pop(0))
+            else:
+                self._kill(message["kill"], message["signal"])
+        return bool(data)
+
+    def _start(self, job: Mapping[str, Any], channel: int) -> None:
+        pid = os.fork()
+        if pid == 0:
+            self._become(job, channel)
+        os.close(channel)
+        with suppress(OSError):  # the child does it too; whoever comes first
+            os.setpgid(pid, pid)
+        self._children[pid] = job["key"]
+        self._send({"key": job["key"], "pid": pid})
+
+    def _become(self, job: Mapping[str, Any], channel: int) -> NoReturn:
+        """Be the trial."""
+        try:
+            child.die_with(self._parent)
+            atexit._clear()  # noqa: SLF001  what was registered here is not the trial's to run
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            self._control.close()
+            child.prepare(job)
+            self._run(job, channel)
+        except BaseException:  # noqa: BLE001  a fork that failed must not go on as a second server
+            traceback.print_exc()
+        os._exit(70)
+
+    def _run(self, job: Mapping[str, Any], channel: int) -> None:
+        mode, function = self._options["mode"], self._function
+        if mode == "fork" and function is not None:
+            child.run(job, lambda: function, socket.socket(fileno=channel))
+        elif mode == "spawn":
+            os.set_inheritable(channel, True)
+            plain = json.dumps({**job, "target": self._options["target"]})
+            words = boot.command(sys.executable, "child", plain, str(channel))
+            os.execv(words[0], words)  # noqa: S606  no shell is wanted
+        else:
+            os.execvp(job["command"][0], job["command"])  # noqa: S606  no shell is wanted
+
+    def _kill(self, key: int, number: int) -> None:
+        for pid, known in self._children.items():
+            if known == key:
+                _kill_group(pid, number)
+
+    def _reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            key = self._children.pop(pid, None)
+            if key is not None:
+                _kill_group(pid, signal.SIGKILL)  # what the trial left behind
+                self._send({"key": key, "status": os.waitstatus_to_exitcode(status)})
+
+
+def _kill_group(pid: int, number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(pid, number)
+
+
+def _wake_on_child() -> int:
+    """A descriptor that can be read when a child has ended."""
+    reading, writing = os.pipe()
+    for descriptor in (reading, writing):
+        os.set_blocking(descriptor, False)
+    signal.signal(signal.SIGCHLD, lambda *_: None)
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    return reading
+
+
+def _uses_torch(target: Mapping[str, Any]) -> bool:
+    if "torch" in sys.modules:
+        return True
+    if target["kind"] != "function" or not target["file"]:
+        return False
+    return "torch" in Path(target["file"]).read_text(errors="replace")
+
+
+def main() -> None:
+    """Serve the socket whose descriptor is the first argument, for the parent that is the second."""
+    descriptor, parent, options = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+    child.die_with(parent)
+    control = socket.socket(fileno=descriptor)
+    control.set_inheritable(False)
+    Server(control, options).serve()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

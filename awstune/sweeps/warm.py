@@ -1,0 +1,90 @@
+"""Make a process worth forking: what every trial imports and does first is done once, before.
+
+Runs under the trials' Python: standard library only, and torch where the target uses it.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import importlib
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+_MADV_COLLAPSE = 25  # Linux 6.1
+_HUGE = 2 << 20
+
+
+def preload_torch() -> None:
+    """Import what the first training step would, and take one.
+
+    The gradients are set by hand: a backward pass starts threads where a GPU is visible, and a process
+    with threads must not be forked.
+    """
+    with suppress(Exception):  # a trial says it better, in its own log
+        torch = importlib.import_module("torch")
+        importlib.import_module("torch._dynamo")
+        optim = importlib.import_module("torch.optim")
+        for kind in (optim.SGD, optim.Adam, optim.AdamW):
+            model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+            loss = torch.nn.functional.cross_entropy(model(torch.ones(3, 4)), torch.tensor([0, 1, 0]))
+            float(loss.detach())
+            optimizer = kind(model.parameters(), lr=0.1)
+            for weight in model.parameters():
+                weight.grad = torch.ones_like(weight)
+            optimizer.step()
+            optimizer.zero_grad()
+
+
+def why_not_fork() -> str | None:
+    """Why this process must not be forked; None where it may."""
+    if sys.platform == "darwin":
+        return "macOS does not let a process that uses its frameworks be forked"
+    tasks = Path("/proc/self/task")
+    threads = len(list(tasks.iterdir())) if tasks.is_dir() else 1
+    if threads > 1:
+        return f"the target started {threads - 1} threads when it was imported"
+    torch = sys.modules.get("torch")
+    if torch and torch.cuda.is_initialized():
+        return "the target used the GPU when it was imported"
+    return None
+
+
+def collapse() -> None:
+    """Move this process' memory into huge pages, so that a fork copies few page tables.
+
+    Takes about half a second and makes forks and exits several times faster. Where the kernel does not
+    know how, nothing happens.
+    """
+    if sys.platform != "linux":
+        return
+    madvise = ctypes.CDLL(None, use_errno=True).madvise
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    with suppress(OSError):
+        for start, end in _private_memory():
+            madvise(start, end - start, _MADV_COLLAPSE)
+
+
+def _private_memory() -> list[tuple[int, int]]:
+    """The anonymous writable ranges that hold at least one huge page, as (start, end) addresses."""
+    ranges = []
+    for line in Path("/proc/self/maps").read_text().splitlines():
+        addresses, mode, _, _, inode, *name = line.split(maxsplit=5)
+        start, end = (int(part, 16) for part in addresses.split("-"))
+        anonymous = inode == "0" and (not name or name[0] in ("[heap]", "[anon]"))
+        if anonymous and mode.startswith("rw-p") and end - start >= _HUGE:
+            ranges.append((start, end))
+    return ranges
+
+
+def single_threaded() -> dict[str, str]:
+    """The environment of a process to fork: one thread in every library, no look at the GPU."""
+    threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+    return {
+        **dict.fromkeys(threads, "1"),
+        # Threads that wait for each other asleep do no harm on a machine that others use too.
+        "OMP_WAIT_POLICY": os.environ.get("OMP_WAIT_POLICY", "passive"),
+        "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
+        "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
+    }

@@ -1,0 +1,246 @@
+"""The executor's contract, held by every executor: a trial is a process, and its failure an outcome."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from awstune.search.trials import Status
+from awstune.sweeps import marks
+from awstune.sweeps.executor import Checkpointed, Finished, Job, Noted, Reported, Started
+from awstune.sweeps.pool import Limits, Pool
+from awstune.sweeps.target import Target
+
+SCRIPT = Path(__file__).with_name("trials.py")
+KINDS = ("fork", "spawn")
+
+
+@dataclass
+class Bench:
+    """An executor under test, and what it says."""
+
+    kind: str
+    folder: Path
+
+    def executor(self, script=SCRIPT, **options):
+        """A new one."""
+        target = Target("function", file=str(script), function="train")
+        return Pool(target, cwd=self.folder, folder=self.folder, mode=self.kind, **options)
+
+    def job(self, number, **params):
+        """A trial's job."""
+        return Job(number, params, 100 + number, self.folder / "trials" / f"{number:04d}")
+
+    def log(self, number):
+        """What a trial wrote."""
+        return (self.folder / "trials" / f"{number:04d}" / "log.txt").read_text()
+
+    def run(self, executor, *jobs):
+        """Start the jobs and hear them to their ends; messages by trial."""
+        for job in jobs:
+            executor.start(job)
+        return hear(executor, len(jobs))
+
+    def alone(self, do, **options):
+        """All messages of one trial."""
+        executor = self.executor(**options)
+        try:
+            return self.run(executor, self.job(0, do=do))
+        finally:
+            executor.close()
+
+
+def hear(executor, count, until=Finished):
+    """Poll until ``count`` messages of a kind have come; all messages so far."""
+    heard, deadline = [], time.monotonic() + 60
+    while sum(isinstance(m, until) for m in heard) < count:
+        assert time.monotonic() < deadline, heard
+        heard += [m for m in executor.poll(5) if not isinstance(m, Noted)]
+    return heard
+
+
+def alive(pids):
+    """Those of the processes that still run."""
+    return [p for p in pids if psutil.pid_exists(p) and psutil.Process(p).status() != psutil.STATUS_ZOMBIE]
+
+
+def gone(pids, within=10):
+    """Wait until none of the processes runs."""
+    deadline = time.monotonic() + within
+    while alive(pids) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    return not alive(pids)
+
+
+@pytest.fixture(params=KINDS)
+def bench(request, tmp_path):
+    """A folder to try one kind of executor in; nothing of it may be left alive."""
+    yield Bench(request.param, tmp_path)
+    assert not marks.marked(marks.of_sweep(tmp_path))
+
+
+def test_a_trial_starts_reports_and_finishes(bench):
+    """Reports come in order between the start and the one finish."""
+    started, first, second, finished = bench.alone("report")
+    assert isinstance(started, Started)
+    assert (started.trial, started.slot) == (0, 0)
+    assert first == Reported(0, 0, {"loss": 0.5, "acc": 1.0})
+    assert second == Reported(0, 1, {"loss": 0.25})
+    assert finished.status is Status.SUCCEEDED
+    assert finished.error is None
+    assert 0 < finished.seconds < 30
+
+
+def test_a_trial_without_a_report_finishes(bench):
+    """Whether never reporting is a failure is the loop's to say."""
+    assert bench.alone("nothing")[-1].status is Status.SUCCEEDED
+
+
+@pytest.mark.parametrize(
+    ("do", "error"),
+    [("raise", "no luck"), ("exit", "status 3"), ("vanish", "status 0|without"), ("crash", "SIGSEGV")],
+)
+def test_a_failure_is_an_outcome(bench, do, error):
+    """Exceptions, exits and crashes are finishes with a reason of one line."""
+    if bench.kind == "command" and do == "vanish":
+        pytest.skip("a command that ends with status 0 has succeeded")
+    finished = bench.alone(do)[-1]
+    assert finished.status is Status.FAILED
+    assert "\n" not in finished.error
+    assert any(part in finished.error for part in error.split("|"))
+
+
+def test_the_log_has_the_traceback(bench):
+    """What a trial's author needs is in the trial's log, from their own function on."""
+    bench.alone("raise")
+    assert "ValueError: no luck" in bench.log(0)
+    assert "do_raise" in bench.log(0)
+    assert "awstune/sweeps" not in bench.log(0)
+
+
+def test_noise_does_not_stall(bench):
+    """Megabytes of output end in the log, complete and in order, and hold nothing up."""
+    assert bench.alone("noise")[-1].status is Status.SUCCEEDED
+    log = bench.log(0)
+    assert log.count("x" * 9999 + "\n") == 200
+    assert "to stderr" in log
+
+
+def test_trials_run_at_the_same_time(bench):
+    """Two slots hold two trials, each in a process of its own; a freed slot is taken again."""
+    executor = bench.executor(slots=2)
+    for number in (0, 1):
+        executor.start(bench.job(number, do="hang"))
+    started = [m for m in hear(executor, 2, Reported) if isinstance(m, Started)]
+    assert {m.slot for m in started} == {0, 1}
+    assert len({m.pid for m in started}) == 2
+    executor.stop(1, kill=True)
+    hear(executor, 1)
+    again = bench.run(executor, bench.job(2, do="report"))
+    assert again[0].slot == 1
+    executor.close()
+
+
+def test_a_trial_has_a_group_and_the_folder_one_is_in(bench):
+    """A trial leads its own process group, runs in the sweep's folder and has nothing to read."""
+    bench.alone("describe")
+    facts = json.loads((bench.job(0).dir / "facts").read_text())
+    assert facts["group"] == facts["pid"] != os.getpgid(0)
+    assert facts["cwd"] == str(bench.folder)
+    assert facts["stdin"] == ""
+
+
+def test_killed_whole(bench):
+    """A stopped trial ends within seconds, with the processes of its group, and is called cancelled."""
+    executor = bench.executor()
+    executor.start(bench.job(0, do="hang"))
+    hear(executor, 1, Reported)
+    pids = json.loads((bench.job(0).dir / "pids").read_text())
+    began = time.monotonic()
+    executor.stop(0, kill=True)
+    executor.stop(0, kill=True)
+    finished = hear(executor, 1)[-1]
+    assert finished.status is Status.CANCELLED
+    assert gone(pids[:2])
+    assert time.monotonic() - began < 5
+    executor.close()
+    assert gone(pids, 0)
+
+
+def test_a_stubborn_trial_is_killed(bench):
+    """A trial that ignores the polite signal gets the other one."""
+    executor = bench.executor()
+    executor.start(bench.job(0, do="stubborn"))
+    hear(executor, 1, Reported)
+    executor.stop(0, kill=True)
+    assert hear(executor, 1)[-1].status is Status.CANCELLED
+    executor.close()
+
+
+def test_too_long(bench):
+    """A trial that takes longer than its limit fails, and says so."""
+    finished = bench.alone("hang", limits=Limits(seconds=1.0))[-1]
+    assert finished.status is Status.FAILED
+    assert finished.error == "it took longer than 1 s"
+    assert finished.seconds >= 1
+
+
+def test_too_much_memory(bench):
+    """A trial that takes more memory than its limit fails by itself; the next one runs."""
+    if sys.platform != "linux":
+        pytest.skip("the system does not limit address space")
+    executor = bench.executor(limits=Limits(memory_bytes=1 << 30))
+    assert bench.run(executor, bench.job(0, do="allocate"))[-1].status is Status.FAILED
+    assert bench.run(executor, bench.job(1, do="report"))[-1].status is Status.SUCCEEDED
+    executor.close()
+
+
+def test_what_a_trial_leaves_behind_ends(bench):
+    """A process that outlives its trial's own is killed with the trial's group."""
+    executor = bench.executor()
+    bench.run(executor, bench.job(0, do="leave_helper"))
+    assert gone(json.loads((bench.job(0).dir / "pids").read_text()))
+    executor.close()
+
+
+def test_close_leaves_nothing(bench):
+    """Closing ends running trials and all that they started, wherever it went; twice is no harm."""
+    executor = bench.executor()
+    executor.start(bench.job(0, do="hang"))
+    hear(executor, 1, Reported)
+    pids = json.loads((bench.job(0).dir / "pids").read_text())
+    executor.close()
+    assert gone(pids, 0)
+    executor.close()
+    assert executor.poll(0) == []
+
+
+def test_a_second_attempt_adds_to_the_log(bench):
+    """A retried trial keeps the log of the attempt before."""
+    executor = bench.executor()
+    bench.run(executor, bench.job(0, do="raise"))
+    first = bench.log(0)
+    bench.run(executor, bench.job(0, do="report"))
+    assert bench.log(0).startswith(first)
+    executor.close()
+
+
+def test_nothing_to_hear(bench):
+    """Polling without trials returns at once or after the time given, with nothing."""
+    executor = bench.executor()
+    assert executor.poll(0.01) == []
+    executor.close()
+
+
+def test_messages_are_values():
+    """Messages compare as values, NaN aside."""
+    assert Checkpointed(1, Path("x"), 2) == Checkpointed(1, Path("x"), 2)
+    assert Reported(0, 0, {"a": math.inf}) == Reported(0, 0, {"a": math.inf})

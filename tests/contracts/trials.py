@@ -1,0 +1,95 @@
+"""What the executors' contract has trials do: a target's ``train``, and the same as a command."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
+
+
+def train(trial):
+    """Do what the parameter says."""
+    globals()[f"do_{trial.params['do']}"](trial)
+
+
+def do_report(trial):
+    """Report twice."""
+    trial.report(epoch=0, loss=0.5, acc=1)
+    trial.report(epoch=1, loss=0.25)
+
+
+def do_nothing(trial):
+    """Never report."""
+
+
+def do_raise(trial):
+    """Report, and fail."""
+    trial.report(loss=0.5)
+    raise ValueError("no luck\nat all")
+
+
+def do_exit(trial):
+    """Leave with a status."""
+    sys.exit(3)
+
+
+def do_vanish(trial):
+    """Leave without a word."""
+    os._exit(0)
+
+
+def do_crash(trial):
+    """Crash."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def do_noise(trial):
+    """Write much more than any pipe holds, then report."""
+    for _ in range(200):
+        print("x" * 9999)  # noqa: T201  noise is what is wanted
+    print("to stderr", file=sys.stderr, end="")  # noqa: T201  as above
+    trial.report(loss=1)
+
+
+def do_hang(trial):
+    """Report, leave a process behind that leaves the group, and never end."""
+    helper = subprocess.Popen(SLEEPER)
+    stray = subprocess.Popen(SLEEPER, start_new_session=True)
+    (trial.dir / "pids").write_text(json.dumps([os.getpid(), helper.pid, stray.pid]))
+    trial.report(loss=1)
+    time.sleep(600)
+
+
+def do_leave_helper(trial):
+    """End, but leave a process of one's group behind."""
+    helper = subprocess.Popen(SLEEPER)
+    (trial.dir / "pids").write_text(json.dumps([helper.pid]))
+    trial.report(loss=1)
+
+
+def do_stubborn(trial):
+    """Never end, whatever one is asked."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    (trial.dir / "pids").write_text(json.dumps([os.getpid()]))
+    trial.report(loss=1)
+    time.sleep(600)
+
+
+def do_describe(trial):
+    """Say where and how one runs."""
+    trial.report(loss=random.random())
+    facts = {"pid": os.getpid(), "group": os.getpgid(0), "cwd": str(Path.cwd()), "stdin": sys.stdin.read()}
+    (trial.dir / "facts").write_text(json.dumps(facts))
+
+
+def do_allocate(trial):
+    """Take a gigabyte."""
+    held = bytearray(1 << 30)
+    trial.report(loss=len(held))
