@@ -26,12 +26,15 @@ class Children:
         self.environment = dict(environment)
         self.folder = folder
         self._known: set[int] = set()
+        self._watching: set[asyncio.Task[None]] = set()
         self._starting = 0
+        self._adopting = False
 
     def adopt(self) -> None:
         """From now on adopt orphaned descendants, where the system can."""
         if sys.platform != "linux":
             return
+        self._adopting = True
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._collect)
 
@@ -45,7 +48,10 @@ class Children:
         environment: Mapping[str, str] | None = None,
         before: Callable[[], None] | None = None,
     ) -> asyncio.subprocess.Process:
-        """Start ``words`` in a session of its own; ``before`` runs in it ahead of the program."""
+        """Start ``words`` in a session of its own; ``before`` runs in it ahead of the program.
+
+        It need not be awaited: it is collected when it ends.
+        """
         options: dict[str, Any] = {"preexec_fn": before} if before else {}
         self._starting += 1
         try:
@@ -62,14 +68,10 @@ class Children:
             self._known.add(process.pid)
         finally:
             self._starting -= 1
+        watch = asyncio.create_task(self._watch(process))
+        self._watching.add(watch)
+        watch.add_done_callback(self._watching.discard)
         return process
-
-    async def wait(self, process: asyncio.subprocess.Process) -> int:
-        """Its exit status; negative for the signal that ended it."""
-        status = await process.wait()
-        self._known.discard(process.pid)
-        self._collect()
-        return status
 
     async def run(
         self, words: Sequence[str], console: int, environment: Mapping[str, str] | None = None
@@ -79,11 +81,16 @@ class Children:
         process = await self.start(
             words, stdin=nothing, stdout=console, stderr=console, environment=environment
         )
-        return await self.wait(process)
+        return await process.wait()
+
+    async def _watch(self, process: asyncio.subprocess.Process) -> None:
+        await process.wait()
+        self._known.discard(process.pid)
+        self._collect()
 
     def _collect(self) -> None:
         """Collect adopted processes that have ended, and only those: the others are awaited."""
-        while not self._starting:
+        while self._adopting and not self._starting:
             try:
                 ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             except ChildProcessError:

@@ -40,8 +40,8 @@ class Lost:
 
     Attributes:
         pid: of the server that is no more.
-        instances: ids of instances whose processes were still running and have been ended.
-        processes: how many those were.
+        instances: ids of the instances that it had.
+        processes: how many of theirs were still running, and have been ended.
     """
 
     pid: int
@@ -154,10 +154,10 @@ def _alive(places: Places, on_lost: Callable[[Lost], None] | None) -> LocalCloud
 
 
 def _bury(places: Places, pid: int) -> Lost:
-    ids = processes.marks(processes.marked(places.instances), places.instances)
+    ids = sorted(path.name for path in places.instances.glob("*"))
     ended = processes.end(places.instances)
     _clear(places)
-    return Lost(pid=pid, instances=tuple(sorted(ids)), processes=ended)
+    return Lost(pid=pid, instances=tuple(ids), processes=ended)
 
 
 def _clear(places: Places) -> None:

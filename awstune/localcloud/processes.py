@@ -11,14 +11,10 @@ import os
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import psutil
 
 from awstune import names
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 GRACE_S = 1.0
 _ROUNDS = 20
@@ -68,22 +64,17 @@ def wait_gone(pid: int, birth: str, timeout_s: float) -> bool:
 
 def marked(below: Path) -> list[psutil.Process]:
     """Every living process of the instances whose folders lie below ``below``, but not the caller."""
-    return [p for p in psutil.process_iter() if p.pid != os.getpid() and _instance(p, below)]
+    return [p for p in psutil.process_iter() if p.pid != os.getpid() and _belongs(p, below)]
 
 
-def marks(processes: Iterable[psutil.Process], below: Path) -> set[str]:
-    """The ids of the instances that ``processes`` belong to."""
-    return {mark for p in processes if (mark := _instance(p, below))}
-
-
-def _instance(process: psutil.Process, below: Path) -> str | None:
+def _belongs(process: psutil.Process, below: Path) -> bool:
     try:
         environ = process.environ()
         alive = process.status() != psutil.STATUS_ZOMBIE
     except (psutil.Error, OSError):
-        return None
+        return False
     inside = environ.get(names.ROOT_VARIABLE, "").startswith(f"{below}{os.sep}")
-    return environ.get(names.INSTANCE_MARK) if inside and alive else None
+    return alive and inside and names.INSTANCE_MARK in environ
 
 
 def end(below: Path, grace_s: float = GRACE_S) -> int:

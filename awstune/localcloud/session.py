@@ -26,19 +26,30 @@ if TYPE_CHECKING:
     from awstune.localcloud.children import Children
 
 _CHUNK = 64 * 1024
+_CANNOT_RUN = 126
+_LAST_WORDS_S = 0.2
 _ACCEPTED = ("LANG", "LC_")  # what Debian's sshd accepts from a client
 
 
 async def serve(process: asyncssh.SSHServerProcess[bytes], children: Children) -> None:
-    """Run what the client asked for, to its end, and hand over its exit status or signal."""
-    on_terminal = process.term_type is not None
-    try:
-        status = await (_on_terminal if on_terminal else _on_pipes)(process, children)
-    except (OSError, asyncssh.Error) as error:
-        process.stderr.write(f"{error}\r\n".encode())
-        status = 255
-    with contextlib.suppress(OSError, asyncssh.Error):
-        _exit(process, status)
+    """Run what the client asked for, and hand over its exit status or signal.
+
+    A client that goes away closes what the program reads and writes (which hangs up a terminal); the
+    program itself may go on, as with any SSH server.
+    """
+    run = _on_pipes if process.term_type is None else _on_terminal
+    work = asyncio.create_task(run(process, children))
+    hung_up = asyncio.create_task(process.channel.wait_closed())
+    await asyncio.wait([work, hung_up], return_when=asyncio.FIRST_COMPLETED)
+    for task in (work, hung_up):
+        task.cancel()
+    status, _ = await asyncio.gather(work, hung_up, return_exceptions=True)
+    if isinstance(status, int):
+        with contextlib.suppress(OSError, asyncssh.Error):
+            _exit(process, status)
+    elif isinstance(status, OSError):
+        process.stderr.write(f"{status}\r\n".encode())
+        process.exit(_CANNOT_RUN)
 
 
 def _exit(process: asyncssh.SSHServerProcess[bytes], status: int) -> None:
@@ -79,13 +90,13 @@ async def _on_pipes(process: asyncssh.SSHServerProcess[bytes], children: Childre
         for descriptor in (theirs_in, theirs_out, theirs_err):
             os.close(descriptor)
     feeding = asyncio.create_task(_feed(process, ours_in, child, on_terminal=False))
-    outputs = [_drain(ours_out, process.stdout), _drain(ours_err, process.stderr)]
-    # Like sshd: the session lasts as long as anybody holds its output open.
-    await asyncio.gather(*outputs)
-    status = await children.wait(child)
-    feeding.cancel()
-    await asyncio.gather(feeding, return_exceptions=True)
-    return status
+    try:
+        # Like sshd: the session lasts as long as anybody holds its output open.
+        await asyncio.gather(_drain(ours_out, process.stdout), _drain(ours_err, process.stderr))
+        return await child.wait()
+    finally:
+        feeding.cancel()
+        await asyncio.gather(feeding, return_exceptions=True)
 
 
 async def _on_terminal(process: asyncssh.SSHServerProcess[bytes], children: Children) -> int:
@@ -104,12 +115,14 @@ async def _on_terminal(process: asyncssh.SSHServerProcess[bytes], children: Chil
         os.close(slave)
     feeding = asyncio.create_task(_feed(process, os.dup(master), child, on_terminal=True))
     showing = asyncio.create_task(_drain(master, process.stdout))
-    status = await children.wait(child)
-    # What the shell left in the background may hold the terminal open for ever: not our session.
-    await asyncio.wait([showing], timeout=0.2)
-    for task in (showing, feeding):
-        task.cancel()
-    await asyncio.gather(showing, feeding, return_exceptions=True)
+    try:
+        status = await child.wait()
+        # What the shell left in the background may hold the terminal open for ever: not our session.
+        await asyncio.wait([showing], timeout=_LAST_WORDS_S)
+    finally:
+        for task in (showing, feeding):
+            task.cancel()
+        await asyncio.gather(showing, feeding, return_exceptions=True)
     return status
 
 

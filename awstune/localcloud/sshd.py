@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import os
 from typing import TYPE_CHECKING
@@ -58,6 +59,11 @@ class Files(asyncssh.SFTPServer):
     def map_path(self, path: bytes) -> bytes:
         """Where ``path`` lies."""
         return os.path.join(self._home, path)  # noqa: PTH118 (bytes)
+
+    def exit(self) -> None:
+        """End the session with status 0, as sftp-server does: scp fails without one."""
+        with contextlib.suppress(OSError):
+            self.channel.exit(0)
 
 
 async def listen(spec: Spec, children: Children, port: int = 0) -> asyncssh.SSHAcceptor:

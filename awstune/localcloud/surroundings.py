@@ -46,7 +46,7 @@ _PROFILE = """\
 # Login shells start from the system's own PATH: what stands for this instance comes first again.
 PATH=%(path)s
 export PATH
-PS1='%(user)s@%(hostname)s:\\w\\$ '
+PS1='%(user)s@%(hostname)s:\\w$ '
 """
 
 

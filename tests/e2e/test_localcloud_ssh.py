@@ -1,0 +1,416 @@
+"""SSH to an instance of the embedded cloud, by the system's OpenSSH client and by paramiko."""
+
+import fcntl
+import hashlib
+import os
+import pty
+import re
+import select
+import socket
+import struct
+import subprocess
+import sys
+import termios
+import threading
+import time
+from contextlib import contextmanager
+from pathlib import Path
+
+import paramiko
+import psutil
+import pytest
+
+from awstune import names
+
+pytestmark = pytest.mark.e2e
+
+TAKE_TERMINAL = """
+import fcntl, os, sys, termios
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+
+
+class TestCommands:
+    """Single commands, as sweeps use them."""
+
+    def test_output_error_and_status_come_back(self, lab):
+        """What a command prints, complains and ends with arrives by OpenSSH."""
+        done = lab.ssh("echo out; echo err >&2; exit 7")
+        assert (done.stdout, done.stderr, done.returncode) == ("out\n", "err\n", 7)
+
+    def test_by_paramiko_too(self, lab):
+        """What a command prints, complains and ends with arrives by paramiko."""
+        _, out, err = lab.paramiko().exec_command("echo out; echo err >&2; exit 7")
+        assert (out.read(), err.read(), out.channel.recv_exit_status()) == (b"out\n", b"err\n", 7)
+
+    def test_its_name_is_its_own(self, lab):
+        """`hostname` says the instance's private name, not the laptop's."""
+        assert lab.ssh("hostname").stdout.strip() == lab.shown["PrivateDnsName"].partition(".")[0]
+
+    def test_input_reaches_the_command(self, lab):
+        """Bytes sent on standard input arrive whole, and their end is seen."""
+        data = os.urandom(3_000_000)
+        words = lab.ssh_words("sha256sum")
+        done = subprocess.run(words, input=data, capture_output=True, check=True, timeout=30)
+        assert done.stdout.split()[0].decode() == hashlib.sha256(data).hexdigest()
+
+    def test_large_output_arrives_whole(self, lab):
+        """Megabytes of output arrive without a gap."""
+        done = lab.ssh("head -c 5000000 /dev/zero | tr '\\0' x")
+        assert len(done.stdout) == 5_000_000
+
+    def test_a_signal_is_no_exit_status(self, lab):
+        """A command that a signal ends is told apart from one that exits."""
+        _, out, _ = lab.paramiko().exec_command("kill -KILL $$")
+        assert out.channel.recv_exit_status() == -1
+        assert lab.ssh("kill -KILL $$").returncode == 255
+
+    def test_forty_statuses_over_one_connection(self, lab):
+        """No exit status is lost when many commands share a connection."""
+        client = lab.paramiko()
+        channels = [client.exec_command(f"exit {n}")[1].channel for n in range(8)]
+        assert [c.recv_exit_status() for c in channels] == list(range(8))
+        statuses = [client.exec_command(f"exit {n}")[1].channel.recv_exit_status() for n in range(40)]
+        assert statuses == list(range(40))
+
+    def test_control_master(self, lab, tmp_path_factory):
+        """OpenSSH's shared connections keep their exit statuses."""
+        socket_path = tmp_path_factory.mktemp("m") / "s"
+        shared = ["-o", "ControlMaster=auto", "-o", f"ControlPath={socket_path}", "-o", "ControlPersist=20"]
+
+        def status(number):
+            words = lab.ssh_words(f"exit {number}")
+            return subprocess.run([words[0], *shared, *words[1:]], check=False, timeout=30).returncode
+
+        assert [status(n) for n in range(20)] == list(range(20))
+        words = lab.ssh_words()
+        end = [words[0], "-O", "exit", "-o", f"ControlPath={socket_path}", words[-1]]
+        subprocess.run(end, check=True, capture_output=True)
+
+    def test_a_detached_process_outlives_the_connection(self, lab, processes_of, until):
+        """`setsid nohup … &` goes on after the disconnect, and its log can be read later."""
+        lab.ssh("setsid nohup sh -c 'echo begun; exec sleep 300' > log.txt 2>&1 < /dev/null &")
+        until(lambda: lab.ssh("cat log.txt").stdout == "begun\n", "the log to be written")
+        sleeping = [p for p in processes_of(lab.id) if p.cmdline()[-1:] == ["300"]]
+        assert len(sleeping) == 1
+        sleeping[0].kill()
+        until(lambda: not sleeping[0].is_running(), "it to be collected")
+
+
+class TestSurroundings:
+    """What a command finds around it."""
+
+    def test_home_and_python(self, lab):
+        """The login starts in its home, and its Python is this very one, with all that it imports."""
+        done = lab.ssh("pwd; echo $HOME; echo $USER; python3 -c 'import awstune, sys; print(sys.prefix)'")
+        here, home, user, prefix = done.stdout.split()
+        assert here == home
+        assert user == names.SSH_USER
+        assert prefix == sys.prefix
+
+    def test_the_laptops_credentials_stay_on_the_laptop(self, lab):
+        """No AWS variable crosses, and of awstune's only the instance's own."""
+        variables = dict(line.split("=", 1) for line in lab.ssh("env").stdout.splitlines() if "=" in line)
+        assert not [name for name in variables if name.startswith("AWS_")]
+        ours = {name for name in variables if name.startswith("AWSTUNE_")}
+        assert ours == {names.INSTANCE_MARK, names.ROOT_VARIABLE}
+
+    def test_commands_that_could_harm_the_laptop_are_the_instances_own(self, lab):
+        """shutdown, systemctl and the like are found among the instance's own, under a login shell too."""
+        asked = "for c in shutdown poweroff reboot systemctl apt-get sudo hostname; do command -v $c; done"
+        for command in (asked, f"bash -lc '{asked}'"):
+            found = lab.ssh(command).stdout.split()
+            assert len(found) == 7
+            assert {Path(path).parent for path in found} == {Path(found[0]).parent}
+            assert lab.id in found[0]
+
+
+class TestTerminal:
+    """A shell on a terminal, as `awstune ssh` opens it."""
+
+    def test_a_shell_by_openssh(self, lab):
+        """An interactive shell prompts, runs, and ends with its status."""
+        with terminal(lab.ssh_words("-tt")) as shell:
+            shell.until(r"ubuntu@ip-[\d-]+:~\$ ")
+            shell.send("tty; stty size; echo s=$((40+2))\r")
+            shell.until(r"/dev/pts/\d+")
+            shell.until("33 101")
+            shell.until("s=42")
+            shell.send("exit 5\r")
+            assert shell.status() == 5
+
+    def test_the_size_follows_the_window(self, lab):
+        """A resize here is seen there."""
+        with terminal(lab.ssh_words("-tt")) as shell:
+            shell.until(r"\$ ")
+            shell.resize(50, 120)
+            shell.send("sleep 0.2; stty size\r")
+            shell.until("50 120")
+
+    def test_ctrl_c_interrupts(self, lab):
+        """Ctrl-C reaches the program in the foreground, and the shell lives on."""
+        with terminal(lab.ssh_words("-tt")) as shell:
+            shell.until(r"\$ ")
+            shell.send("echo g''o; sleep 100\r")
+            shell.until("go\r")
+            shell.send("\x03")
+            shell.send("echo still=$((1+1))\r")
+            shell.until("still=2")
+
+    def test_by_paramiko_too(self, lab):
+        """Paramiko gets a terminal of the size that it asks for, in UTF-8."""
+        channel = lab.paramiko().get_transport().open_session()
+        channel.get_pty("xterm", 91, 23)
+        channel.exec_command("stty size; echo $TERM; echo grüße; test -t 0 && exit 3")
+        said = channel.makefile().read().decode()
+        assert said.replace("\r\n", "\n") == "23 91\nxterm\ngrüße\n"
+        assert channel.recv_exit_status() == 3
+
+    def test_the_end_of_input_does_not_hang_up(self, lab):
+        """A client that has nothing more to say still gets the rest of the output."""
+        channel = lab.paramiko().get_transport().open_session()
+        channel.get_pty()
+        channel.exec_command("sleep 0.3; echo later; exit 4")
+        channel.shutdown_write()
+        assert channel.makefile().read() == b"later\r\n"
+        assert channel.recv_exit_status() == 4
+
+    def test_hanging_up_ends_the_foreground(self, lab, processes_of, until):
+        """A terminal that goes away takes its program with it."""
+        with terminal(lab.ssh_words("-tt", "sleep 271")) as shell:
+            mine = lambda: [p for p in processes_of(lab.id) if "271" in p.cmdline()]  # noqa: E731
+            until(mine, "the program to start")
+            shell.kill()
+            until(lambda: not mine(), "the program to end")
+
+
+class TestFiles:
+    """SFTP, scp and tar."""
+
+    def test_there_and_back(self, lab, tmp_path):
+        """A file goes there and comes back the same, with its mode."""
+        source = tmp_path / "a"
+        source.write_bytes(os.urandom(300_000))
+        source.chmod(0o750)
+        sftp = lab.paramiko().open_sftp()
+        sftp.put(str(source), "from-laptop")
+        sftp.chmod("from-laptop", 0o640)
+        assert sftp.stat("from-laptop").st_mode & 0o777 == 0o640
+        sftp.get("from-laptop", str(tmp_path / "b"))
+        assert (tmp_path / "b").read_bytes() == source.read_bytes()
+        sftp.remove("from-laptop")
+
+    def test_relative_paths_start_at_home(self, lab):
+        """SFTP's current folder is the login's home, as commands see it."""
+        sftp = lab.paramiko().open_sftp()
+        assert sftp.normalize(".") == os.path.realpath(lab.ssh("pwd").stdout.strip())
+        sftp.mkdir("d")
+        assert "d" in sftp.listdir(".")
+        sftp.rmdir("d")
+
+    def test_scp(self, lab, tmp_path):
+        """The system's scp works."""
+        (tmp_path / "x").write_text("by scp")
+        words = lab.ssh_words()
+        options = [w if w != "-p" else "-P" for w in words[1:-1]]
+        target = f"{words[-1]}:scp-ed"
+        subprocess.run(["scp", "-q", *options, str(tmp_path / "x"), target], check=True, timeout=30)
+        assert lab.ssh("cat scp-ed").stdout == "by scp"
+
+
+class TestForwarding:
+    """Ports, there and back."""
+
+    def test_a_port_of_the_instance_by_paramiko(self, lab):
+        """What listens on the instance is reached through the connection."""
+        with echo_server() as port:
+            channel = (
+                lab.paramiko().get_transport().open_channel("direct-tcpip", ("127.0.0.1", port), ("", 0))
+            )
+            channel.sendall(b"hello")
+            assert channel.recv(5) == b"hello"
+            channel.close()
+
+    def test_a_port_of_the_instance_by_openssh(self, lab, until):
+        """`ssh -L` forwards."""
+        with echo_server() as port, forwarded(lab, "-L", until) as (local, _):
+            assert local != port
+            ask(local(port), b"through")
+
+    def test_back_to_the_laptop(self, lab):
+        """`ssh -R` forwards, on loopback."""
+        client = lab.paramiko()
+        transport = client.get_transport()
+        there = transport.request_port_forward("127.0.0.1", 0)
+        with echo_server() as port:
+            connection = socket.create_connection(("127.0.0.1", there), timeout=10)
+            channel = transport.accept(10)
+            channel.sendall(b"back")
+            assert connection.recv(4) == b"back"
+            connection.close()
+            assert port
+
+    def test_nothing_listens_for_the_world(self, lab):
+        """A request to listen on every address is refused."""
+        with pytest.raises(paramiko.SSHException):
+            lab.paramiko().get_transport().request_port_forward("0.0.0.0", 0)
+
+
+class TestRefusals:
+    """Who does not get in."""
+
+    def test_another_key(self, lab, tmp_path):
+        """Only the launched key pair opens."""
+        subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "k"], check=True)
+        words = lab.ssh_words("true", key=tmp_path / "k")
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+        assert done.returncode == 255
+        assert "Permission denied (publickey)" in done.stderr
+
+    def test_another_user(self, lab):
+        """Only the image's login is let in, even with the right key."""
+        key = paramiko.Ed25519Key.from_private_key_file(str(lab.key_file))
+        transport = paramiko.Transport((lab.address, lab.port))
+        try:
+            transport.start_client(timeout=10)
+            with pytest.raises(paramiko.AuthenticationException):
+                transport.auth_publickey("root", key)
+        finally:
+            transport.close()
+
+    def test_a_password(self, lab):
+        """Nobody gets in by a password."""
+        transport = paramiko.Transport((lab.address, lab.port))
+        try:
+            transport.start_client(timeout=10)
+            with pytest.raises(paramiko.BadAuthenticationType):
+                transport.auth_password("ubuntu", "ubuntu")
+        finally:
+            transport.close()
+
+    def test_the_host_key_is_the_one_that_user_data_brought(self, lab):
+        """The server shows the very key that was generated here."""
+        transport = paramiko.Transport((lab.address, lab.port))
+        try:
+            transport.start_client(timeout=10)
+            key = transport.get_remote_server_key()
+        finally:
+            transport.close()
+        assert f"{key.get_name()} {key.get_base64()}" == lab.host_key.public
+
+
+def test_everything_listens_on_loopback(lab, processes_of):
+    """No process of an instance listens beyond 127/8."""
+    sockets = [c for p in processes_of(lab.id) for c in psutil.Process(p.pid).net_connections()]
+    addresses = {c.laddr.ip for c in sockets if c.status == "LISTEN"}
+    assert addresses
+    assert all(address.startswith("127.") for address in addresses)
+
+
+class Terminal:
+    """A program on a terminal of ours."""
+
+    def __init__(self, words):
+        self.descriptor, there = pty.openpty()
+        self.seen = ""
+        self.resize(33, 101)
+        ends = {"stdin": there, "stdout": there, "stderr": there}
+        take = [sys.executable, "-c", TAKE_TERMINAL, *words]
+        self.program = subprocess.Popen(take, start_new_session=True, **ends)
+        os.close(there)
+
+    def resize(self, rows, columns):
+        """Change the window."""
+        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def send(self, text):
+        """Type."""
+        os.write(self.descriptor, text.encode())
+
+    def until(self, pattern):
+        """Read until the pattern is seen; what was read before is forgotten."""
+        give_up = time.monotonic() + 20
+        while not (match := re.search(pattern, self.seen)):
+            ready, _, _ = select.select([self.descriptor], [], [], max(0, give_up - time.monotonic()))
+            assert ready, f"no {pattern!r} in {self.seen!r}"
+            self.seen += os.read(self.descriptor, 65536).decode()
+        self.seen = self.seen[match.end() :]
+
+    def status(self):
+        """Its exit status."""
+        return self.program.wait(20)
+
+    def kill(self):
+        """End the client at once."""
+        self.program.kill()
+
+
+@contextmanager
+def terminal(words):
+    """The program ``words`` on a terminal."""
+    program = Terminal(words)
+    try:
+        yield program
+    finally:
+        os.close(program.descriptor)
+        program.kill()
+        program.program.wait(20)
+
+
+@contextmanager
+def echo_server():
+    """The port of a server on loopback that sends back what it gets."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_echo, args=(server,), daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def _echo(server):
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        with connection:
+            while data := connection.recv(65536):
+                connection.sendall(data)
+
+
+@contextmanager
+def forwarded(host, kind, until):
+    """A function from a port there to the port here, by a client that stays as long as the block."""
+    clients = []
+
+    def forward(port):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            local = free.getsockname()[1]
+        words = host.ssh_words(
+            "-N", "-o", "ExitOnForwardFailure=yes", kind, f"127.0.0.1:{local}:127.0.0.1:{port}"
+        )
+        words = [*words[:1], *words[-5:], *words[1:-5]]
+        clients.append(subprocess.Popen(words))
+        until(lambda: _open(local), "the port to be forwarded")
+        return local
+
+    try:
+        yield forward, clients
+    finally:
+        for client in clients:
+            client.terminate()
+            client.wait(10)
+
+
+def _open(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def ask(port, words):
+    """Send words to an echo server and get them back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(words)
+        assert connection.recv(len(words)) == words
