@@ -28,6 +28,7 @@ ARTIFACTS_DIR = "artifacts"
 REPORT_FILE = "report.html"
 WHERE_FILE = "where.json"
 WORKER_LOG_FILE = "worker.log"
+WORKER_PID_FILE = "worker.pid"
 POOL_LOG_FILE = "pool.log"
 
 # Where things are kept on an instance, below the login's home.

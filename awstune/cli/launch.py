@@ -125,10 +125,8 @@ def show_launched(screen: Screen, config: Config, launched: Any) -> None:
         screen.document([one.document for one in launched])
         return
     for one in launched:
-        ends = one.ends_in
-        screen.result(
-            f"{one.document['name']} is {one.document['state']}{f', and ends itself in {ends}' if ends else ''}"
-        )
-        screen.result(f"  {one.ssh_line}")
+        left = one.document["ttl_left_s"]
+        ends = "" if left is None else f", and ends itself in {duration(left)}"
+        screen.result(f"{one.document['name']} is {one.document['state']}{ends}\n  {one.ssh_line}")
     names = launched[0].document["name"]
     screen.say(f"next: awstune ssh {names} · awstune sweep --on {names} train.py · awstune terminate {names}")

@@ -31,17 +31,16 @@ COMMANDS = {
     "attach": ("sweeps", "Follow a sweep live."),
     "logs": ("sweeps", "Print a trial's log."),
     "resume": ("sweeps", "Go on with a sweep after any stop."),
-    "cancel": ("sweeps", "End a running sweep."),
     "results": ("results", "Show a sweep's trials as a table."),
     "local": ("local", "Start, stop or show the embedded cloud."),
     "demo": ("demo", "The whole story on the embedded cloud, in about a minute."),
 }
 SECTIONS = {
     "Instances": ("launch", "ls", "ssh", "stop", "start", "terminate"),
-    "Sweeps": ("sweep", "sweeps", "status", "attach", "logs", "resume", "cancel", "results"),
+    "Sweeps": ("sweep", "sweeps", "status", "attach", "logs", "resume", "results"),
     "The embedded cloud": ("demo", "local"),
 }
-EPILOG = """No telemetry, ever: awstune talks to AWS and to your instances, and to nobody else.
+EPILOG = """No telemetry, ever: awstune talks to AWS and your instances, to nobody else.
 
 Example: awstune --cloud local launch lab
 """

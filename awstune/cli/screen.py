@@ -49,6 +49,11 @@ class Screen(AbstractContextManager["Screen"]):
             self._console = Console(stderr=True, highlight=False, soft_wrap=True)
         return self._console
 
+    @property
+    def live(self) -> bool:
+        """Whether a line that changes can be seen."""
+        return self.config.verbosity >= 0 and self.console.is_terminal
+
     def result(self, text: str) -> None:
         """What the command was called for."""
         self.still()

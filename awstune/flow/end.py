@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
-from dataclasses import replace
 
 from awstune.config import Config
 from awstune.ec2 import end, events, instances
@@ -128,11 +126,11 @@ def _fetch_sweep(
         return
     yield Doing(f"{one.name}: fetching {name}")
     folder.path.mkdir(parents=True, exist_ok=True)
+    if where is None:
+        Where(config.cloud, cloud.region, one.id, one.name, remote_path(name)).write(folder)
     mirror = Mirror(connection, remote_path(name), folder)
     mirror.stop_worker()
     mirror.fetch()
-    where = where or Where(config.cloud, cloud.region, one.id, one.name, remote_path(name))
-    replace(where, complete=True, seen=time.time()).write(folder)
     yield Done(f"fetched {folder.name} into {folder.path}")
 
 

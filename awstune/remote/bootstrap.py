@@ -15,6 +15,7 @@ from awstune.remote import sync
 from awstune.remote.ssh import Connection
 
 PACKAGE = Path(__file__).resolve().parents[1]
+COMPLETE = "complete"
 
 
 @dataclass(frozen=True)
@@ -49,22 +50,24 @@ def content_key(parcels: list[sync.Parcel]) -> str:
     return digest.hexdigest()[:16]
 
 
-def install(connection: Connection, python: str = "python3") -> Runtime:
-    """Sees to it that this awstune is on the instance.
+def install(connection: Connection, python: str = "python3") -> tuple[Runtime, list[sync.Parcel]]:
+    """What it takes that this awstune is on the instance.
 
     Args:
         connection: an open connection.
         python: an interpreter there that has what a sweep needs.
 
+    Returns:
+        How awstune is called there, and the files still to be sent to `REMOTE_ROOT` for it: none where an
+        earlier sweep has brought this very package. The last of them says that all are there.
+
     Raises:
-        RemoteError: the connection broke, or the disk there is full.
+        RemoteError: the connection broke.
     """
     parcels = package_parcels()
-    path = f"{REMOTE_ROOT}/packages/{content_key(parcels)}"
-    if connection.run(f"test -d {path}", check=False).status != 0:
-        # Sent aside and renamed: a connection that breaks midway leaves no half package under the final name.
-        aside = f"{path}.part"
-        connection.run(f"rm -rf {aside}")
-        sync.push(connection, parcels, aside)
-        connection.run(f"mv {aside} {path}")
-    return Runtime(python, path)
+    folder = f"packages/{content_key(parcels)}"
+    runtime = Runtime(python, f"{REMOTE_ROOT}/{folder}")
+    if connection.run(f"test -e {runtime.path}/{COMPLETE}", check=False).status == 0:
+        return runtime, []
+    needed = [sync.Parcel(parcel.source, f"{folder}/{parcel.name}") for parcel in parcels]
+    return runtime, [*needed, sync.Parcel(PACKAGE / "__init__.py", f"{folder}/{COMPLETE}")]

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import shlex
+import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from awstune.errors import RemoteError
-from awstune.names import JOURNAL_FILE, REMOTE_ROOT, WHERE_FILE
+from awstune.names import JOURNAL_FILE, REMOTE_ROOT, WHERE_FILE, WORKER_PID_FILE
 from awstune.remote import sync
 from awstune.remote.ssh import Connection
 from awstune.sweeps import journal
@@ -32,6 +33,7 @@ class Where:
         path: the sweep's folder there, relative to the login's home.
         complete: whether everything that the sweep left there is here.
         seen: seconds since the epoch of the last look; None before the first.
+        usd_per_hour: what the instance costs; None where it is not known.
     """
 
     cloud: str
@@ -41,6 +43,7 @@ class Where:
     path: str
     complete: bool = False
     seen: float | None = None
+    usd_per_hour: float | None = None
 
     def write(self, folder: Folder) -> None:
         """Remembers it in the sweep's folder."""
@@ -94,16 +97,17 @@ class Mirror:
         more = more[: more.rfind(b"\n") + 1]
         with file.open("ab") as here:
             here.write(more)
+        self._note(complete=False)
         return journal.read(file, have).events
 
     def worker_alive(self) -> bool:
         """Whether the process that runs the sweep is there."""
-        pid_file = shlex.quote(f"{self.path}/worker.pid")
+        pid_file = shlex.quote(f"{self.path}/{WORKER_PID_FILE}")
         return self.connection.run(f'kill -0 "$(cat {pid_file})"', check=False).status == 0
 
     def stop_worker(self) -> None:
         """Ends the process that runs the sweep, if it is there, as Ctrl-C would; the sweep can be resumed."""
-        pid_file = shlex.quote(f"{self.path}/worker.pid")
+        pid_file = shlex.quote(f"{self.path}/{WORKER_PID_FILE}")
         self.connection.run(
             f'pid=$(cat {pid_file} 2>/dev/null) && kill -TERM "$pid" && '
             f'for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done',
@@ -118,11 +122,17 @@ class Mirror:
         """
         sync.pull(self.connection, self.path, self.folder.path)
         there = shlex.quote(f"{self.path}/{JOURNAL_FILE}")
-        size = int(self.connection.run(f"wc -c < {there}").text)
-        if self.folder.journal_file.stat().st_size != size:
-            raise RemoteError(
-                f"{self.folder.name} did not arrive whole", f"awstune attach {self.folder.name}"
-            )
+        size = int(self.connection.run(f"test ! -e {there} && echo 0 || wc -c < {there}").text)
+        here = self.folder.journal_file
+        if (here.stat().st_size if here.exists() else 0) != size:
+            name = self.folder.name
+            raise RemoteError(f"{name} did not arrive whole", f"awstune attach {name}")
+        self._note(complete=not self.worker_alive())
+
+    def _note(self, *, complete: bool) -> None:
+        where = Where.read(self.folder)
+        if where is not None:
+            replace(where, complete=complete, seen=time.time()).write(self.folder)
 
 
 def sweeps_on(connection: Connection) -> list[str]:

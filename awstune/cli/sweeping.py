@@ -1,0 +1,107 @@
+"""What ``sweep``, ``attach`` and ``resume`` share: the plan, the watching, and the last word."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from awstune.cli.progress import Progress
+from awstune.cli.screen import Screen
+from awstune.config import Config
+from awstune.errors import Interrupted, NothingSucceeded
+from awstune.report import tables
+from awstune.report.words import value
+from awstune.search.compact import show
+from awstune.sweeps.folder import Folder
+from awstune.sweeps.spec import Spec
+
+
+def opener(screen: Screen, config: Config) -> Callable[[], Any]:
+    """Opens the cloud when it is first needed: a sweep here needs none, and no boto3."""
+
+    def open_cloud() -> Any:
+        from awstune.flow import clouds
+
+        return clouds.open_for(config, warn=screen.warn)
+
+    return open_cloud
+
+
+def plan(spec: Spec) -> str:
+    """What will be searched, and how, in a few lines."""
+    count = "all points" if spec.trials is None else f"{spec.trials} trials"
+    better = {"min": ", lower is better", "max": ", higher is better", None: ""}[spec.mode]
+    baseline = spec.space.defaults()
+    rows = [
+        (name, show(parameter), type(parameter).__name__.lower(), value(baseline.get(name)))
+        for name, parameter in spec.space.items()
+    ]
+    table = tables.columns(rows, ("", "space", "taken for", "baseline"))
+    return "\n".join(
+        [
+            f"Sweep of {spec.target.text}: {spec.search}, {count}, {spec.parallel} at a time",
+            f"  metric: {spec.metric or 'the only one reported'}{better}",
+            *(f"  {line}" for line in table.splitlines()),
+        ]
+    )
+
+
+def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: str | None) -> int:
+    """Runs a sweep's story, shows it, and gives the exit status.
+
+    Args:
+        screen: where to.
+        config: the options.
+        folder: the sweep's.
+        story: events of its journal, then its results.
+        where: the NAME of the instance it runs on; None for this machine.
+
+    Raises:
+        Interrupted: by Ctrl-C; says what goes on.
+        NothingSucceeded: it ended without one successful trial.
+    """
+    try:
+        document = screen.follow(story, Progress(screen, stream=config.json))
+    except KeyboardInterrupt:
+        screen.still()
+        raise _interrupted(folder, where) from None
+    if config.json:
+        screen.document(document)
+        return 0 if document["best"] else NothingSucceeded.exit_status
+    if document["best"] is None:
+        raise _nothing(document)
+    screen.result(tables.best(document))
+    screen.say(f"next: awstune results {folder.name} · awstune results {folder.name} --best")
+    return 0
+
+
+def leave(screen: Screen, config: Config, folder: Folder, where: str) -> int:
+    """The last word of a sweep that goes on without this terminal."""
+    if config.json:
+        from awstune.sweeps import results
+
+        screen.document(results.results(folder))
+        return 0
+    screen.result(f"{folder.name} goes on {where}")
+    screen.say(f"next: awstune attach {folder.name} · awstune status {folder.name}")
+    return 0
+
+
+def _interrupted(folder: Folder, where: str | None) -> Interrupted:
+    if where is None:
+        what = f"{folder.name} has stopped, and nothing of it is lost"
+        return Interrupted(what, f"awstune resume {folder.name} goes on")
+    return Interrupted(
+        f"{folder.name} goes on on {where}, which goes on costing",
+        f"awstune attach {folder.name} looks again; awstune terminate {where} fetches it and ends {where}",
+    )
+
+
+def _nothing(document: dict[str, Any]) -> NothingSucceeded:
+    trials = document["trials"]
+    errors = [trial["error"] for trial in trials if trial["error"]]
+    why = f": {errors[0]}" if errors else ""
+    name = document["sweep"]
+    return NothingSucceeded(
+        f"{name} ended after {len(trials)} trials, and none succeeded{why}", f"awstune logs {name} --trial 0"
+    )

@@ -1,0 +1,115 @@
+"""``awstune sweeps``, ``status``, ``attach``, ``logs`` and ``resume``: looking at sweeps, and going on."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import time
+from typing import Any
+
+import click
+
+from awstune.cli.options import command, option
+from awstune.cli.screen import Screen
+from awstune.config import Config
+
+SWEEP = click.argument("sweep", required=False, metavar="[SWEEP]")
+
+
+@command("sweeps", example="awstune sweeps")
+def sweeps_command(config: Config) -> None:
+    """List the sweeps of this folder."""
+    from awstune.flow import look
+    from awstune.report import tables
+    from awstune.sweeps.folder import Folder
+
+    with Screen(config) as screen:
+        found = [look.status(folder, time.time()) for folder in Folder.all(config.cwd)]
+        if config.json:
+            screen.document(found)
+        else:
+            screen.result(tables.sweeps(found))
+
+
+@command("status", example="awstune status")
+@SWEEP
+def status_command(config: Config, sweep: str | None) -> None:
+    """Show how a sweep is getting on.
+
+    A left-out SWEEP is the newest one here. One that runs on an instance is looked at there first; where
+    that is not possible, it is said how old the news is.
+    """
+    from awstune.cli import sweeping
+    from awstune.flow import look
+    from awstune.report import tables
+    from awstune.sweeps.folder import Folder
+
+    with Screen(config) as screen:
+        folder = Folder.find(config.cwd, sweep)
+        screen.follow(look.refresh(config, folder, sweeping.opener(screen, config)))
+        document = look.status(folder, time.time())
+        if config.json:
+            screen.document(document)
+        else:
+            screen.result(tables.status(document))
+
+
+@command("attach", example="awstune attach train-3")
+@SWEEP
+def attach_command(config: Config, sweep: str | None) -> int:
+    """Follow a sweep live.
+
+    From its first trial until it ends; one that has ended is shown as it was. Ctrl-C leaves it running.
+    """
+    from awstune.cli import sweeping
+    from awstune.flow import follow, look
+    from awstune.sweeps.folder import Folder
+
+    with Screen(config) as screen:
+        folder = Folder.find(config.cwd, sweep)
+        story = follow.attach(config, folder, sweeping.opener(screen, config))
+        return sweeping.watch(screen, config, folder, story, where=look.where(folder) or "this machine")
+
+
+@command("logs", example="awstune logs train-3 --trial 7")
+@SWEEP
+@option("--trial", type=click.IntRange(min=0), metavar="N", help="Which; left out, the newest one.")
+def logs_command(config: Config, sweep: str | None, trial: int | None) -> None:
+    """Print a trial's log: what it wrote to stdout and stderr."""
+    from awstune.cli import sweeping
+    from awstune.flow import look
+    from awstune.sweeps.folder import Folder
+
+    with Screen(config) as screen:
+        folder = Folder.find(config.cwd, sweep)
+        log = screen.follow(look.log(config, folder, trial, sweeping.opener(screen, config)))
+        screen.still()
+        with log.open("rb") as file:
+            shutil.copyfileobj(file, sys.stdout.buffer)
+
+
+@command("resume", example="awstune resume train-3 --trials +30")
+@SWEEP
+@option("--trials", metavar="N|+N", help="A new number of trials, or so many more.")
+@option("--metric", metavar="NAME", help="What the trials are measured by.")
+@option("--mode", type=click.Choice(["min", "max"]), help="Which way is better.")
+def resume_command(config: Config, sweep: str | None, **typed: Any) -> int:
+    """Go on with a sweep after any stop.
+
+    Finished trials are kept and not repeated; what was running when it stopped starts again, after its
+    last checkpoint where it has one.
+    """
+    from awstune.cli import sweeping
+    from awstune.flow import follow, look
+    from awstune.flow import resume as story
+    from awstune.sweeps.folder import Folder
+
+    with Screen(config) as screen:
+        folder = Folder.find(config.cwd, sweep)
+        story.change(folder, **typed)
+        if look.where(folder) is None:
+            return sweeping.watch(screen, config, folder, follow.here(folder), where=None)
+        open_cloud = sweeping.opener(screen, config)
+        screen.follow(story.there(config, open_cloud(), folder))
+        attached = follow.attach(config, folder, open_cloud)
+        return sweeping.watch(screen, config, folder, attached, where=look.where(folder))

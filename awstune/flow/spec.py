@@ -1,0 +1,165 @@
+"""From what was typed to a sweep's spec: everything that can be refused is refused here, before money."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tomllib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from awstune.config import Config
+from awstune.errors import SpaceError, UsageError
+from awstune.names import DEFAULT_TRIALS
+from awstune.search.compact import parse_assignment
+from awstune.search.space import Parameter, Space
+from awstune.sweeps import inspection, target
+from awstune.sweeps.folder import Folder
+from awstune.sweeps.inspection import Inspection
+from awstune.sweeps.spec import Spec
+from awstune.sweeps.target import Target, mode_of
+
+
+@dataclass(frozen=True)
+class Typed:
+    """What was typed for a sweep; None is what was not.
+
+    Attributes:
+        target: ``train.py``, ``train.py:function`` or ``pkg.mod:function``.
+        assignments: ``-p NAME=SPACE``, as typed.
+        space_file: ``--space FILE``.
+        search: bayes, random or grid.
+        trials: how many.
+        metric: its name.
+        mode: min or max.
+        parallel: trials at a time.
+        value: last or best.
+        seed: the search's.
+        python: the interpreter of the trials.
+        options: the rest, as `Spec.options` has it.
+    """
+
+    target: str
+    assignments: Sequence[str] = ()
+    space_file: str | None = None
+    search: str = "bayes"
+    trials: int | None = None
+    metric: str | None = None
+    mode: Any = None
+    parallel: int = 1
+    value: Any = "last"
+    seed: int = 0
+    python: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+
+def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
+    """The spec of a sweep.
+
+    Args:
+        config: says which folder one is in.
+        typed: what was typed.
+        elsewhere: whether the sweep runs on an instance: then metric and mode must be known by now.
+
+    Raises:
+        TargetError: the target cannot be used.
+        SpaceError: there is no space, or it says nothing.
+        UsageError: metric or mode is not known and has to be.
+    """
+    found = target.parse(typed.target, config.cwd)
+    python = typed.python or project_python(config.cwd, os.environ)
+    seen = inspection.inspect(found, config.cwd, python)
+    metric = typed.metric or seen.metric
+    mode = typed.mode or seen.mode or (mode_of(metric) if metric else None)
+    if elsewhere:
+        _refuse_unknown(typed.target, metric, mode)
+    return Spec(
+        target=found,
+        space=_space(typed, seen),
+        metric=metric,
+        mode=mode,
+        search=typed.search,
+        trials=_trials(typed),
+        parallel=typed.parallel,
+        seed=typed.seed,
+        value=typed.value,
+        python=None if elsewhere else python,
+        options=typed.options,
+    )
+
+
+def project_python(cwd: Path, environ: Mapping[str, str]) -> str:
+    """The interpreter of the trials: ``$VIRTUAL_ENV``'s, ``.venv``'s, else the one that runs awstune."""
+    places = [Path(environ["VIRTUAL_ENV"])] if environ.get("VIRTUAL_ENV") else []
+    for place in (*places, cwd / ".venv"):
+        if (place / "bin" / "python").exists():
+            return str(place / "bin" / "python")
+    return sys.executable
+
+
+def _trials(typed: Typed) -> int | None:
+    # A grid without a typed budget runs all its points.
+    return DEFAULT_TRIALS if typed.trials is None and typed.search != "grid" else typed.trials
+
+
+def _space(typed: Typed, seen: Inspection) -> Space:
+    parameters: dict[str, Parameter] = dict(seen.space or {})
+    if typed.space_file is not None:
+        parameters.update(read_space(Path(typed.space_file)))
+    parameters.update(parse_assignment(text) for text in typed.assignments)
+    if not parameters:
+        raise SpaceError(
+            f"nothing says what to search: {typed.target} has no `space`",
+            f"awstune sweep {typed.target} -p lr=1e-5..1e-1:log -p batch=16,32,64",
+        )
+    return Space(parameters)
+
+
+def read_space(path: Path) -> Space:
+    """The space of a TOML file: its ``[space]`` table, or all of it.
+
+    Raises:
+        SpaceError: the file is not there, is not TOML, or says nothing.
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SpaceError(f"cannot read {path}: {error.strerror}", "--space names a TOML file") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SpaceError(
+            f"{path} is not TOML: {error}", 'write lr = "1e-5..1e-1:log", a line each'
+        ) from error
+    return Space.from_toml(table.get("space", table))
+
+
+def _refuse_unknown(name: str, metric: str | None, mode: str | None) -> None:
+    if metric is None:
+        raise UsageError(
+            f"nothing says what {name} is measured by, and an instance is not rented to find out",
+            f'--metric val_loss (or write metric = "val_loss" in {name})',
+        )
+    if mode is None:
+        raise UsageError(f"is a higher or a lower {metric} better?", "--mode max, or --mode min")
+
+
+def new_folder(config: Config, spec: Spec, name: str | None) -> Folder:
+    """The folder of a new sweep on this machine, with its spec.
+
+    Raises:
+        NameTaken: there is a sweep of that name already.
+        UsageError: the name cannot be a folder's.
+    """
+    folder = Folder.create(config.cwd, name, spec.target.stem)
+    spec.write(folder.spec_file)
+    return folder
+
+
+def relative_to_root(found: Target, cwd: Path, root: Path) -> Target:
+    """The target as seen from the project's root, where it runs on an instance."""
+    if found.file is None:
+        return found
+    return Target(
+        found.kind, file=str((cwd / found.file).resolve().relative_to(root)), function=found.function
+    )

@@ -1,0 +1,72 @@
+"""``python -m awstune.sweeps.detached DIR``: start the sweep's worker in a process of its own, and leave.
+
+The worker belongs to no terminal and no connection: it outlives whoever started it. What it says goes to
+``worker.log``, its process id to ``worker.pid``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from awstune.errors import SweepError
+from awstune.names import WORKER_PID_FILE
+from awstune.sweeps import journal
+from awstune.sweeps.folder import Folder
+
+_EVERY_S = 0.02
+
+
+def main() -> None:
+    """Start it, and print its process id."""
+    try:
+        print(start(Folder(Path(sys.argv[1]).resolve())))  # noqa: T201  # this module's output
+    except SweepError as error:
+        sys.exit(f"error: {error.message}")
+
+
+def start(folder: Folder) -> int:
+    """Starts the worker of a sweep; its process id.
+
+    Returns when the worker has taken the journal, so that whoever looks next sees it run.
+
+    Raises:
+        SweepError: it ended at once; with the last line that it said.
+    """
+    before = journal.read(folder.journal_file).offset
+    pid = _spawn(folder)
+    (folder.path / WORKER_PID_FILE).write_text(f"{pid}\n")
+    while journal.read(folder.journal_file, before).offset == before:
+        ended, _ = os.waitpid(pid, os.WNOHANG)
+        if ended:
+            raise SweepError(f"{folder.name} did not start: {_last_line(folder)}", str(folder.worker_log_file))
+        time.sleep(_EVERY_S)
+    return pid
+
+
+def _spawn(folder: Folder) -> int:
+    # posix_spawn rather than Popen: nobody waits for this child, and no warning says so.
+    append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
+    return os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "awstune.sweeps.worker", str(folder.path)],
+        os.environ,
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, str(folder.worker_log_file), append, 0o644),
+            (os.POSIX_SPAWN_DUP2, 1, 2),
+        ],
+        setsid=True,
+    )
+
+
+def _last_line(folder: Folder) -> str:
+    lines = folder.worker_log_file.read_text(errors="replace").strip().splitlines()
+    said = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+    return said[-1] if said else (lines[-1] if lines else "it said nothing")
+
+
+if __name__ == "__main__":
+    main()
