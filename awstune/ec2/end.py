@@ -71,7 +71,7 @@ def clean(cloud: Cloud, base: str, keys_dir: Path, *, sleep: Sleep = time.sleep)
         return
     of_base = _filters(cloud, names.TAG_NAME, [base])
     for pair in cloud.ec2.describe_key_pairs(Filters=of_base)["KeyPairs"]:
-        cloud.ec2.delete_key_pair(KeyPairId=pair["KeyPairId"])
+        cloud.ec2.delete_key_pair(KeyName=pair["KeyName"])
         yield Removed("key-pair", pair["KeyName"])
         path = keys.key_path(keys_dir, pair["KeyName"], cloud.region)
         if path.is_symlink() or path.exists():

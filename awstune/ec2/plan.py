@@ -151,7 +151,9 @@ def make_plan(wanted: Wanted, actual: Actual) -> Plan:
     missing = tuple(name for name in wanted.names if name not in {found.name for found in existing})
     refresh = _ssh_steps(wanted, actual)
     if not missing:
-        return Plan(actual.region, steps=refresh, existing=existing)
+        pending = tuple(found.name for found in existing if found.state == "pending")
+        waits = (Wait(pending),) if pending else ()
+        return Plan(actual.region, steps=(*refresh, *waits), existing=existing)
     _refuse_not_offered(wanted, actual)
     runs = tuple(_run(wanted, actual, name) for name in missing)
     before = (*_key_steps(wanted, actual.key), *_group_steps(wanted, actual), *refresh)

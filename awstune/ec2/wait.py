@@ -91,8 +91,9 @@ def _poll(cloud: Cloud, ids: Sequence[str]) -> dict[str, Any]:
 
 
 def _describe(cloud: Cloud, **asked: Any) -> dict[str, Any]:
-    pages = cloud.ec2.get_paginator("describe_instance_status").paginate(IncludeAllInstances=True, **asked)
+    paginator = cloud.ec2.get_paginator("describe_instance_status")
     try:
+        pages = paginator.paginate(IncludeAllInstances=True, **asked)
         return {facts["InstanceId"]: facts for page in pages for facts in page["InstanceStatuses"]}
     except Refused as error:
         # An instance may not be shown for a while after RunInstances answered with it.

@@ -1,0 +1,185 @@
+import base64
+
+import pytest
+import yaml
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
+
+from awstune import names
+from awstune.ec2 import end, instances, keys, launch, survey
+from awstune.ec2.plan import make_plan
+from awstune.ec2.wanted import Wanted
+from awstune.errors import CloudError, LeftBehind
+
+
+def _launch(cloud, keys_dir, **wishes):
+    wanted = Wanted(**({"name": "lab", "type": "g4dn.xlarge", "ssh_from": "203.0.113.7/32"} | wishes))
+    list(launch.apply(cloud, make_plan(wanted, survey.look(cloud, wanted, keys_dir)), keys_dir))
+    return instances.own(cloud)
+
+
+def _terminate(cloud, doomed, keys_dir):
+    return list(end.terminate(cloud, doomed, keys_dir, sleep=lambda _: None))
+
+
+def _groups(cloud):
+    return [group["GroupName"] for group in cloud.ec2.describe_security_groups()["SecurityGroups"]]
+
+
+def test_terminate_leaves_nothing(cloud, keys_dir):
+    """Instance, disk, interface, group, key pair and key file are gone, and AWS says so."""
+    doomed = _launch(cloud, keys_dir)
+    told = _terminate(cloud, doomed, keys_dir)
+    assert [type(event).__name__ for event in told] == ["Changed", "Removed", "Removed", "Removed"]
+    assert [event.kind for event in told[1:]] == ["key-pair", "key-file", "security-group"]
+    assert end.leftovers(cloud, doomed) == []
+    assert instances.own(cloud) == []
+    assert cloud.ec2.describe_volumes()["Volumes"] == []
+    assert cloud.ec2.describe_key_pairs()["KeyPairs"] == []
+    assert "awstune-lab" not in _groups(cloud)
+    assert list(keys_dir.glob("*.pem")) == []
+
+
+def test_a_fleet_keeps_its_key_until_the_last_one_ends(cloud, keys_dir):
+    """Key pair and group belong to NAME and go with the last instance of it."""
+    fleet = _launch(cloud, keys_dir, count=2)
+    told = _terminate(cloud, fleet[:1], keys_dir)
+    assert [type(event).__name__ for event in told] == ["Changed"]
+    assert "awstune-lab" in _groups(cloud)
+    assert end.leftovers(cloud, fleet[:1]) == []
+    _terminate(cloud, fleet[1:], keys_dir)
+    assert "awstune-lab" not in _groups(cloud)
+
+
+def test_others_are_left_alone(cloud, keys_dir):
+    """Ending one NAME touches nothing of another."""
+    lab = _launch(cloud, keys_dir)
+    _launch(cloud, keys_dir, name="desk")
+    _terminate(cloud, lab, keys_dir)
+    assert [one.name for one in instances.own(cloud)] == ["desk"]
+    assert [pair["KeyName"] for pair in cloud.ec2.describe_key_pairs()["KeyPairs"]] == ["awstune-desk"]
+    assert "awstune-desk" in _groups(cloud)
+
+
+def test_a_launch_that_got_no_further_than_its_group(cloud, keys_dir):
+    """`clean` removes what an interrupted launch left without an instance."""
+    wanted = Wanted("lab", type="g4dn.xlarge", ssh_from="203.0.113.7/32")
+    story = launch.apply(cloud, make_plan(wanted, survey.look(cloud, wanted, keys_dir)), keys_dir)
+    for _ in range(3):
+        next(story)
+    assert len(list(end.clean(cloud, "lab", keys_dir))) == 3
+    assert "awstune-lab" not in _groups(cloud)
+
+
+def test_a_users_own_key_file_stays(cloud, keys_dir, tmp_path):
+    """Only what awstune made here is deleted: of a PEM of one's own, the link."""
+    own = tmp_path / "course.pem"
+    keys.generate(own)
+    _terminate(cloud, _launch(cloud, keys_dir, key=str(own)), keys_dir)
+    assert own.exists()
+    assert list(keys_dir.glob("*.pem")) == []
+
+
+def test_what_is_left_is_named(cloud, keys_dir):
+    """An instance that still runs, its disk, and what lies beside it."""
+    doomed = _launch(cloud, keys_dir)
+    subnet = cloud.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    tags = [{"Key": key, "Value": doomed[0].tags[key]} for key in (names.TAG_OWNER, names.TAG_TOKEN)]
+    cloud.ec2.create_network_interface(
+        SubnetId=subnet, TagSpecifications=[{"ResourceType": "network-interface", "Tags": tags}]
+    )
+    kinds = [one["kind"] for one in end.leftovers(cloud, doomed)]
+    assert kinds == ["instance", "volume", "network-interface"]
+    cloud.ec2.terminate_instances(InstanceIds=[doomed[0].id])
+    kinds = [one["kind"] for one in end.leftovers(cloud, doomed)]
+    assert kinds == ["network-interface", "security-group", "key-pair"]
+    assert end.leftovers(cloud, []) == []
+
+
+def test_a_refused_terminate_is_never_reported_as_done(cloud, keys_dir):
+    """AWS says no: an error, no event."""
+    doomed = _launch(cloud, keys_dir)
+
+    def refuse(**_):
+        raise ClientError(
+            {"Error": {"Code": "UnauthorizedOperation", "Message": "No."}}, "TerminateInstances"
+        )
+
+    cloud.ec2.meta.events.register_first("before-send.ec2.TerminateInstances", refuse)
+    try:
+        with pytest.raises(CloudError, match="UnauthorizedOperation"):
+            next(end.terminate(cloud, doomed, keys_dir))
+    finally:
+        cloud.ec2.meta.events.unregister("before-send.ec2.TerminateInstances", refuse)
+    assert instances.find(cloud, "lab").state == "running"
+
+
+def test_an_instance_that_does_not_end_in_time(cloud, keys_dir):
+    """What AWS never confirms is left behind, with status 4."""
+    doomed = _launch(cloud, keys_dir)
+    with pytest.raises(LeftBehind, match=r"not stopped in time: lab \(i-\w+\) is running"):
+        list(end._until(cloud, doomed, "stopped", now=lambda: 0.0, sleep=pytest.fail, timeout_s=0))
+
+
+def test_a_group_that_is_still_in_use_is_tried_again(cloud, keys_dir):
+    """DependencyViolation lasts a while after the last instance has ended; not for ever."""
+    _launch(cloud, keys_dir)
+    group = instances.find(cloud, "lab").group_ids[0]
+    left = ["DependencyViolation", "DependencyViolation"]
+
+    def busy(**_):
+        if left:
+            raise ClientError({"Error": {"Code": left.pop(0), "Message": "No."}}, "DeleteSecurityGroup")
+
+    cloud.ec2.meta.events.register_first("before-send.ec2.DeleteSecurityGroup", busy)
+    pauses = []
+    try:
+        end._delete_group(cloud, group, pauses.append)
+        end._delete_group(cloud, group, pytest.fail)
+        assert pauses == [1.0, 1.0]
+        left += ["DependencyViolation"] * 100
+        with pytest.raises(LeftBehind, match="still in use"):
+            end._delete_group(cloud, group, lambda _: None)
+        left[:] = ["UnauthorizedOperation"]
+        with pytest.raises(CloudError, match="Unauthorized"):
+            end._delete_group(cloud, group, pytest.fail)
+    finally:
+        cloud.ec2.meta.events.unregister("before-send.ec2.DeleteSecurityGroup", busy)
+
+
+@pytest.fixture
+def new_user_data(cloud):
+    """What ModifyInstanceAttribute was asked to make the user-data; moto cannot (it decodes it twice)."""
+    seen = []
+
+    def answer(params, **_):
+        seen.append(yaml.safe_load(base64.b64decode(params["body"]["UserData.Value"])))
+        return AWSResponse("", 200, {}, None), {}
+
+    cloud.ec2.meta.events.register("before-call.ec2.ModifyInstanceAttribute", answer)
+    yield seen
+    cloud.ec2.meta.events.unregister("before-call.ec2.ModifyInstanceAttribute", answer)
+
+
+def test_stop_and_start_with_a_new_end(cloud, keys_dir, new_user_data):
+    """Stopped, then started: tag and user-data carry the new end, and the hours are kept."""
+    lab = _launch(cloud, keys_dir)
+    told = list(end.stop(cloud, lab, sleep=lambda _: None))
+    assert told[-1].state == "stopped"
+    stopped = instances.find(cloud, "lab")
+    later = stopped.launched + 7200
+    told = list(end.start(cloud, [stopped], ttl_s=3600, now=lambda: later))
+    assert [event.state for event in told] == ["pending"]
+    started = instances.find(cloud, "lab")
+    assert started.ends == int(later + 3600)
+    assert f"echo {int(later + 3600)} >" in new_user_data[0]["bootcmd"][0][2]
+    assert "ssh_keys" not in new_user_data[0]
+    assert list(end.start(cloud, [started], ttl_s=3600)) == []
+
+
+def test_start_without_an_end(cloud, keys_dir, new_user_data):
+    """--ttl none, typed again."""
+    lab = _launch(cloud, keys_dir)
+    list(end.stop(cloud, lab, sleep=lambda _: None))
+    list(end.start(cloud, [instances.find(cloud, "lab")], ttl_s=None))
+    assert instances.find(cloud, "lab").ends is None
