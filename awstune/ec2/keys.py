@@ -56,7 +56,7 @@ def generate(path: Path, *, key_type: str = "ed25519") -> str:
 
     Args:
         path: must not exist; its folder is made with mode 700.
-        key_type: ``ed25519``, or ``rsa`` (4096 bits) for images whose sshd is older than OpenSSH 6.5.
+        key_type: ``ed25519``, or ``rsa`` (3072 bits) for images whose sshd is older than OpenSSH 6.5.
 
     Raises:
         KeyFileError: the file is there already, or cannot be written.
@@ -135,7 +135,7 @@ def same(one: str, other: str) -> bool:
 def _new_pair(key_type: str) -> tuple[bytes, str]:
     if key_type == "ed25519":
         return openssh_pair(Ed25519PrivateKey.generate())
-    return openssh_pair(rsa.generate_private_key(public_exponent=65537, key_size=4096))
+    return openssh_pair(rsa.generate_private_key(public_exponent=65537, key_size=3072))
 
 
 def _load(data: bytes) -> PrivateKeyTypes:

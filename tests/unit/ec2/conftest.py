@@ -66,11 +66,17 @@ def boto_session():
     )
 
 
+@pytest.fixture(scope="session")
+def shared_cloud(boto_session):
+    """The one Cloud: its clients are made once."""
+    return ec2_session.Cloud(boto_session, "us-east-1")
+
+
 @pytest.fixture
-def cloud(boto_session):
+def cloud(shared_cloud):
     """An empty account in us-east-1."""
     with mock_aws():
-        yield ec2_session.Cloud(boto_session, "us-east-1")
+        yield shared_cloud
 
 
 @pytest.fixture

@@ -323,7 +323,7 @@ def test_no_default_network_is_said_before_anything_is_made(cloud, keys_dir):
 def test_a_key_of_ones_own(cloud, keys_dir, tmp_path):
     """--key: the PEM stays where it is, and the instance's key file is that one."""
     own = tmp_path / "course.pem"
-    keys.generate(own, key_type="rsa")
+    keys.generate(own)
     _launch(cloud, keys_dir, key=str(own))
     found = instances.find(cloud, "lab")
     assert found.key_file(keys_dir).resolve() == own
