@@ -57,7 +57,8 @@ class Progress:
     def _line(self, trial: TrialRecord, *, best: bool) -> str:
         outcome = value(trial.value) if trial.value is not None else str(trial.status).replace("_", " ")
         star = "*" if best else " "
-        words = f"{trial.number:>4}  {outcome:>9} {star} {duration(trial.seconds):>7}  {params(dict(trial.params))}"
+        took = duration(trial.seconds)
+        words = f"{trial.number:>4}  {outcome:>9} {star} {took:>7}  {params(dict(trial.params))}"
         if trial.number == 0:
             words += "  (baseline)"
         return f"{words}  {trial.error}" if trial.error else words

@@ -63,9 +63,8 @@ def to_instance(config: Config, cloud: Cloud, one: Instance, spec: Spec, name: s
         rate = prices.shipped().usd_per_hour(one.type, one.market)
         path = mirror.remote_path(folder.name)
         Where(config.cloud, cloud.region, one.id, one.name, path, usd_per_hour=rate).write(folder)
-        yield Doing(
-            f"{one.name}: sending {len(travels.files)} files ({travels.size / 1e6:.1f} MB) of {travels.root.name}"
-        )
+        weight = f"{len(travels.files)} files, {travels.size / 1e6:.1f} MB"
+        yield Doing(f"{one.name}: sending {travels.root.name} ({weight})")
         runtime = _send(connection, travels, folder)
         start_worker(connection, runtime, folder.name)
     yield Done(f"{folder.name} runs on {one.name}, and goes on without this terminal")

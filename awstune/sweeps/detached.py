@@ -41,7 +41,8 @@ def start(folder: Folder) -> int:
     while journal.read(folder.journal_file, before).offset == before:
         ended, _ = os.waitpid(pid, os.WNOHANG)
         if ended:
-            raise SweepError(f"{folder.name} did not start: {_last_line(folder)}", str(folder.worker_log_file))
+            hint = f"{folder.worker_log_file} has all that it said"
+            raise SweepError(f"{folder.name} did not start: {_last_line(folder)}", hint)
         time.sleep(_EVERY_S)
     return pid
 
