@@ -7,8 +7,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from awstune.cli.screen import Screen
-from awstune.report.words import duration, params, value
+from awstune.report.words import duration, value
 from awstune.search.trials import Fold, Mode, TrialRecord
+
+
+CELL = 9  # what four significant digits and an exponent need
 
 
 class Progress:
@@ -45,6 +48,8 @@ class Progress:
         trial = next((one for one in history.trials if one.number == number), None)
         if trial is None or number in self.told:
             return
+        if not self.told:
+            self.screen.say(self._header())
         self.told.add(number)
         best = history.best(self.mode)
         self.screen.say(self._line(trial, best=best is not None and best.number == number))
@@ -54,14 +59,22 @@ class Progress:
         """The better direction, as the spec has it."""
         return "max" if self.fold.history().spec.get("mode") == "max" else "min"
 
+    def _header(self) -> str:
+        spec = self.fold.history().spec
+        return "  ".join(("trial", f"{spec.get('metric') or 'value':>12}", " ", "   took", *self._names()))
+
+    def _names(self) -> list[str]:
+        return [f"{name:>{CELL}}" for name in self.fold.history().spec.get("space", {})]
+
     def _line(self, trial: TrialRecord, *, best: bool) -> str:
         outcome = value(trial.value) if trial.value is not None else str(trial.status).replace("_", " ")
+        cells = [f"{value(trial.params.get(name.strip())):>{len(name)}}" for name in self._names()]
         star = "*" if best else " "
-        took = duration(trial.seconds)
-        words = f"{trial.number:>4}  {outcome:>9} {star} {took:>7}  {params(dict(trial.params))}"
-        if trial.number == 0:
-            words += "  (baseline)"
-        return f"{words}  {trial.error}" if trial.error else words
+        words = "  ".join(
+            (f"{trial.number:>5}", f"{outcome:>12}", star, f"{duration(trial.seconds):>7}", *cells)
+        )
+        note = "baseline" if trial.number == 0 and not trial.error else trial.error
+        return f"{words}  {note}" if note else words
 
     def _now(self) -> None:
         history = self.fold.history()

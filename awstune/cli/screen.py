@@ -116,12 +116,14 @@ class Screen(AbstractContextManager["Screen"]):
             self._show(event, journal)
 
     def _show(self, event: Any, journal: Callable[[Any], None] | None) -> None:
-        from awstune.flow.events import Doing, Done, Warned
+        from awstune.flow.events import Chapter, Doing, Done, Warned
 
         if isinstance(event, Doing):
             self.doing(event.text)
         elif isinstance(event, Done):
             self.say(event.text)
+        elif isinstance(event, Chapter):
+            self.say(f"\n{event.text}", style="bold")
         elif isinstance(event, Warned):
             self.warn(event.text)
         elif journal is not None:

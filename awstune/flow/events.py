@@ -26,13 +26,20 @@ class Done:
 
 
 @dataclass(frozen=True)
+class Chapter:
+    """A heading: what the next lines are about."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Warned:
     """Something the user should know and nobody else will say."""
 
     text: str
 
 
-Event = Doing | Done | Warned | Mapping[str, Any]
+Event = Doing | Done | Chapter | Warned | Mapping[str, Any]
 
 T = TypeVar("T")
 Story = Generator[Event, None, T]

@@ -55,6 +55,7 @@ def to_instance(config: Config, cloud: Cloud, one: Instance, spec: Spec, name: s
     refuse_real_image(cloud)
     script = config.cwd / spec.target.file if spec.target.file else config.cwd
     travels = project.read(project.find_root(script, Path.home()))
+    _refuse_unshipped(script, travels)
     yield Doing(f"{one.name}: opening a verified SSH connection")
     with access.connect(access.address_of(config, cloud, one)) as connection:
         folder = Folder.create(config.cwd, name or _free_name(config, connection, spec), spec.target.stem)
@@ -69,6 +70,14 @@ def to_instance(config: Config, cloud: Cloud, one: Instance, spec: Spec, name: s
         start_worker(connection, runtime, folder.name)
     yield Done(f"{folder.name} runs on {one.name}, and goes on without this terminal")
     return folder
+
+
+def _refuse_unshipped(script: Path, travels: project.Project) -> None:
+    if script.is_file() and script.resolve().relative_to(travels.root) not in travels.files:
+        raise UsageError(
+            f"{script} does not travel: git ignores it, or it lies in a virtual environment",
+            f"move it to where {travels.root} keeps its code",
+        )
 
 
 def _free_name(config: Config, connection: Connection, spec: Spec) -> str:

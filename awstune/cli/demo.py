@@ -1,0 +1,43 @@
+"""``awstune demo``: everything that awstune is for, on this machine, in about a minute."""
+
+from __future__ import annotations
+
+import time
+
+from awstune.cli.options import command
+from awstune.cli.screen import Screen
+from awstune.config import Config
+from awstune.errors import Interrupted, NothingSucceeded
+
+
+@command("demo", example="awstune demo")
+def demo_command(config: Config) -> int:
+    """The whole story on the embedded cloud, in about a minute.
+
+    Real parts on loopback: EC2 over HTTP, SSH, a key pair, status checks, a torch sweep on the instance,
+    its folder fetched, the instance terminated. It needs no account and costs nothing.
+    """
+    from awstune.cli import sweeping
+    from awstune.cli.progress import Progress
+    from awstune.flow import demo
+    from awstune.report import tables
+    from awstune.report.words import duration
+
+    began = time.monotonic()
+    with Screen(config) as screen:
+        story = demo.tell(config, warn=screen.warn, show=sweeping.plan)
+        try:
+            document = screen.follow(story, Progress(screen, stream=config.json))
+        except KeyboardInterrupt:
+            story.close()
+            raise Interrupted("the demo's instance is ended, and its cloud with it", "awstune demo") from None
+        if config.json:
+            screen.document(document)
+            return 0 if document["best"] else NothingSucceeded.exit_status
+        screen.say("")
+        screen.result(tables.best(document))
+        screen.say(
+            f"all of it took {duration(time.monotonic() - began)}; the trials are in sweeps/{document['sweep']}"
+        )
+        screen.say(f"next: awstune results {document['sweep']} · awstune --cloud local launch lab")
+    return 0

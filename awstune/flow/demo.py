@@ -1,0 +1,88 @@
+"""The whole story on the embedded cloud: launch, sweep, fetch, terminate, look. Nothing of it is faked."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from dataclasses import replace
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from awstune.config import Config, ensure_home
+from awstune.ec2.wanted import Wanted
+from awstune.errors import LeftBehind
+from awstune.flow import end, follow, launch, ship, spec
+from awstune.flow.events import Chapter, Doing, Done, Story
+from awstune.localcloud import lifecycle
+from awstune.names import COURSE_AMI, DEFAULT_REGION, DEFAULT_TYPE
+from awstune.sweeps import results
+from awstune.sweeps.spec import Spec
+
+NAME = "demo"
+TRIALS = 12
+
+
+def tell(
+    config: Config, *, warn: Callable[[object], None], show: Callable[[Spec], str]
+) -> Story[dict[str, Any]]:
+    """Tells it from beginning to end; the embedded cloud is stopped afterwards if it was started here.
+
+    Args:
+        config: the options; cloud and region are the demo's own.
+        warn: told of what an earlier embedded cloud has lost.
+        show: a spec in words.
+
+    Returns:
+        The sweep's results.
+
+    Raises:
+        LeftBehind: something is still there after terminate.
+    """
+    config = replace(config, cloud="local", region=DEFAULT_REGION)
+    home = ensure_home(config.home)
+    began_here = lifecycle.find(home, on_lost=warn) is None
+    try:
+        yield Doing("starting the embedded cloud: EC2 and SSH on this machine")
+        cloud = lifecycle.start(home)
+        yield Done(f"the embedded cloud answers at {cloud.endpoint_url}; nothing here costs anything")
+        return (yield from _story(config, warn, show))
+    finally:
+        if began_here:
+            lifecycle.stop(home)
+
+
+def _story(
+    config: Config, warn: Callable[[object], None], show: Callable[[Spec], str]
+) -> Story[dict[str, Any]]:
+    yield Chapter("Launch: a plan with its price, then the instance")
+    wanted = Wanted(name=NAME, type=DEFAULT_TYPE, image=COURSE_AMI, ttl_s=3600.0)
+    proposal = launch.propose(config, wanted, warn=warn)
+    yield Done("\n".join(f"  {line}" for line in proposal.plan.prose()))
+    (ready,) = yield from launch.carry_out(proposal)
+    yield Done(f"get in yourself with: {ready.ssh_line}")
+
+    yield Chapter(f"Sweep: {TRIALS} trials of a torch network on real images, on that instance")
+    document = yield from _sweep(config, proposal, ready, show)
+
+    yield Chapter("Terminate, and look whether anything is left")
+    left = yield from end.terminate(config, proposal.cloud, [ready.instance], discard=False)
+    if left:
+        raise LeftBehind(f"still there: {left}", "awstune terminate --all")
+    yield Done("nothing is left: no instance, disk, network interface, security group or key pair")
+    return document
+
+
+def _sweep(
+    config: Config, proposal: launch.Proposal, ready: launch.Ready, show: Callable[[Spec], str]
+) -> Story[dict[str, Any]]:
+    with tempfile.TemporaryDirectory(prefix="awstune-demo-") as folder:
+        script = Path(folder) / "digits.py"
+        shutil.copy(str(resources.files("awstune.examples") / "digits.py"), script)
+        yield Doing("looking into digits.py")
+        made = spec.make(config, spec.Typed(str(script), trials=TRIALS), elsewhere=True)
+        yield Done(show(made))
+        sweep = yield from ship.to_instance(config, proposal.cloud, ready.instance, made, None)
+        yield from follow.attach(config, sweep, lambda: proposal.cloud)
+    return results.results(sweep)
