@@ -65,28 +65,21 @@ class _Sweep:
 
     def __init__(self, folder: Folder, executor: Executor, writer: Writer, node: str) -> None:
         self._folder, self._executor, self._writer, self._node = folder, executor, writer, node
-        self._spec = _with_mode(Spec.read(folder.spec_file))
+        self._spec = Spec.read(folder.spec_file)
         self._fold = Fold()
         for event in journal.read(folder.journal_file).events:
             self._fold.add(event)
-        self._searcher = self._make_searcher()
+        self._searcher = _searcher(self._spec)
         self._lost = list(self._fold.history().running)
         self._running: set[int] = set()
         self._exhausted = False
         self._new: list[Event] = []
 
-    def _make_searcher(self) -> Searcher:
-        spec = self._spec
-        options = {"budget": spec.trials} if spec.search == "grid" else {}
-        # Until a report tells the mode, nothing is known that could be better or worse.
-        return searchers.make(spec.search, mode=spec.mode or "min", seed=spec.seed, **options)
-
     # Events
 
     def events(self) -> Iterator[Event]:
         """All there is to do, as events."""
-        if self._fold.history().spec != self._spec.to_json():
-            self._add("sweep", spec=self._spec.to_json())
+        self._take_spec(_with_mode(self._spec))
         while True:
             jobs = self._next_jobs()
             yield from self._flush()
@@ -195,23 +188,32 @@ class _Sweep:
                 f"awstune resume {name} --metric {reported[0]} goes on; the trial is kept",
             )
         metric = metric or reported[0]
-        self._spec = _with_mode(replace(self._spec, metric=metric))
-        if self._spec.mode is None:
+        learnt = _with_mode(replace(self._spec, metric=metric))
+        if learnt.mode is None:
             self._give_up(
                 f"is a higher or a lower {metric} better?",
                 f"awstune resume {name} --mode max (or min) goes on; the trial is kept",
             )
-        self._keep_spec()
-        self._searcher = self._make_searcher()
+        self._take_spec(learnt)
 
-    def _keep_spec(self) -> None:
-        self._spec.write(self._folder.spec_file)
-        self._add("sweep", spec=self._spec.to_json())
+    def _take_spec(self, spec: Spec) -> None:
+        """Keep a spec that has changed, in its file and in the journal."""
+        if spec != self._spec:
+            spec.write(self._folder.spec_file)
+            self._spec, self._searcher = spec, _searcher(spec)
+        if self._fold.history().spec != spec.to_json():
+            self._add("sweep", spec=spec.to_json())
 
     def _give_up(self, message: str, hint: str) -> None:
         self._add("stopping", reason=message)
         self._writer.flush()
         raise UsageError(message, hint)
+
+
+def _searcher(spec: Spec) -> Searcher:
+    options = {"budget": spec.trials} if spec.search == "grid" else {}
+    # Until a report tells the mode, nothing is known that could be better or worse.
+    return searchers.make(spec.search, mode=spec.mode or "min", seed=spec.seed, **options)
 
 
 def _with_mode(spec: Spec) -> Spec:

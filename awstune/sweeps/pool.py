@@ -152,11 +152,11 @@ class Pool:
     def _listen(self, serving: Serving, timeout_s: float) -> None:
         channels = {run.channel.fileno(): run for run in self._runs.values()}
         ready = wait_readable([serving.fileno(), *channels], timeout_s)
+        if serving.fileno() in ready:
+            self._hear_server(serving)
         for descriptor, run in channels.items():
             if descriptor in ready:
                 self._hear_trial(run)
-        if serving.fileno() in ready:
-            self._hear_server(serving)
 
     def _hear_server(self, serving: Serving) -> None:
         said = serving.receive()

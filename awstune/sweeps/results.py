@@ -123,5 +123,5 @@ def _eta(trials: Sequence[TrialRecord], spec: Spec, now: float) -> float | None:
     if not took or planned is None:
         return None
     mean = sum(took) / len(took)
-    begun = sum(max(0.0, mean - (now - trial.started)) for trial in trials if trial.running and trial.started)
+    begun = sum(max(0.0, mean - (now - (t.started or now))) for t in trials if t.running)
     return round((begun + mean * max(0, planned - len(trials))) / spec.parallel, 3)

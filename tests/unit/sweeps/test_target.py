@@ -165,7 +165,7 @@ PROBLEMS = {
     "list": ("space = [1]\ndef train(t): ...", "space is a list", ""),
     "sweeps": (
         "from awstune import sweep\ndef train(t): ...\nsweep(train, {'lr': '0..1'})",
-        "sweep.. .* imported .line 3",
+        "sweep.. was reached while a trial imported the script .line 3",
         "__name__",
     ),
 }

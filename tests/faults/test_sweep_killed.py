@@ -1,0 +1,228 @@
+"""kill -9 of a sweep at any moment: nothing of it lives on, and resuming loses and repeats nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from awstune.search.space import Float, Space
+from awstune.search.trials import Status, fold
+from awstune.sweeps import journal, marks
+from awstune.sweeps.folder import Folder
+from awstune.sweeps.results import results, status
+from awstune.sweeps.spec import Spec
+from awstune.sweeps.target import Target
+
+# Every epoch depends on the random state; trial 2 waits in its third epoch until the gate is there.
+SCRIPT = """
+import os, random, subprocess, sys, time
+
+def train(trial):
+    state = {"sum": 0.0}
+    if trial.number == 1 and not os.path.exists("gate"):
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
+    for epoch in trial.epochs(4, state=[state]):
+        while trial.number == 2 and epoch == 2 and not os.path.exists("gate"):
+            time.sleep(0.005)
+        state["sum"] += random.random()
+        print("epoch", epoch)
+        trial.report(loss=state["sum"] * trial.params["x"])
+"""
+TRIALS = 5
+SPEC = {"metric": "loss", "mode": "min", "search": "random", "trials": TRIALS, "seed": 3}
+
+
+def new_sweep(tmp_path, name, **changes):
+    """The folder of a sweep over the script."""
+    (tmp_path / "train.py").write_text(SCRIPT)
+    folder = Folder.create(tmp_path, name, "train")
+    target = Target("function", file="train.py", function="train")
+    Spec(target, Space(x=Float(1, 2)), **{**SPEC, **changes}).write(folder.spec_file)
+    return folder
+
+
+def start(folder, tmp_path):
+    """A detached worker, as the command line starts one."""
+    words = [sys.executable, "-m", "awstune.sweeps.worker", str(folder.path)]
+    with folder.worker_log_file.open("ab") as log:
+        return subprocess.Popen(words, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
+
+
+def finish(folder, tmp_path):
+    """Run the sweep to its end."""
+    (tmp_path / "gate").touch()
+    worker = start(folder, tmp_path)
+    assert worker.wait(60) == 0, folder.worker_log_file.read_text()
+
+
+def until(folder, kind, trial):
+    """Wait until the journal has that event of that trial."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        for event in journal.read(folder.journal_file).events:
+            if event["event"] == kind and event.get("trial") == trial:
+                return
+        time.sleep(0.002)
+    raise AssertionError(folder.worker_log_file.read_text())
+
+
+def nothing_lives(folder, within=5.0):
+    """Whether all processes of the sweep are gone soon, by themselves."""
+    deadline = time.monotonic() + within
+    while marks.marked(marks.of_sweep(folder.path)):
+        if time.monotonic() > deadline:
+            return False
+    return True
+
+
+def outcome(folder):
+    """What must not depend on what happened on the way."""
+    trials = results(folder)["trials"]
+    return [(t["trial"], t["params"], t["value"], t["status"], t["steps"]) for t in trials]
+
+
+def finished(folder):
+    """The trials with a ``finished`` event, as often as they have one."""
+    events = journal.read(folder.journal_file).events
+    return [event["trial"] for event in events if event["event"] == "finished"]
+
+
+@pytest.fixture(scope="module")
+def reference(tmp_path_factory):
+    """How the sweep ends when nothing happens to it."""
+    home = tmp_path_factory.mktemp("reference")
+    folder = new_sweep(home, "reference")
+    finish(folder, home)
+    return outcome(folder)
+
+
+@pytest.fixture(autouse=True)
+def _no_worker_stays(tmp_path):
+    """A test that fails must not leave its worker waiting."""
+    yield
+    for process in psutil.process_iter(["cmdline"]):
+        if str(tmp_path) in " ".join(process.info["cmdline"] or ()):
+            process.kill()
+
+
+MOMENTS = [("asked", 0), ("started", 0), ("finished", 1), ("started", 2), ("checkpoint", 2)]
+
+
+@pytest.mark.parametrize(("kind", "trial"), MOMENTS)
+def test_killed_and_resumed(tmp_path, reference, kind, trial):
+    """Whatever it was doing, a killed sweep leaves no process and ends as if nothing had happened."""
+    folder = new_sweep(tmp_path, "killed")
+    worker = start(folder, tmp_path)
+    until(folder, kind, trial)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    assert nothing_lives(folder)
+    assert status(folder, time.time())["state"] == "stopped"
+    before = finished(folder)
+
+    finish(folder, tmp_path)
+    assert sorted(finished(folder)) == list(range(TRIALS))
+    assert finished(folder)[: len(before)] == before
+    assert outcome(folder) == reference
+    assert nothing_lives(folder)
+    assert status(folder, time.time())["state"] == "finished"
+
+
+def test_killed_again_and_again_in_parallel(tmp_path):
+    """A sweep of two slots that is killed at every finished trial still runs each trial to one end."""
+    folder = new_sweep(tmp_path, "often", parallel=2)
+    (tmp_path / "gate").touch()
+    for trial in range(TRIALS - 1):
+        worker = start(folder, tmp_path)
+        until(folder, "finished", trial)
+        os.kill(worker.pid, signal.SIGKILL)
+        worker.wait()
+        assert nothing_lives(folder)
+    finish(folder, tmp_path)
+    assert sorted(finished(folder)) == list(range(TRIALS))
+    known = fold(journal.read(folder.journal_file).events)
+    assert {t.status for t in known.trials} == {Status.SUCCEEDED}
+
+
+def test_what_outlived_everything_is_ended_before_a_sweep_goes_on(tmp_path):
+    """Where even the guardian was killed, the next run ends what is left before it starts anything."""
+    folder = new_sweep(tmp_path, "orphans")
+    worker = start(folder, tmp_path)
+    until(folder, "checkpoint", 2)
+    stray = [p for p in marks.marked(marks.of_sweep(folder.path)) if "600" in " ".join(p.cmdline())]
+    assert len(stray) == 1
+    guardians = [p for p in psutil.Process(worker.pid).children() if "guardian" in p.cmdline()]
+    for process in (*guardians, psutil.Process(worker.pid)):
+        process.kill()
+    worker.wait()
+    assert stray[0].is_running()
+    finish(folder, tmp_path)
+    assert not stray[0].is_running() or stray[0].status() == psutil.STATUS_ZOMBIE
+    assert nothing_lives(folder)
+
+
+def test_interrupted(tmp_path, reference):
+    """SIGTERM, as Ctrl-C, ends the trials within seconds, says so in the journal, and resumes."""
+    folder = new_sweep(tmp_path, "interrupted")
+    worker = start(folder, tmp_path)
+    until(folder, "checkpoint", 2)
+    began = time.monotonic()
+    worker.terminate()
+    assert worker.wait(10) == 130
+    assert time.monotonic() - began < 5
+    assert not marks.marked(marks.of_sweep(folder.path))
+    assert journal.read(folder.journal_file).events[-1]["event"] == "stopping"
+    finish(folder, tmp_path)
+    assert outcome(folder) == reference
+
+
+def test_a_killed_trial_is_a_failure_of_its_own(tmp_path):
+    """A trial's process that is killed fails with the reason; the sweep goes on."""
+    folder = new_sweep(tmp_path, "murder")
+    worker = start(folder, tmp_path)
+    until(folder, "checkpoint", 2)
+    events = journal.read(folder.journal_file).events
+    pid = next(e["pid"] for e in events if e["event"] == "started" and e["trial"] == 2)
+    os.kill(pid, signal.SIGKILL)
+    assert worker.wait(60) == 0
+    failed = results(folder)["trials"][2]
+    assert failed["status"] == "failed"
+    assert "SIGKILL" in failed["error"]
+    assert len(results(folder)["trials"]) == TRIALS
+
+
+def test_a_killed_server_is_replaced(tmp_path):
+    """When the process that starts trials is killed, its trials fail and the next ones run."""
+    folder = new_sweep(tmp_path, "server")
+    worker = start(folder, tmp_path)
+    until(folder, "checkpoint", 2)
+    servers = [p for p in psutil.Process(worker.pid).children() if "server" in p.cmdline()]
+    assert len(servers) == 1
+    servers[0].kill()
+    assert worker.wait(60) == 0
+    assert [t["status"] for t in results(folder)["trials"]] == ["succeeded"] * 2 + ["failed"] + [
+        "succeeded"
+    ] * 2
+    assert nothing_lives(folder)
+
+
+def test_a_second_worker_is_refused(tmp_path):
+    """While one worker runs a sweep, another one ends with status 1 and harms nothing."""
+    folder = new_sweep(tmp_path, "busy")
+    worker = start(folder, tmp_path)
+    until(folder, "checkpoint", 2)
+    assert status(folder, time.time())["state"] == "running"
+    assert start(folder, tmp_path).wait(30) == 1
+    assert "another process is running" in folder.worker_log_file.read_text()
+    Path(tmp_path / "gate").touch()
+    assert worker.wait(60) == 0
+    assert finished(folder) == list(range(TRIALS))
+    assert json.loads(json.dumps(results(folder)))["best"]["trial"] in range(TRIALS)
