@@ -13,6 +13,10 @@ import signal
 import sys
 from typing import TYPE_CHECKING, Any
 
+import psutil
+
+from awstune.localcloud import processes
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
@@ -82,6 +86,11 @@ class Children:
             words, stdin=nothing, stdout=console, stderr=console, environment=environment
         )
         return await process.wait()
+
+    def end(self) -> None:
+        """Kill every descendant, those that hide behind an emptied environment too (Linux only)."""
+        while left := psutil.Process().children(recursive=True):
+            processes.kill(left)
 
     async def _watch(self, process: asyncio.subprocess.Process) -> None:
         await process.wait()

@@ -62,6 +62,10 @@ class Instance:
             await self._close()
             await self._open(accept=order["accept_ssh"])
 
+    def end(self) -> None:
+        """End what is left of this instance's processes."""
+        self._children.end()
+
     async def _prepare(self, config: cloudinit.CloudConfig, *, first: bool) -> None:
         for problem in config.problems:
             _say(problem)
@@ -132,6 +136,7 @@ async def _main() -> None:
     while line := await lines.readline():
         await instance.obey(json.loads(line))
     processes.end(Path(spec.folder))
+    instance.end()
 
 
 def _fail_if_not_booted(booting: asyncio.Task[None]) -> None:

@@ -20,6 +20,7 @@ from moto.ec2 import utils as ec2_utils
 from moto.ec2.exceptions import DependencyViolationError, EC2ClientError, InvalidInstanceTypeError
 from moto.ec2.models import elastic_network_interfaces
 from moto.ec2.models.amis import Ami
+from moto.ec2.models.elastic_block_store import VolumeAttachment
 from moto.ec2.models.instance_types import (
     INSTANCE_TYPE_OFFERINGS,
     INSTANCE_TYPES,
@@ -61,6 +62,7 @@ def install(lives: Lives) -> None:
     _p2_is_offered_at_home()
     _old_images_are_deprecated()
     _groups_in_use_stay()
+    _volumes_say_when_they_go()
     _filters_are_known()
 
 
@@ -338,7 +340,23 @@ def _in_use(backend: Any, group_id: str) -> bool:
     living = [i for i in backend.all_instances() if i._state.name != states.TERMINATED]  # noqa: SLF001
     holders = [instance.security_groups for instance in living]
     holders += [nic.group_set for nic in backend.enis.values()]
-    return any(group.id == group_id for groups in holders for group in groups)
+    return any(group.id == group_id for groups in holders for group in groups) or _is_named(backend, group_id)
+
+
+def _is_named(backend: Any, group_id: str) -> bool:
+    groups = [group for vpc in backend.groups.values() for group in vpc.values() if group.id != group_id]
+    rules = [rule for group in groups for rule in [*group.ingress_rules, *group.egress_rules]]
+    return any(rule.source_group.get("GroupId") == group_id for rule in rules)
+
+
+def _volumes_say_when_they_go() -> None:
+    """Promise: DescribeVolumes tells whether a volume ends with its instance."""
+
+    def delete_on_termination(self: Any) -> bool:
+        mapping = self.instance.block_device_mapping.get(self.device)
+        return bool(mapping and mapping.delete_on_termination)
+
+    _rebind(VolumeAttachment, "delete_on_termination", property(delete_on_termination))
 
 
 def _filters_are_known() -> None:

@@ -90,8 +90,18 @@ def end(below: Path, grace_s: float = GRACE_S) -> int:
         left = marked(below)
         if not left:
             break
-        _kill(left)
+        kill(left)
     return ended
+
+
+def kill(processes: list[psutil.Process]) -> None:
+    """Kill them all, and wait until they are gone."""
+    for process in processes:
+        try:
+            process.kill()
+        except psutil.NoSuchProcess:
+            continue
+    psutil.wait_procs(processes, timeout=GRACE_S)
 
 
 def _terminate(processes: list[psutil.Process]) -> None:
@@ -100,12 +110,3 @@ def _terminate(processes: list[psutil.Process]) -> None:
             process.terminate()
         except psutil.NoSuchProcess:
             continue
-
-
-def _kill(processes: list[psutil.Process]) -> None:
-    for process in processes:
-        try:
-            process.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(processes, timeout=GRACE_S)

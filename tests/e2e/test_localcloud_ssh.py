@@ -149,14 +149,13 @@ class TestTerminal:
             shell.until("50 120")
 
     def test_ctrl_c_interrupts(self, lab):
-        """Ctrl-C reaches the program in the foreground, and the shell lives on."""
-        with terminal(lab.ssh_words("-tt")) as shell:
-            shell.until(r"\$ ")
-            shell.send("echo g''o; sleep 100\r")
-            shell.until("go\r")
+        """Ctrl-C is an interrupt for the program in the foreground."""
+        program = "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.05; done"
+        with terminal(lab.ssh_words("-tt", program)) as shell:
+            shell.until("ready\r\n")
             shell.send("\x03")
-            shell.send("echo still=$((1+1))\r")
-            shell.until("still=2")
+            shell.until("caught\r\n")
+            assert shell.status() == 9
 
     def test_by_paramiko_too(self, lab):
         """Paramiko gets a terminal of the size that it asks for, in UTF-8."""
