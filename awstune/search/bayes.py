@@ -204,7 +204,7 @@ class Surrogate:
 
     Args:
         cube: the space.
-        thetas: (d + 2,) each; see ``gp.fit``.
+        thetas: (2 d + 3,) each; see ``gp.fit``.
     """
 
     def __init__(self, cube: Cube, thetas: list[Array]) -> None:
@@ -229,6 +229,11 @@ class Surrogate:
         average = mean.mean(0)
         spread = np.sqrt((sd**2 + (mean - average) ** 2).mean(0))
         return (average, spread) if return_std else average
+
+    @property
+    def lengths(self) -> Array:
+        """How far each parameter has to move to change anything, (d,), by the likeliest hyperparameters."""
+        return self.models[0].kernel.joint
 
     def mixture(self, x: Array) -> tuple[Array, Array]:
         """Means and standard deviations at x (m, d) of each set of hyperparameters: (k, m) both."""
@@ -279,7 +284,7 @@ class Improvement(AcquisitionFunction):
         if self.cube.d < propose.BOX_FROM:
             return propose.whole(self.cube.d)
         length = propose.box_length(targets, self.cube.d, self.skip)
-        return propose.box_around(best, np.exp(gp.thetas[0][:-2]), length)
+        return propose.box_around(best, gp.lengths, length)
 
     def _best_new(self, places: Array, score: Any, box: propose.Box) -> Array:
         places = places[np.argsort(-score(places), kind="stable")]

@@ -26,7 +26,54 @@ ROOT5 = math.sqrt(5.0)
 NOISE_FLOOR = 1e-6
 ITERATIONS = 25
 LEAST_SUBSET = 30
-BOUNDS = {"length": (math.log(0.02), math.log(1e3)), "signal": (-4.0, 6.0), "noise": (math.log(1e-6), 1.0)}
+LENGTH = (math.log(0.02), math.log(1e3))
+SIGNAL = (-6.0, 6.0)
+NOISE = (math.log(1e-6), 1.0)
+SUM_PRIOR = (-0.7, 1.0)
+JOINT_PRIOR = (-0.7, 1.0)
+NOISE_PRIOR = (math.log(1e-3), 2.0)
+
+
+@dataclass(frozen=True)
+class Kernel:
+    """Hyperparameters by name; see ``Kernel.of``.
+
+    Attributes:
+        joint: (d,) lengthscales of the part in which all parameters act together.
+        alone: (d,) lengthscales of the sum of parts with one parameter each.
+        joint_variance: of the first part.
+        sum_variance: of the sum; each parameter has a d-th of it.
+        noise: variance of the values' noise.
+    """
+
+    joint: Array
+    alone: Array
+    joint_variance: float
+    sum_variance: float
+    noise: float
+
+    @classmethod
+    def of(cls, theta: Array) -> Kernel:
+        """From ln (joint lengths, alone lengths, sum variance, joint variance, noise), (2 d + 3,)."""
+        values = np.exp(theta)
+        d = (len(theta) - 3) // 2
+        return cls(values[:d], values[d : 2 * d], values[-2], values[-3], values[-1])
+
+    @property
+    def variance(self) -> float:
+        """Of the function at any place."""
+        return self.joint_variance + self.sum_variance
+
+    def __call__(self, a: Array, b: Array, categorical: Mask) -> Array:
+        """Covariances (n, m) of the function at places a (n, d) and b (m, d)."""
+        total: Array = self.joint_variance * matern(scaled_distance(a, b, self.joint, categorical))
+        share = self.sum_variance / len(self.alone)
+        for i, length in enumerate(self.alone):
+            distance = np.abs(a[:, i, None] - b[None, :, i])
+            if categorical[i]:
+                distance = (distance > 0).astype(float)
+            total += share * matern(distance / length)
+        return total
 
 
 def squared_distances(a: Array, b: Array, categorical: Mask) -> Array:
@@ -37,13 +84,12 @@ def squared_distances(a: Array, b: Array, categorical: Mask) -> Array:
     return squared
 
 
-def scaled_distance(a: Array, b: Array, theta: Array, categorical: Mask) -> Array:
+def scaled_distance(a: Array, b: Array, lengths: Array, categorical: Mask) -> Array:
     """Distances r, (n, m), with each column divided by its lengthscale."""
-    rates = np.exp(-theta[:-2])
-    left, right = a[:, ~categorical] * rates[~categorical], b[:, ~categorical] * rates[~categorical]
+    left, right = a[:, ~categorical] / lengths[~categorical], b[:, ~categorical] / lengths[~categorical]
     squared = (left**2).sum(1)[:, None] + (right**2).sum(1)[None] - 2 * left @ right.T
     for column in np.flatnonzero(categorical):
-        squared += (a[:, column, None] != b[None, :, column]) * rates[column] ** 2
+        squared += (a[:, column, None] != b[None, :, column]) / lengths[column] ** 2
     distance: Array = np.sqrt(np.maximum(squared, 0.0))
     return distance
 
@@ -56,15 +102,17 @@ def matern(r: Array) -> Array:
 
 
 def start(d: int) -> Array:
-    """The hyperparameters' prior mode: (ln lengths…, ln signal variance, ln noise variance), (d + 2,)."""
-    return np.array([math.log(0.5 * math.sqrt(d))] * d + [0.0, math.log(1e-3)])
+    """Where the search for hyperparameters starts, (2 d + 3,)."""
+    lengths = [math.log(0.5 * math.sqrt(d))] * d + [math.log(0.5)] * d
+    return np.array([*lengths, SUM_PRIOR[0], JOINT_PRIOR[0], NOISE_PRIOR[0]])
 
 
 def log_prior(theta: Array) -> tuple[float, Array]:
     """The hyperparameters' log density, up to a constant, and its gradient."""
-    d = len(theta) - 2
-    center = np.array([math.sqrt(2) + 0.5 * math.log(d)] * d + [0.0, math.log(1e-3)])
-    sd = np.array([math.sqrt(3)] * d + [1.0, 2.0])
+    d = (len(theta) - 3) // 2
+    rest = np.array([SUM_PRIOR, JOINT_PRIOR, NOISE_PRIOR]).T
+    center = np.array([math.sqrt(2) + 0.5 * math.log(d)] * d + [math.sqrt(2)] * d + [*rest[0]])
+    sd = np.array([math.sqrt(3)] * (2 * d) + [*rest[1]])
     z = (theta - center) / sd
     return -0.5 * float(z @ z), -z / sd
 
@@ -82,31 +130,41 @@ class Evidence:
     y: Array
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
-        """Its value and gradient at ln hyperparameters, (d + 2,)."""
-        n = len(self.y)
-        rates, signal, noise = np.exp(-2 * theta[:-2]), math.exp(theta[-2]), math.exp(theta[-1])
-        s = ROOT5 * np.sqrt(np.tensordot(rates, self.squared, 1))
+        """Its value and gradient at ln hyperparameters, (2 d + 3,)."""
+        n, kernel = len(self.y), Kernel.of(theta)
+        d = len(kernel.joint)
+        s = ROOT5 * np.sqrt(np.tensordot(kernel.joint**-2, self.squared, 1))
         decay = np.exp(-s)
-        correlation = (1 + s + s * s / 3) * decay
+        joint = kernel.joint_variance * (1 + s + s * s / 3) * decay
+        t = ROOT5 * np.sqrt(self.squared) / kernel.alone[:, None, None]
+        fall = kernel.sum_variance / d * np.exp(-t)
+        alone = ((1 + t + t * t / 3) * fall).sum(0)
         try:
-            factor = cholesky(signal * correlation + (noise + NOISE_FLOOR) * np.eye(n), lower=True)
+            factor = cholesky(joint + alone + (kernel.noise + NOISE_FLOOR) * np.eye(n), lower=True)
         except np.linalg.LinAlgError:
             return 1e10, np.zeros_like(theta)
         inverse = cho_solve((factor, True), np.eye(n))
         alpha = inverse @ self.y
         weights = np.outer(alpha, alpha) - inverse
-        slope = weights * (signal * 5 / 3) * (1 + s) * decay
+        slope = weights * (kernel.joint_variance * 5 / 3) * (1 + s) * decay
         gradient = np.empty_like(theta)
-        gradient[:-2] = -0.5 * rates * np.tensordot(self.squared, slope, 2)
-        gradient[-2] = -0.5 * signal * float((weights * correlation).sum())
-        gradient[-1] = -0.5 * noise * float(np.trace(weights))
+        gradient[:d] = -0.5 * kernel.joint**-2 * np.tensordot(self.squared, slope, 2)
+        gradient[d : 2 * d] = -0.5 * (weights * (t * t * (1 + t) / 3 * fall)).sum((1, 2))
+        gradient[-3] = -0.5 * float((weights * alone).sum())
+        gradient[-2] = -0.5 * float((weights * joint).sum())
+        gradient[-1] = -0.5 * kernel.noise * float(np.trace(weights))
         value = 0.5 * float(self.y @ alpha) + float(np.log(np.diag(factor)).sum())
         prior, prior_gradient = log_prior(theta)
         return value - prior, gradient - prior_gradient
 
 
+def limits(theta: Array) -> list[tuple[float, float]]:
+    """The bounds of each ln hyperparameter."""
+    return [LENGTH] * (len(theta) - 3) + [SIGNAL, SIGNAL, NOISE]
+
+
 def fit(x: Array, y: Array, categorical: Mask) -> Array:
-    """The hyperparameters of the highest posterior density, (d + 2,).
+    """The hyperparameters of the highest posterior density, (2 d + 3,).
 
     Found from the prior's mode by way of nested subsets of the points, a quarter and a half of them, so
     that the answer is a function of the points alone and most steps are taken where they are cheap.
@@ -124,10 +182,8 @@ def fit(x: Array, y: Array, categorical: Mask) -> Array:
 
 
 def _climb(evidence: Evidence, theta: Array) -> Array:
-    bounds = [BOUNDS["length"]] * (len(theta) - 2) + [BOUNDS["signal"], BOUNDS["noise"]]
-    found = minimize(
-        evidence, theta, jac=True, method="L-BFGS-B", bounds=bounds, options={"maxiter": ITERATIONS}
-    )
+    options = {"maxiter": ITERATIONS}
+    found = minimize(evidence, theta, jac=True, method="L-BFGS-B", bounds=limits(theta), options=options)
     best: Array = found.x
     return best
 
@@ -143,7 +199,7 @@ def nearby(evidence: Evidence, theta: Array, rng: np.random.Generator, count: in
     hessian = np.array(columns)
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     sd = 1 / np.sqrt(np.maximum(values, 0.25))
-    low, high = np.array([BOUNDS["length"]] * (len(theta) - 2) + [BOUNDS["signal"], BOUNDS["noise"]]).T
+    low, high = np.array(limits(theta)).T
     draws = rng.standard_normal((count, len(theta)))
     return [np.clip(theta + vectors @ (sd * z), low, high) for z in draws]
 
@@ -155,7 +211,7 @@ class Posterior:
     Attributes:
         x: (n, d) in the unit cube.
         y: (n,) standardised.
-        theta: (d + 2,) ln hyperparameters.
+        kernel: its hyperparameters.
         categorical: (d,) columns compared by equality.
         factor: (n, n) the lower Cholesky factor of the covariance of y.
         whitened: (n,) factor^-1 y.
@@ -163,7 +219,7 @@ class Posterior:
 
     x: Array
     y: Array
-    theta: Array
+    kernel: Kernel
     categorical: Mask
     factor: Array
     whitened: Array
@@ -171,35 +227,33 @@ class Posterior:
     @classmethod
     def given(cls, x: Array, y: Array, theta: Array, categorical: Mask) -> Posterior:
         """The process given points x, (n, d), and values y, (n,)."""
-        signal, noise = math.exp(theta[-2]), math.exp(theta[-1]) + NOISE_FLOOR
-        covariance = signal * matern(scaled_distance(x, x, theta, categorical))
-        covariance[np.diag_indices_from(covariance)] = signal + noise
+        kernel = Kernel.of(theta)
+        covariance = kernel(x, x, categorical)
+        covariance[np.diag_indices_from(covariance)] = kernel.variance + kernel.noise + NOISE_FLOOR
         factor = _stable_cholesky(covariance)
-        return cls(x, y, theta, categorical, factor, solve_triangular(factor, y, lower=True))
+        return cls(x, y, kernel, categorical, factor, solve_triangular(factor, y, lower=True))
 
     def predict(self, x: Array) -> tuple[Array, Array]:
         """Mean and standard deviation of the function, without noise, at x (m, d): both (m,)."""
-        signal = math.exp(self.theta[-2])
-        cross = signal * matern(scaled_distance(self.x, x, self.theta, self.categorical))
-        half = solve_triangular(self.factor, cross, lower=True, check_finite=False)
-        variance = signal - (half * half).sum(0)
+        half = self._half(x)
+        variance = self.kernel.variance - (half * half).sum(0)
         return half.T @ self.whitened, np.sqrt(np.maximum(variance, 1e-12))
 
     def covariance(self, x: Array) -> tuple[Array, Array]:
         """Mean (m,) and covariance (m, m) of the function, without noise, at x (m, d)."""
-        signal = math.exp(self.theta[-2])
-        cross = signal * matern(scaled_distance(self.x, x, self.theta, self.categorical))
-        half = solve_triangular(self.factor, cross, lower=True, check_finite=False)
-        own = signal * matern(scaled_distance(x, x, self.theta, self.categorical))
-        return half.T @ self.whitened, own - half.T @ half
+        half = self._half(x)
+        return half.T @ self.whitened, self.kernel(x, x, self.categorical) - half.T @ half
+
+    def _half(self, x: Array) -> Array:
+        cross = self.kernel(self.x, x, self.categorical)
+        half: Array = solve_triangular(self.factor, cross, lower=True, check_finite=False)
+        return half
 
     def believing(self, x: Array) -> Posterior:
         """The process as if x (m, d) had turned out as it predicts: the mean stays, doubt shrinks there."""
         mean, covariance = self.covariance(x)
-        signal, noise = math.exp(self.theta[-2]), math.exp(self.theta[-1]) + NOISE_FLOOR
-        cross = signal * matern(scaled_distance(self.x, x, self.theta, self.categorical))
-        below = solve_triangular(self.factor, cross, lower=True).T
-        corner = _stable_cholesky(covariance + noise * np.eye(len(x)))
+        below = self._half(x).T
+        corner = _stable_cholesky(covariance + (self.kernel.noise + NOISE_FLOOR) * np.eye(len(x)))
         factor = np.block([[self.factor, np.zeros((len(self.y), len(x)))], [below, corner]])
         both, values = np.vstack([self.x, x]), np.concatenate([self.y, mean])
         whitened = np.concatenate([self.whitened, np.zeros(len(x))])
