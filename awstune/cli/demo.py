@@ -36,8 +36,7 @@ def demo_command(config: Config) -> int:
             return 0 if document["best"] else NothingSucceeded.exit_status
         screen.say("")
         screen.result(tables.best(document))
-        screen.say(
-            f"all of it took {duration(time.monotonic() - began)}; the trials are in sweeps/{document['sweep']}"
-        )
-        screen.say(f"next: awstune results {document['sweep']} · awstune --cloud local launch lab")
+        took, name = duration(time.monotonic() - began), document["sweep"]
+        screen.say(f"all of it took {took}; the trials are in sweeps/{name}")
+        screen.say(f"next: awstune results {name} · awstune --cloud local launch lab")
     return 0

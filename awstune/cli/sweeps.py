@@ -75,7 +75,10 @@ def attach_command(config: Config, sweep: str | None) -> int:
 @SWEEP
 @option("--trial", type=click.IntRange(min=0), metavar="N", help="Which; left out, the newest one.")
 def logs_command(config: Config, sweep: str | None, trial: int | None) -> None:
-    """Print a trial's log: what it wrote to stdout and stderr."""
+    """Print a trial's log.
+
+    It is what the trial wrote to stdout and stderr; one that lies on an instance is fetched first.
+    """
     from awstune.cli import sweeping
     from awstune.flow import look
     from awstune.sweeps.folder import Folder

@@ -19,6 +19,7 @@ from awstune.flow import access, clouds
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.names import ARMED_FILE, ROOT_VARIABLE
 from awstune.remote import hosts, openssh
+from awstune.remote.ssh import Address
 
 SSH_PATIENCE_S = 60.0
 
@@ -60,12 +61,15 @@ def propose(config: Config, wanted: Wanted, *, warn: Callable[[object], None]) -
     return Proposal(config, cloud, wanted, make_plan(wanted, actual))
 
 
-def carry_out(proposal: Proposal, *, ready: bool = True) -> Story[list[Ready]]:
+def carry_out(
+    proposal: Proposal, *, ready: bool = True, ssh_patience_s: float = SSH_PATIENCE_S
+) -> Story[list[Ready]]:
     """Applies the plan, waits until all instances are ready, and gets in once.
 
     Args:
         proposal: a plan made just now.
         ready: whether to wait.
+        ssh_patience_s: how long sshd may take once the checks are passed.
 
     Returns:
         The wanted instances, those that were there already among them.
@@ -79,7 +83,7 @@ def carry_out(proposal: Proposal, *, ready: bool = True) -> Story[list[Ready]]:
     yield from _apply(proposal)
     if ready and not plan.empty:
         waited = [run.name for run in plan.launches] or [one.name for one in plan.existing]
-        yield from until_in(config, cloud, _live(cloud, waited))
+        yield from until_in(config, cloud, _live(cloud, waited), ssh_patience_s)
     return [describe(config, cloud, one) for one in _live(cloud, proposal.wanted.names)]
 
 
@@ -96,7 +100,9 @@ def _apply(proposal: Proposal) -> Story[None]:
             yield Doing(event.step.prose())
 
 
-def until_in(config: Config, cloud: Cloud, waited: Sequence[Instance]) -> Story[None]:
+def until_in(
+    config: Config, cloud: Cloud, waited: Sequence[Instance], ssh_patience_s: float = SSH_PATIENCE_S
+) -> Story[None]:
     """Waits until instances run, pass every status check, let us in, and their guard is armed.
 
     Raises:
@@ -111,13 +117,13 @@ def until_in(config: Config, cloud: Cloud, waited: Sequence[Instance]) -> Story[
         yield Doing("waiting: " + " · ".join(f"{name_of[id_]} {word}" for id_, word in seen.items()))
     for one in _live(cloud, name_of.values()):
         yield Doing(f"{one.name}: opening a verified SSH connection")
-        _check_guard(config, cloud, one)
+        _check_guard(access.address_of(config, cloud, one), one, ssh_patience_s)
         yield Done(f"{one.name} is ready after {time.monotonic() - began:.0f} s: {one.address}")
 
 
-def _check_guard(config: Config, cloud: Cloud, one: Instance) -> None:
+def _check_guard(address: Address, one: Instance, patience_s: float) -> None:
     try:
-        with access.connect(access.address_of(config, cloud, one), patience_s=SSH_PATIENCE_S) as connection:
+        with access.connect(address, patience_s=patience_s) as connection:
             armed = connection.run(f'test -e "${ROOT_VARIABLE}{ARMED_FILE}"', check=False).status == 0
     except RemoteError as error:
         if type(error) is not RemoteError:

@@ -27,17 +27,11 @@ def leaves(group=awstune, path=("awstune",)):
         yield (*path, name), command
 
 
-def help_of(words):
-    """What `words --help` prints."""
-    code = "import sys; from awstune.cli.main import run; sys.exit(run(sys.argv[1:]))"
-    done = subprocess.run([sys.executable, "-c", code, *words, "--help"], capture_output=True, text=True, check=True)
-    return done.stdout
-
-
 @pytest.mark.parametrize("words", [(), ("launch",), ("sweep",), ("ls",), ("results",)])
 def test_help_loads_nothing_heavy(words):
     """Help costs no boto3, paramiko, numpy, torch or rich."""
-    done = subprocess.run([sys.executable, "-c", LOADED, *words, "--help"], capture_output=True, text=True, check=True)
+    command = [sys.executable, "-c", LOADED, *words, "--help"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert HEAVY.isdisjoint(done.stderr.split())
 
 

@@ -1,0 +1,164 @@
+"""Bad luck: one clear message with its fix, the right exit status, and nothing left behind."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from awstune.config import Config
+from awstune.ec2.wanted import Wanted
+from awstune.errors import NotReady
+from awstune.flow import launch
+from awstune.localcloud import lifecycle
+from tests.world import TRAIN, World, living_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("bad-luck")]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """One embedded cloud for this module's bad luck; nothing of it may be left afterwards."""
+    made = World(tmp_path_factory.mktemp("luck") / "home", tmp_path_factory.mktemp("work"))
+    (made.cwd / "train.py").write_text(TRAIN)
+    made.run("local", "start")
+    yield made
+    made.run("local", "stop")
+    assert living_of(made.home) == []
+
+
+@pytest.fixture
+def switched(world):
+    """Turns one of the embedded cloud's switches on for a test."""
+    cloud = lifecycle.find(world.home)
+    on = []
+
+    def switch(name):
+        on.append(name)
+        lifecycle.switch(cloud, name)
+
+    yield switch
+    for name in on:
+        lifecycle.switch(cloud, name, on=False)
+    world.run("terminate", "--all", "--discard")
+
+
+def refused(world, *words, status, **env):
+    """The error document of a command that must fail, and its message for people."""
+    document = json.loads(world.run(*words, "--json", check=status, **env).stdout)["error"]
+    assert document["message"]
+    assert document["hint"]
+    return document
+
+
+def test_an_instance_that_dies_during_the_wait(world, switched):
+    """Death is noticed at once, AWS's reason is shown, and nothing billable is left."""
+    switched("die-during-wait")
+    error = refused(world, "launch", "mortal", status=1)
+    assert error["kind"] == "instance_died"
+    assert "mortal" in error["message"]
+    assert world.json("ls") == []
+
+
+def test_an_instance_whose_checks_are_impaired(world, switched):
+    """An impaired check fails the launch, says which, and how to end what still costs money."""
+    switched("impaired-checks")
+    error = refused(world, "launch", "ailing", status=1)
+    assert error["kind"] == "not_ready"
+    assert "impaired" in error["message"]
+    assert "terminate" in error["hint"]
+
+
+def test_an_instance_that_lets_nobody_in(world, switched):
+    """An instance that passes its checks but refuses SSH fails the launch, and is not fetched from in vain."""
+    switched("refuse-ssh")
+    config = Config("local", None, None, world.home, world.cwd)
+    story = launch.carry_out(launch.propose(config, Wanted("shy"), warn=print), ssh_patience_s=1.0)
+    with pytest.raises(NotReady, match="lets nobody in") as failed:
+        list(story)
+    assert failed.value.hint == "awstune terminate shy"
+    gone = refused(world, "terminate", "shy", status=1)
+    assert "--discard" in gone["hint"]
+    world.run("terminate", "shy", "--discard")
+    assert world.json("ls") == []
+
+
+def test_a_region_without_p2(world):
+    """Where the type is not offered the nearest offered ones are named, and nothing is launched."""
+    error = refused(world, "launch", "far", "--region", "eu-central-1", status=2)
+    assert error["kind"] == "not_offered"
+    assert "g4dn.xlarge" in error["message"]
+    assert "--or-similar" in error["hint"]
+    assert world.json("ls", "--region", "eu-central-1") == []
+
+
+def test_the_time_to_live_ends_it(world, switched):
+    """An instance ends itself when its time is up, with nobody watching."""
+    world.run("launch", "brief", "--ttl", "5s", "--at-end", "terminate", check=None)
+    cloud = lifecycle.find(world.home)
+
+    def states():
+        return {one["state"] for one in lifecycle.instances(cloud)}
+
+    world.until(lambda: states() <= {"terminated"}, "the guard to end the instance")
+    assert world.json("ls") == []
+
+
+def test_a_target_that_is_not_there(world):
+    """A wrong file name is refused before anything else, with the files that are there."""
+    error = refused(world, "sweep", "trian.py", status=2)
+    assert "trian.py is not there" in error["message"]
+    assert "train.py" in error["hint"]
+
+
+def test_a_target_without_train(world):
+    """A file without the function is refused with the functions it has."""
+    (world.cwd / "other.py").write_text("def fit(trial):\n    return 0.0\n")
+    error = refused(world, "sweep", "other.py", "-p", "x=0..1.0", status=2)
+    assert "train" in error["message"]
+    assert "fit" in error["hint"]
+
+
+def test_no_space(world):
+    """A target without a space is refused with a line that has one."""
+    (world.cwd / "bare.py").write_text("def train(trial):\n    return 0.0\n")
+    error = refused(world, "sweep", "bare.py", status=2)
+    assert error["kind"] == "space"
+    assert "-p lr=1e-5..1e-1:log" in error["hint"]
+
+
+def test_no_credentials(world):
+    """Without credentials AWS's way in is named, and the way that needs none."""
+    error = refused(
+        world, "--cloud", "aws", "ls", status=1, AWS_EC2_METADATA_DISABLED="true",
+        AWS_CONFIG_FILE="/nowhere", AWS_SHARED_CREDENTIALS_FILE="/nowhere", HOME="/nowhere",
+    )  # fmt: skip
+    assert error["kind"] == "credentials"
+    assert "aws configure" in error["hint"]
+
+
+def test_the_embedded_cloud_is_not_running(tmp_path):
+    """Commands that do not start it say that it is not running, and which one does."""
+    world = World(tmp_path / "home", tmp_path)
+    for words in (("ls",), ("ssh", "lab"), ("terminate", "lab")):
+        error = refused(world, *words, status=2)
+        assert error["kind"] == "cloud_not_running"
+        assert "awstune local start" in error["hint"]
+
+
+def test_an_endpoint_of_anybodys(world):
+    """`--cloud aws` with AWS_ENDPOINT_URL drives any EC2-compatible endpoint, with no special case."""
+    cloud = lifecycle.find(world.home)
+    env = {
+        "AWSTUNE_CLOUD": "aws", "AWS_ENDPOINT_URL": cloud.endpoint_url,
+        "AWS_ACCESS_KEY_ID": cloud.access_key, "AWS_SECRET_ACCESS_KEY": cloud.secret_key,
+    }  # fmt: skip
+    unknown = refused(world, "launch", "any", "--yes", status=2, **env)
+    assert "--ssh-from" in unknown["hint"]
+    unasked = refused(world, "launch", "any", "--ssh-from", "127.0.0.0/8", status=2, **env)
+    assert unasked["kind"] == "no_answer"
+    done = world.run("launch", "any", "--ssh-from", "127.0.0.0/8", "--yes", "--json", **env)
+    assert json.loads(done.stdout)[0]["state"] == "running"
+    refusal = refused(world, "sweep", "train.py", "--on", "any", status=2, **env)
+    assert "not there yet" in refusal["message"]
+    world.run("terminate", "any", "--yes", **env)

@@ -1,0 +1,83 @@
+"""The awstune command as its users run it: processes of their own, a home and a folder of their own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import psutil
+
+# Learns nothing, quickly: what is tested here is the way there and back.
+TRAIN = """
+import time
+from awstune import Choice, Float, Int, Space
+
+space = Space(x=Float(1e-3, 1.0, log=True, default=0.1), n=Int(1, 4, default=2), kind=Choice("a", "b"))
+metric = "loss"
+mode = "min"
+
+
+def train(trial):
+    for epoch in trial.epochs(3):
+        trial.report(loss=abs(trial.params["x"] - 0.3) + 0.01 * trial.params["n"] + 0.001 * epoch)
+    print("done with", trial.params)
+"""
+
+
+class World:
+    """A folder with a training script, a home, and the awstune command."""
+
+    def __init__(self, home: Path, cwd: Path) -> None:
+        self.home, self.cwd = home, cwd
+        self.env = {
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if not name.startswith(("AWS", "VIRTUAL_ENV"))
+            },
+            "AWSTUNE_HOME": str(home),
+            "AWSTUNE_CLOUD": "local",
+            "NO_COLOR": "1",
+        }
+
+    def run(self, *words: str, check: int | None = 0, stdin: str = "", **env: str):
+        """One command in a process of its own."""
+        done = subprocess.run(
+            [sys.executable, "-m", "awstune", *words],
+            cwd=self.cwd, env={**self.env, **env}, input=stdin, capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert check is None or done.returncode == check, (words, done.stdout, done.stderr)
+        assert "Traceback" not in done.stderr
+        return done
+
+    def until(self, condition, what: str, deadline_s: float = 60.0):
+        """The first true value of a condition, or a failure that names what was waited for."""
+        give_up = time.monotonic() + deadline_s
+        while not (found := condition()):
+            assert time.monotonic() < give_up, f"waited {deadline_s} s for {what}"
+            time.sleep(0.05)
+        return found
+
+    def json(self, *words: str, check: int = 0):
+        """The one JSON document that a command prints."""
+        return json.loads(self.run(*words, "--json", check=check).stdout)
+
+    def lines(self, *words: str):
+        """The JSON lines of a command."""
+        return [json.loads(line) for line in self.run(*words, "--json").stdout.splitlines()]
+
+
+def living_of(home: Path) -> list[psutil.Process]:
+    """Every process whose environment names that home."""
+    return [process for process in psutil.process_iter() if str(home) in _environment(process)]
+
+
+def _environment(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.environ().values())
+    except (psutil.Error, OSError):
+        return ""
