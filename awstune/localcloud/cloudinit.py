@@ -10,14 +10,15 @@ from __future__ import annotations
 
 import base64
 import gzip
+import os
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml  # type: ignore[import-untyped]
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from pathlib import Path
 
 CLOUD_CONFIG = "#cloud-config"
 _GZIP = b"\x1f\x8b"
@@ -90,8 +91,14 @@ def parse(text: str) -> CloudConfig:
 
 
 def write(file: File, root: Path) -> None:
-    """Write one file below ``root``."""
+    """Write one file below ``root``.
+
+    Raises:
+        ValueError: its path leads out of ``root``.
+    """
     path = root / file.path.lstrip("/")
+    if not Path(os.path.normpath(path)).is_relative_to(root):
+        raise ValueError(f"{file.path} lies outside of the instance")
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("ab" if file.append else "wb") as target:
         target.write(file.content)

@@ -73,8 +73,14 @@ class Instance:
             await self._run("bootcmd", command)
         if first:
             cloudinit.write_host_keys(config.host_keys, self.spec.root)
-            for file in config.write_files:
+            self._write(config)
+
+    def _write(self, config: cloudinit.CloudConfig) -> None:
+        for file in config.write_files:
+            try:
                 cloudinit.write(file, self.spec.root)
+            except (OSError, ValueError) as error:
+                _say(f"write_files: {error}")
 
     async def _finish(self, config: cloudinit.CloudConfig, *, first: bool) -> None:
         await self._init.start_enabled()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import shutil
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
@@ -18,7 +19,6 @@ from awstune.localcloud import rules
 from awstune.localcloud.machine import Machine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from pathlib import Path
 
 PENDING = "pending"
@@ -87,6 +87,10 @@ class Body(Protocol):
         """Say where its SSH server listens."""
 
 
+Tell = Callable[[Any, dict[str, Any]], None]
+Make = Callable[[machines.Spec, Tell], Machine]
+
+
 @dataclass
 class _Life:
     body: Body
@@ -102,11 +106,13 @@ class Lives:
     Args:
         folder: where each instance gets a folder of its own.
         faults: the rules of what goes wrong.
+        make: starts an instance's process.
     """
 
-    def __init__(self, folder: Path, faults: rules.Rules) -> None:
+    def __init__(self, folder: Path, faults: rules.Rules, make: Make = Machine) -> None:
         self._folder = folder
         self._faults = faults
+        self._make = make
         self._lives: dict[str, _Life] = {}
         self._lock = threading.RLock()
 
@@ -188,7 +194,7 @@ class Lives:
             self._lives = {}
         if machines:
             with ThreadPoolExecutor(max_workers=min(32, len(machines))) as pool:
-                list(pool.map(Machine.end, machines))
+                list(pool.map(lambda machine: machine.end(), machines))
 
     def _boot(self, body: Body) -> None:
         accept = not self._strikes(rules.SSH, body)
@@ -196,7 +202,7 @@ class Lives:
         with self._lock:
             life = self._lives[body.id]
             life.ready = life.silent = False
-            life.machine = Machine(spec, lambda machine, event: self._on_event(body, machine, event))
+            life.machine = self._make(spec, lambda machine, event: self._on_event(body, machine, event))
 
     def _strikes(self, action: str, body: Body) -> bool:
         return self._faults.take(rules.INSTANCE, action, body.region, body.facts()) is not None
