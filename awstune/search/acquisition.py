@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from scipy.special import erfcx, ndtr
 
+from awstune.search.draws import FunctionDraw
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from awstune.search.propose import Parzen
+    from awstune.search.surrogate import Surrogate
 
     Array = NDArray[np.float64]
 
 LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
+PARZEN_WEIGHT = 0.2
+KAPPA = 2.0
+PRIOR_STRENGTH = 10.0
+"""Trials that a user's prior is worth; its weight falls as 1/n (Hvarfner et al., "piBO", 2022)."""
+NAMES = ("ei", "ucb", "thompson")
+
+
+class Score(Protocol):
+    """What a place is worth: high is good."""
+
+    def __call__(self, places: Array) -> Array:
+        """Places (m, d) to scores (m,)."""
+        ...  # pragma: no cover
 
 
 def log_expected_improvement(mean: Array, sd: Array) -> Array:
@@ -34,3 +53,44 @@ def log_expected_improvement(mean: Array, sd: Array) -> Array:
 def _density(z: Array) -> Array:
     density: Array = np.exp(-0.5 * z * z - LOG_ROOT_2PI)
     return density
+
+
+@dataclass(frozen=True)
+class Improvement:
+    """Log expected improvement on the best seen, averaged over hyperparameters; and where good trials lie.
+
+    Attributes:
+        surrogate: fitted.
+        best: the best target seen.
+        parzen: good trials' density against bad ones'; None where there are few trials.
+    """
+
+    surrogate: Surrogate
+    best: float
+    parzen: Parzen | None
+
+    def __call__(self, places: Array) -> Array:
+        """Places (m, d) to scores (m,)."""
+        mean, sd = self.surrogate.mixture(places)
+        values = log_expected_improvement(mean - self.best, sd)
+        averaged: Array = np.logaddexp.reduce(values, axis=0) - math.log(len(values))
+        return averaged if self.parzen is None else averaged + PARZEN_WEIGHT * self.parzen.log_ratio(places)
+
+
+@dataclass(frozen=True)
+class Bound:
+    """The upper confidence bound: mean and ``KAPPA`` standard deviations."""
+
+    surrogate: Surrogate
+
+    def __call__(self, places: Array) -> Array:
+        """Places (m, d) to scores (m,)."""
+        mean, sd = self.surrogate.predict(places, return_std=True)
+        bound: Array = mean + KAPPA * sd
+        return bound
+
+
+def thompson(surrogate: Surrogate, rng: np.random.Generator) -> Score:
+    """A function drawn from the model: its best place is a draw of where the optimum is believed to be."""
+    model = surrogate.models[int(rng.integers(len(surrogate.models)))]
+    return FunctionDraw.of(surrogate.cube, model, rng)

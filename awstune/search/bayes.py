@@ -9,6 +9,7 @@ An acquisition function of the package, or of its users, works here as well.
 
 from __future__ import annotations
 
+import copy
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -17,11 +18,13 @@ from bayes_opt import BayesianOptimization
 from bayes_opt.acquisition import AcquisitionFunction
 from bayes_opt.target_space import TargetSpace
 
-from awstune.search import gp, propose
-from awstune.search.acquisition import log_expected_improvement
+from awstune.errors import UsageError
+from awstune.search import acquisition, gp, propose
+from awstune.search.acquisition import NAMES, log_expected_improvement
 from awstune.search.cube import Cube
 from awstune.search.outputs import Outputs, shown
 from awstune.search.random import fresh
+from awstune.search.surrogate import Surrogate
 from awstune.search.trials import Suggestion, TrialRecord, by_completion, next_number
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from awstune.search.acquisition import Score
     from awstune.search.space import Params, Space
     from awstune.search.trials import Mode
 
@@ -36,7 +40,7 @@ if TYPE_CHECKING:
 
 MOST_POINTS = 1000
 START_MOST = 10
-PARZEN_FROM, PARZEN_WEIGHT = 10, 0.2
+PARZEN_FROM = 10
 LEAST_VALUES = 2
 DRAWS, MOST_AVERAGED = 3, 300
 """Sets of hyperparameters beside the likeliest; beyond so many points that one stands for all."""
@@ -48,10 +52,16 @@ class BayesSearcher:
     Args:
         mode: which values are better.
         seed: of the search.
-        acquisition: ``ei``, or an acquisition function of bayes_opt.
+        acquisition: ``ei``, ``ucb`` or ``thompson``; or an acquisition function of bayes_opt.
+
+    Raises:
+        UsageError: an acquisition that there is not.
     """
 
     def __init__(self, *, mode: Mode, seed: int = 0, acquisition: str | AcquisitionFunction = "ei") -> None:
+        if isinstance(acquisition, str) and acquisition not in NAMES:
+            hint = f"--acquisition is one of {', '.join(NAMES)}"
+            raise UsageError(f"there is no acquisition called {acquisition}", hint)
         self.mode = mode
         self.seed = seed
         self.acquisition = acquisition
@@ -145,8 +155,8 @@ class _Study:
         cube = Cube(self.space)
         x = np.array([self.space.encode(trial.params) for trial in self.known])
         outputs = shown(self.losses)
-        surrogate = Surrogate(cube, self.searcher.hyperparameters(cube, x, self.losses))
-        surrogate.pending = np.array([self.space.encode(params) for params in self.pending])
+        pending = np.array([self.space.encode(params) for params in self.pending]).reshape(-1, cube.d)
+        surrogate = Surrogate(cube, self.searcher.hyperparameters(cube, x, self.losses), pending)
         place = self._ask(cube, surrogate, x, outputs, np.random.default_rng(seed))
         params = self.space.decode(place)
         if self.space.key(params) in self.taken:
@@ -159,7 +169,9 @@ class _Study:
     ) -> Array:
         choose = self.searcher.acquisition
         if isinstance(choose, str):
-            choose = Improvement(cube, rng, self.taken, start_size(self.space))
+            choose = Chooser(choose, cube, rng, self.taken, start_size(self.space))
+        else:
+            choose = copy.deepcopy(choose)  # its counters would make a warm searcher differ from a cold one
         bounds = dict.fromkeys(cube.names, (0.0, 1.0))
         state = np.random.RandomState(int(rng.integers(2**31)))
         optimizer = BayesianOptimization(None, bounds, choose, random_state=state, verbose=0)
@@ -199,67 +211,24 @@ class Record(TargetSpace):
         self._cache = {tuple(place): target for place, target in zip(x, targets, strict=True)}
 
 
-class Surrogate:
-    """Our Gaussian process in the place of scikit-learn's: a mean over a few sets of hyperparameters.
+class Chooser(AcquisitionFunction):
+    """Our candidates and scores in the place of bayes_opt's acquisition functions.
 
     Args:
-        cube: the space.
-        thetas: (2 d + 3,) each; see ``gp.fit``.
-    """
-
-    def __init__(self, cube: Cube, thetas: list[Array]) -> None:
-        self.cube = cube
-        self.thetas = thetas
-        self.pending = np.empty((0, cube.d))
-        self.models: list[gp.Posterior] = []
-
-    def fit(self, x: Array, y: Array) -> Surrogate:
-        """Condition on places x (n, d) and targets y (n,), pending trials at what is expected of them."""
-        models = [gp.Posterior.given(x, y, theta, self.cube.categorical) for theta in self.thetas]
-        self.models = [m.believing(self.pending) for m in models] if len(self.pending) else models
-        return self
-
-    def predict(self, x: Array, *, return_std: bool = False, return_cov: bool = False) -> Any:
-        """Mean (m,) at x (m, d), and on request the standard deviation (m,) or covariance (m, m)."""
-        x = self.cube.snap(np.atleast_2d(x))
-        if return_cov:
-            means, covariances = zip(*(m.covariance(x) for m in self.models), strict=True)
-            return np.mean(means, 0), np.mean(covariances, 0)
-        mean, sd = self.mixture(x)
-        average = mean.mean(0)
-        spread = np.sqrt((sd**2 + (mean - average) ** 2).mean(0))
-        return (average, spread) if return_std else average
-
-    @property
-    def lengths(self) -> Array:
-        """How far each parameter has to move to change anything, (d,), by the likeliest hyperparameters."""
-        return self.models[0].kernel.joint
-
-    def mixture(self, x: Array) -> tuple[Array, Array]:
-        """Means and standard deviations at x (m, d) of each set of hyperparameters: (k, m) both."""
-        means, sds = zip(*(model.predict(x) for model in self.models), strict=True)
-        return np.array(means), np.array(sds)
-
-
-class Improvement(AcquisitionFunction):
-    """The log of the expected improvement on the best seen, and a little of where good trials lie.
-
-    Args:
+        kind: ``ei``, ``ucb`` or ``thompson``.
         cube: the space.
         rng: for candidates.
         taken: keys of trials not to repeat.
         skip: how many trials the model had no part in.
     """
 
-    def __init__(self, cube: Cube, rng: np.random.Generator, taken: set[str], skip: int) -> None:
+    def __init__(self, kind: str, cube: Cube, rng: np.random.Generator, taken: set[str], skip: int) -> None:
         super().__init__()
-        self.cube, self.rng, self.taken, self.skip = cube, rng, taken, skip
+        self.kind, self.cube, self.rng, self.taken, self.skip = kind, cube, rng, taken, skip
 
     def base_acq(self, mean: Array, std: Array) -> Array:
-        """Log expected improvement, given means and standard deviations over the best, (k, m): (m,)."""
-        values = log_expected_improvement(mean, std)
-        averaged: Array = np.logaddexp.reduce(values, axis=0) - math.log(len(values))
-        return averaged
+        """Log expected improvement, given means and standard deviations over the best, any shape."""
+        return log_expected_improvement(mean, std)
 
     def suggest(
         self, gp: Surrogate, target_space: TargetSpace, *_: Any, fit_gp: bool = True, **__: Any
@@ -270,15 +239,23 @@ class Improvement(AcquisitionFunction):
             self._fit_gp(gp, target_space)
         order = np.argsort(-targets, kind="stable")
         parzen = propose.Parzen.split(self.cube, x, targets) if len(x) >= PARZEN_FROM else None
+        score = self._with_prior(self._score(gp, float(targets.max()), parzen), len(x))
         box = self._box(gp, x[order[0]], targets)
-
-        def score(places: Array) -> Array:
-            mean, sd = gp.mixture(places)
-            values = self.base_acq(mean - targets.max(), sd)
-            return values if parzen is None else values + PARZEN_WEIGHT * parzen.log_ratio(places)
-
         places = propose.candidates(self.cube, self.rng, x[order[: propose.ELITE]], parzen, box)
         return self._best_new(places, score, box)
+
+    def _score(self, gp: Surrogate, best: float, parzen: propose.Parzen | None) -> Score:
+        if self.kind == "ucb":
+            return acquisition.Bound(gp)
+        if self.kind == "thompson":
+            return acquisition.thompson(gp, self.rng)
+        return acquisition.Improvement(gp, best, parzen)
+
+    def _with_prior(self, score: Score, n: int) -> Score:
+        if not self.cube.informed:
+            return score
+        weight = acquisition.PRIOR_STRENGTH / n
+        return lambda places: score(places) + weight * self.cube.prior(places)
 
     def _box(self, gp: Surrogate, best: Array, targets: Array) -> propose.Box:
         if self.cube.d < propose.BOX_FROM:
@@ -286,7 +263,7 @@ class Improvement(AcquisitionFunction):
         length = propose.box_length(targets, self.cube.d, self.skip)
         return propose.box_around(best, gp.lengths, length)
 
-    def _best_new(self, places: Array, score: Any, box: propose.Box) -> Array:
+    def _best_new(self, places: Array, score: Score, box: propose.Box) -> Array:
         places = places[np.argsort(-score(places), kind="stable")]
         refined = propose.refine(self.cube, self.rng, places[:3], score, box)
         ranked = np.vstack([refined[np.argsort(-score(refined), kind="stable")], places])

@@ -64,6 +64,7 @@ class Cube:
         self.columns = [self._column(name, p) for name, p in space.searched.items()]
         self.categorical = np.array([c.categorical for c in self.columns])
         self.discrete = np.array([c.codes is not None for c in self.columns])
+        self.informed = any(p.informed for p in space.searched.values())
         self.conditional = [i for i, c in enumerate(self.columns) if c.parents or not c.possible]
 
     @property
