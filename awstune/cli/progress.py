@@ -10,7 +10,6 @@ from awstune.cli.screen import Screen
 from awstune.report.words import duration, value
 from awstune.search.trials import Fold, Mode, TrialRecord
 
-
 CELL = 9  # what four significant digits and an exponent need
 
 

@@ -1,0 +1,80 @@
+"""The README is true: its commands run, and its Python works."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.world import World, living_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("readme")]
+
+ROOT = Path(__file__).parents[2]
+TEXT = (ROOT / "README.md").read_text()
+
+
+def blocks(language):
+    """The README's code blocks of a language."""
+    return re.findall(rf"```{language}\n(.*?)```", TEXT, re.DOTALL)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """A copy of what the commands name, and a home of its own."""
+    examples = tmp_path / "work" / "awstune" / "examples"
+    examples.mkdir(parents=True)
+    shutil.copy(ROOT / "awstune" / "examples" / "digits.py", examples)
+    made = World(tmp_path / "home", tmp_path / "work")
+    yield made
+    made.run("local", "stop")
+    assert living_of(made.home) == []
+
+
+def test_the_commands_by_hand(world):
+    """The guide's commands, each a process of its own, in the order in which one would type them."""
+    _, by_hand, here = blocks("sh")
+    bin_folder = Path(sys.executable).parent
+    script = (by_hand + here).replace(". .venv/bin/activate", "set -eux")
+    env = {**world.env, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["sh", "-c", script], cwd=world.cwd, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("best of 12 trials: val_accuracy") == 2
+    assert "lab: gone. Nothing is left" in done.stdout
+    assert "best of 8 trials: val_accuracy" in done.stdout
+
+
+def test_the_two_commands_on_top_are_scripts():
+    """The first block names the demo and the tests; CI runs the latter, the test below the former."""
+    commands = [line.split("#")[0].strip() for line in blocks("sh")[0].splitlines()]
+    assert commands == ["scripts/demo", "scripts/test"]
+    assert all(os.access(ROOT / command, os.X_OK) for command in commands)
+
+
+def test_the_demo(tmp_path):
+    """`scripts/demo` goes the whole way, shows best beside baseline, and leaves no process and no folder."""
+    env = {**World(tmp_path / "home", tmp_path).env}
+    done = subprocess.run(
+        [str(ROOT / "scripts" / "demo")], cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "best of 12 trials: val_accuracy" in done.stdout
+    assert "baseline: val_accuracy" in done.stdout
+    assert "nothing is left: no instance" in done.stderr
+    assert living_of(tmp_path / "home") == []
+    assert not (tmp_path / "home" / "local").exists()
+
+
+def test_the_python(world):
+    """The README's training script can be swept as it stands."""
+    (code,) = blocks("python")
+    (world.cwd / "train.py").write_text(code)
+    document = world.lines("sweep", "train.py", "--trials", "3")[-1]
+    assert [trial["status"] for trial in document["trials"]] == ["succeeded"] * 3
