@@ -25,7 +25,10 @@ class Refused(errors.CloudError):
     Attributes:
         code: AWS's own word for it, such as ``InvalidKeyPair.Duplicate``.
         operation: the call that met it, such as ``ImportKeyPair``.
+        encoded: AWS's encoded account of why a caller may not; empty where there is none.
     """
+
+    encoded = ""
 
     def __init__(self, message: str, hint: str = "", *, code: str = "", operation: str = "") -> None:
         super().__init__(message, hint)
@@ -66,6 +69,8 @@ class Unreachable(errors.CloudError):
 _NETWORK_HINT = "name a subnet with --subnet (and, if it is not the default network's, --security-group)"
 _LOGIN_HINT = "sign in again (`aws sso login`, or new keys with `aws configure`), then repeat the command"
 _QUOTA_HINT = f"ask for more with `awstune doctor --request-quota`, or at {QUOTAS_PAGE}"
+
+_ENCODED = "Encoded authorization failure message:"
 
 NO_CAPACITY = frozenset(
     {
@@ -157,7 +162,10 @@ def refusal(error: boto.ClientError, operation: str = "") -> errors.CloudError:
     if code in _CREDENTIALS:
         return errors.CredentialsError(f"AWS does not accept these credentials: {code}: {words}", _LOGIN_HINT)
     kind, hint = _class_and_hint(code, operation)
-    return kind(message, hint, code=code, operation=operation)
+    message, _, encoded = message.partition(_ENCODED)
+    refused = kind(message.rstrip(". "), hint, code=code, operation=operation)
+    refused.encoded = encoded.strip()
+    return refused
 
 
 def _class_and_hint(code: str, operation: str) -> tuple[type[Refused], str]:

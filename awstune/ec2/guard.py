@@ -41,7 +41,7 @@ _TIMER = """\
 Description=awstune: look at the clock
 [Timer]
 OnBootSec=1s
-OnUnitActiveSec=10s
+OnUnitActiveSec=5s
 AccuracySec=1s
 [Install]
 WantedBy=timers.target

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 TRUSTED_OWNERS = ("amazon", "self")
 NEWEST = "Deep Learning OSS Nvidia Driver AMI GPU PyTorch * (Ubuntu *) *"
-_COURSE_FAMILIES = ("p2", "p3")
+_COURSE_FAMILIES = ("p2", "p3", "p3dn")
 
 
 @dataclass(frozen=True)
@@ -54,14 +54,16 @@ def find_image(cloud: Cloud, query: str | None, type_: str) -> Image:
 
     Args:
         cloud: where to look.
-        query: an id, an exact name, a pattern with ``*`` or ``?``; None for `default_query`.
+        query: an id, an exact name, a pattern with ``*`` or ``?``, or an SSM parameter (``ssm:/aws/...``);
+            None for `default_query`.
         type_: the instance type that it is for.
 
     Raises:
         UsageError: there is no such image here.
     """
     query = query or default_query(type_)
-    found = _by_id(cloud, query) if query.startswith("ami-") else _by_name(cloud, query)
+    name = _from_parameter(cloud, query) if query.startswith(("ssm:", "/aws/")) else query
+    found = _by_id(cloud, name) if name.startswith("ami-") else _by_name(cloud, name)
     if not found:
         raise errors.UsageError(
             f"there is no image {query!r} in {cloud.region}",
@@ -69,6 +71,17 @@ def find_image(cloud: Cloud, query: str | None, type_: str) -> Image:
             "'Deep Learning * PyTorch *'), or use another --region",
         )
     return _image(max(found, key=lambda image: image.get("CreationDate", "")))
+
+
+def _from_parameter(cloud: Cloud, query: str) -> str:
+    """The image id in a public parameter, such as AWS keeps for the newest image of each family."""
+    try:
+        answer = cloud.client("ssm").get_parameter(Name=query.removeprefix("ssm:"))
+    except Refused as error:
+        if error.code == "ParameterNotFound":
+            return query
+        raise
+    return str(answer["Parameter"]["Value"])
 
 
 def _by_id(cloud: Cloud, image_id: str) -> list[ImageTypeDef]:

@@ -240,6 +240,11 @@ def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
     )
 
 
+def tags_for(cloud: Cloud, name: str) -> dict[str, str]:
+    """The tags that everything made for ``name`` carries; ``Name`` is what the console shows."""
+    return {"Name": f"awstune-{name}", names.TAG_NAME: name, names.TAG_OWNER: cloud.owner}
+
+
 def iso(seconds: float) -> str:
     """Seconds since the epoch as ISO 8601 UTC."""
     return datetime.fromtimestamp(round(seconds), tz=UTC).isoformat().replace("+00:00", "Z")

@@ -123,6 +123,20 @@ def find_group(cloud: Cloud, name: str, vpc_id: str) -> Group | None:
     return _group(found[0]) if found else None
 
 
+def group_id(cloud: Cloud, group: str, vpc_id: str) -> str:
+    """The id of a group that is named by its id already, or by its name.
+
+    Raises:
+        CloudError: it is gone.
+    """
+    if group.startswith("sg-"):
+        return group
+    found = find_group(cloud, group, vpc_id)
+    if found is None:
+        raise errors.CloudError(f"the security group {group} is gone", "repeat the command: it is made again")
+    return found.id
+
+
 def create_group(cloud: Cloud, name: str, vpc_id: str, tags: dict[str, str]) -> str:
     """Makes a group that admits nobody yet, and returns its id; one that is there already is taken."""
     try:

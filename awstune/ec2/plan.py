@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from awstune import errors, names
-from awstune.ec2 import keys
+from awstune.ec2 import fits, keys
 from awstune.ec2.images import Image
 from awstune.ec2.instances import Instance
 from awstune.ec2.network import Group
@@ -19,6 +19,7 @@ from awstune.ec2.prices import Prices, TypeFacts
 from awstune.ec2.steps import (
     AllowSsh,
     CreateGroup,
+    Fallback,
     ImportKeyPair,
     LinkKey,
     RevokeSsh,
@@ -143,7 +144,7 @@ def make_plan(wanted: Wanted, actual: Actual) -> Plan:
         NameTaken: an instance of that name has other wishes or another owner, or is stopped.
         NotOffered: the region does not offer the type.
         KeyFileError: the private key is lost, or is another one.
-        UsageError: the disk is smaller than the image.
+        UsageError: the disk is smaller than the image, or the image does not drive the type's GPU.
     """
     existing = tuple(found for found in actual.instances if found.live)
     for instance in existing:
@@ -155,9 +156,14 @@ def make_plan(wanted: Wanted, actual: Actual) -> Plan:
         waits = (Wait(pending),) if pending else ()
         return Plan(actual.region, steps=(*refresh, *waits), existing=existing)
     _refuse_not_offered(wanted, actual)
+    _refuse_unfit(actual)
     runs = tuple(_run(wanted, actual, name) for name in missing)
     before = (*_key_steps(wanted, actual.key), *_group_steps(wanted, actual), *refresh)
     return _priced(actual, Plan(actual.region, (*before, *runs, Wait(missing)), existing), runs)
+
+
+# More would be other machines than what was asked for.
+_FALLBACKS = 3
 
 
 def _refuse_taken(wanted: Wanted, actual: Actual, instance: Instance) -> None:
@@ -194,6 +200,18 @@ def _refuse_not_offered(wanted: Wanted, actual: Actual) -> None:
         + (f"; nearest: {nearest}" if nearest else ", nor anything like it"),
         "take the nearest with --or-similar, name one with --type, or use another --region",
     )
+
+
+def _refuse_unfit(actual: Actual) -> None:
+    facts = actual.prices.types.get(actual.type)
+    if actual.image is None or facts is None:
+        return
+    fit = fits.check(actual.image.name, facts.gpu)
+    if fit is not None and not fit.ok:
+        raise errors.UsageError(
+            f"{actual.image.name} does not work on {actual.type}: {fit.reason}",
+            f"use --ami {fit.instead!r}, or another --type",
+        )
 
 
 def _key_steps(wanted: Wanted, key: KeyFacts) -> tuple[Step, ...]:
@@ -272,7 +290,31 @@ def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
         wishes=wanted.wishes_tag(),
         tags=dict(wanted.tags),
         facts=str(facts) if facts else "",
+        fallbacks=_fallbacks(wanted, actual, image),
     )
+
+
+def _fallbacks(wanted: Wanted, actual: Actual, image: Image) -> tuple[Fallback, ...]:
+    """Types that the same image drives, whose whole time to live the cap would pay for."""
+    if not wanted.or_similar:
+        return ()
+    others = [one for one in actual.stand_ins if one.type != actual.type][:_FALLBACKS]
+    return tuple(
+        Fallback(one.type, one.usd_per_hour, str(one))
+        for one in others
+        if _fits(image, one) and _affordable(wanted, one)
+    )
+
+
+def _fits(image: Image, facts: TypeFacts) -> bool:
+    fit = fits.check(image.name, facts.gpu)
+    return fit is None or fit.ok
+
+
+def _affordable(wanted: Wanted, facts: TypeFacts) -> bool:
+    if wanted.max_usd is None or wanted.ttl_s is None:
+        return True
+    return (facts.usd_per_hour or 0.0) * wanted.ttl_s / 3600 <= wanted.max_usd
 
 
 def _priced(actual: Actual, plan: Plan, runs: tuple[RunInstance, ...]) -> Plan:
@@ -284,10 +326,14 @@ def _priced(actual: Actual, plan: Plan, runs: tuple[RunInstance, ...]) -> Plan:
 
 
 def worst_case(run: RunInstance, prices: Prices) -> float | None:
-    """Dollars until the end of one instance: its time to live x (price + address + disk), or its cap."""
+    """Dollars until the end of one instance: its time to live x (price + address + disk), or its cap.
+
+    The price is the dearest type's that it may become.
+    """
     if run.ttl_s is None or run.usd_per_hour is None:
         return run.max_usd
-    hourly = run.usd_per_hour + prices.public_ipv4_hour + run.disk_usd_per_hour
+    dearest = max(run.usd_per_hour, *(other.usd_per_hour or 0.0 for other in run.fallbacks), 0.0)
+    hourly = dearest + prices.public_ipv4_hour + run.disk_usd_per_hour
     spent = run.ttl_s / 3600 * hourly
     return spent if run.max_usd is None else min(spent, run.max_usd)
 

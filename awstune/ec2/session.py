@@ -7,6 +7,7 @@ each client as botocore makes it (its event ``creating-client-class``).
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import re
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ import botocore.session
 from botocore.config import Config
 
 from awstune import names
-from awstune.ec2.faults import translated
+from awstune.ec2.faults import NotPermitted, translated
+from awstune.errors import CloudError
 
 if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
@@ -104,6 +106,24 @@ class Cloud:
     def owner(self) -> str:
         """What `awstune:owner` says of this caller's things: see `owner_of`."""
         return owner_of(self._identity["Arn"])
+
+    def decoded(self, error: NotPermitted) -> NotPermitted:
+        """The same error saying why, where AWS sent an encoded account and the caller may decode it."""
+        if not error.encoded:
+            return error
+        try:
+            answer = self.client("sts").decode_authorization_message(EncodedMessage=error.encoded)
+            why = json.loads(answer["DecodedMessage"])
+        except (CloudError, ValueError, KeyError):
+            return error
+        word = (
+            "an explicit deny, such as an organisation's"
+            if why.get("explicitDeny")
+            else "no policy allows it"
+        )
+        return NotPermitted(
+            f"{error.message} ({word})", error.hint, code=error.code, operation=error.operation
+        )
 
     def at(self, region: str) -> Cloud:
         """The same caller in another region."""

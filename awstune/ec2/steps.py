@@ -120,6 +120,21 @@ class RevokeSsh(Step):
 
 
 @dataclass(frozen=True)
+class Fallback:
+    """A type that will do where there is no capacity for the wanted one.
+
+    Attributes:
+        type: such as ``g4dn.xlarge``.
+        usd_per_hour: its price on demand.
+        facts: what it is, for the prose.
+    """
+
+    type: str
+    usd_per_hour: float | None
+    facts: str = ""
+
+
+@dataclass(frozen=True)
 class RunInstance(Step):
     """Run one instance.
 
@@ -145,6 +160,7 @@ class RunInstance(Step):
         wishes: the tag that says what was asked for.
         tags: the user's own.
         facts: what the type is, for the prose.
+        fallbacks: types that are asked for next where there is no capacity, in this order.
     """
 
     action = "run-instance"
@@ -171,13 +187,18 @@ class RunInstance(Step):
     subnet: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     facts: str = ""
+    fallbacks: tuple[Fallback, ...] = ()
 
     def _say(self) -> str:
         market = "on demand" if self.market == "on-demand" else "at the spot price"
         return (
             f"run {self.name}: {self.facts or self.type} {market}, from {self.image} ({self.image_id}), "
-            f"with an encrypted disk of {self.disk_gib} GiB; {self._end()}"
+            f"with an encrypted disk of {self.disk_gib} GiB; {self._end()}{self._or_else()}"
         )
+
+    def _or_else(self) -> str:
+        others = ", then ".join(other.facts or other.type for other in self.fallbacks)
+        return f"; where there is no capacity: {others}" if others else ""
 
     def _end(self) -> str:
         ends = [

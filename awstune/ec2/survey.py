@@ -61,15 +61,14 @@ def _with_network(cloud: Cloud, wanted: Wanted, actual: Actual, fetch: network.F
 
 
 def _with_type(cloud: Cloud, wanted: Wanted, actual: Actual) -> Actual:
-    if offers.offered(cloud, [wanted.type]):
-        return replace(actual, image=images.find_image(cloud, wanted.image, wanted.type))
-    stand_ins = offers.stand_ins(cloud, wanted.type)
-    actual = replace(actual, offered=False, stand_ins=stand_ins)
-    if not (wanted.or_similar and stand_ins):
-        return actual
-    type_ = stand_ins[0].type
-    image = images.find_image(cloud, wanted.image, type_)
-    return replace(actual, type=type_, offered=True, image=image)
+    there = bool(offers.offered(cloud, [wanted.type]))
+    if not there or wanted.or_similar:
+        actual = replace(actual, offered=there, stand_ins=offers.stand_ins(cloud, wanted.type))
+    if not there:
+        if not (wanted.or_similar and actual.stand_ins):
+            return actual
+        actual = replace(actual, type=actual.stand_ins[0].type, offered=True)
+    return replace(actual, image=images.find_image(cloud, wanted.image, actual.type))
 
 
 def key_facts(cloud: Cloud, wanted: Wanted, keys_dir: Path) -> KeyFacts:

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from awstune import names
-from awstune.ec2 import events, instances, intent, keys, launch, network, survey
+from awstune.ec2 import events, faults, instances, intent, keys, launch, network, run, survey
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
 from awstune.errors import CloudError, KeyFileError, NameTaken, NotOffered, UsageError
@@ -187,10 +188,10 @@ def test_the_intent_is_written_before_the_call(cloud, keys_dir):
 def test_an_answer_that_was_lost_is_asked_for_with_the_same_words(cloud, keys_dir):
     """A launch that never heard back repeats the very same request, token and host key included."""
     plan = _plan(cloud, keys_dir)
-    run = plan.launches[0]
-    asked = launch.request(cloud, run, "sg-1", time.time())
+    step = plan.launches[0]
+    asked = run.request(cloud, step, "sg-1", time.time())
     path = intent.intent_path(keys_dir, "lab", "us-east-1")
-    intent.Intent(path, run.wishes, time.time(), asked | {"SecurityGroupIds": []}).write()
+    intent.Intent(path, step.wishes, time.time(), asked | {"SecurityGroupIds": []}).write()
     list(launch.apply(cloud, plan, keys_dir))
     facts = _only(cloud)
     assert facts["ClientToken"] == asked["ClientToken"]
@@ -266,10 +267,10 @@ def test_a_quota_is_said_at_once(cloud, keys_dir, failing):
 def test_a_token_whose_instance_has_ended(cloud, keys_dir, failing):
     """An intent of an instance that was ended meanwhile is dropped, and a fresh one launched."""
     plan = _plan(cloud, keys_dir)
-    run = plan.launches[0]
+    step = plan.launches[0]
     path = intent.intent_path(keys_dir, "lab", "us-east-1")
-    old = launch.request(cloud, run, "sg-1", time.time())
-    intent.Intent(path, run.wishes, time.time(), old).write()
+    old = run.request(cloud, step, "sg-1", time.time())
+    intent.Intent(path, step.wishes, time.time(), old).write()
     failing("IdempotentInstanceTerminated")
     list(launch.apply(cloud, plan, keys_dir))
     assert _only(cloud)["ClientToken"] != old["ClientToken"]
@@ -277,8 +278,8 @@ def test_a_token_whose_instance_has_ended(cloud, keys_dir, failing):
 
 def test_a_spot_instance(cloud, keys_dir):
     """--spot asks for a one-time spot instance that terminates at its end."""
-    run = _plan(cloud, keys_dir, market="spot").launches[0]
-    asked = launch.request(cloud, run, "sg-1", 0.0)
+    step = _plan(cloud, keys_dir, market="spot").launches[0]
+    asked = run.request(cloud, step, "sg-1", 0.0)
     assert asked["InstanceMarketOptions"] == {
         "MarketType": "spot",
         "SpotOptions": {"SpotInstanceType": "one-time"},
@@ -289,7 +290,7 @@ def test_a_spot_instance(cloud, keys_dir):
 
 def test_what_is_tagged_on_create(cloud, keys_dir):
     """Instance, disk and interface; moto forgets the interface's tags, so the request is looked at."""
-    asked = launch.request(cloud, _plan(cloud, keys_dir, tags={"team": "nlp"}).launches[0], "sg-1", 0.0)
+    asked = run.request(cloud, _plan(cloud, keys_dir, tags={"team": "nlp"}).launches[0], "sg-1", 0.0)
     kinds = {spec["ResourceType"]: _tags(spec) for spec in asked["TagSpecifications"]}
     assert set(kinds) == {"instance", "volume", "network-interface"}
     for tags in kinds.values():
@@ -363,8 +364,8 @@ def test_a_region_without_the_courses_type(cloud, keys_dir):
 
 def test_or_similar_takes_the_nearest_and_an_image_that_fits(cloud, keys_dir):
     """--or-similar: a T4 with the newest image instead of a K80 with the course's."""
-    run = _plan(cloud, keys_dir, type="p2.xlarge", or_similar=True).launches[0]
-    assert (run.type, run.image_id) == ("g4dn.xlarge", NEW_IMAGE)
+    step = _plan(cloud, keys_dir, type="p2.xlarge", or_similar=True).launches[0]
+    assert (step.type, step.image_id) == ("g4dn.xlarge", NEW_IMAGE)
 
 
 def test_images_are_found_by_name_pattern_and_id(cloud, keys_dir):
@@ -400,7 +401,7 @@ def test_the_callers_address_cannot_be_asked(cloud):
 def test_a_group_that_was_there_already(cloud):
     """Made twice by a lost answer: the first one is taken; a stranger's is not."""
     vpc = network.network_of(cloud, None)
-    tags = launch.tags_for(cloud, "lab")
+    tags = instances.tags_for(cloud, "lab")
     first = network.create_group(cloud, "awstune-lab", vpc, tags)
     assert network.create_group(cloud, "awstune-lab", vpc, tags) == first
     with pytest.raises(CloudError, match="Duplicate"):
@@ -419,3 +420,123 @@ def test_a_pair_that_was_there_already(cloud, keys_dir):
     Path(step.path).unlink()
     with pytest.raises(CloudError, match="Duplicate"):
         next(launch.apply(cloud, plan, keys_dir))
+
+
+FULL = "InsufficientInstanceCapacity"
+
+
+def test_a_full_zone_leads_to_the_next(cloud, keys_dir, failing):
+    """AWS's own choice, then zone a, then b: a line for each with AWS's words, a token for each."""
+    failing(FULL, FULL)
+    tokens = []
+    seen = lambda params, **_: tokens.append(params["body"]["ClientToken"])  # noqa: E731
+    cloud.launcher.meta.events.register("before-call.ec2.RunInstances", seen)
+    try:
+        told = _launch(cloud, keys_dir)
+    finally:
+        cloud.launcher.meta.events.unregister("before-call.ec2.RunInstances", seen)
+    full = [event for event in told if isinstance(event, events.NoRoom)]
+    assert [(event.type, event.zone) for event in full] == [
+        ("g4dn.xlarge", ""),
+        ("g4dn.xlarge", "us-east-1a"),
+    ]
+    assert "InsufficientInstanceCapacity" in full[0].error
+    assert _only(cloud)["Placement"]["AvailabilityZone"] == "us-east-1b"
+    assert len(set(tokens)) == 3
+
+
+def test_no_zone_has_any(cloud, keys_dir, failing):
+    """All zones are asked once; then the error says how many, and nothing is open."""
+    failing(*[FULL] * 20)
+    with pytest.raises(faults.NoCapacity) as caught:
+        _launch(cloud, keys_dir)
+    assert caught.value.message.startswith("no zone has a g4dn.xlarge for lab now (6 attempts; the last: ")
+    assert "--or-similar" in caught.value.hint
+    assert not intent.intent_path(keys_dir, "lab", "us-east-1").exists()
+
+
+def test_the_next_type_is_asked_where_it_will_do(cloud, keys_dir, failing):
+    """--or-similar: after the last zone the next type that the image drives, within the cap."""
+    failing(*[FULL] * 6)
+    told = _launch(cloud, keys_dir, or_similar=True)
+    assert told[-1].step.type == "g4dn.2xlarge"
+    assert _only(cloud)["InstanceType"] == "g4dn.2xlarge"
+    assert _plan(cloud, keys_dir, or_similar=True).empty
+
+
+def test_a_subnet_has_one_zone(cloud, keys_dir, failing):
+    """--subnet leaves no other zone to ask."""
+    subnet = cloud.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    failing(*[FULL] * 3)
+    with pytest.raises(faults.NoCapacity, match="1 attempts"):
+        _launch(cloud, keys_dir, subnet=subnet)
+
+
+def test_a_fleet_that_is_cut_short_says_what_it_got(cloud, keys_dir):
+    """Two of three, then a quota: the error names those that run and how to end them."""
+    count = []
+
+    def third(**_):
+        count.append(1)
+        if len(count) == 3:
+            raise ClientError({"Error": {"Code": "VcpuLimitExceeded", "Message": "No."}}, "RunInstances")
+
+    cloud.launcher.meta.events.register_first("before-send.ec2.RunInstances", third)
+    try:
+        with pytest.raises(launch.PartLaunched) as caught:
+            _launch(cloud, keys_dir, count=3)
+    finally:
+        cloud.launcher.meta.events.unregister("before-send.ec2.RunInstances", third)
+    assert "2 of 3 are launched (lab-1, lab-2), then: " in caught.value.message
+    assert "awstune terminate lab-1 lab-2" in caught.value.hint
+    assert [one.name for one in caught.value.launched] == ["lab-1", "lab-2"]
+    _launch(cloud, keys_dir, count=3)
+    assert len(instances.own(cloud)) == 3
+
+
+def test_what_was_just_made_may_not_be_seen_yet(cloud, keys_dir, failing):
+    """InvalidGroup.NotFound right after the group was made is patience."""
+    failing("InvalidGroup.NotFound", "InvalidKeyPair.NotFound")
+    plan = _plan(cloud, keys_dir)
+    told = list(launch.apply(cloud, plan, keys_dir, sleep=lambda _: None))
+    assert [type(event).__name__ for event in told][-3:] == ["Retried", "Retried", "Launched"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "said"),
+    [
+        ({"DecodedMessage": '{"explicitDeny": true}'}, "an explicit deny"),
+        ({"DecodedMessage": '{"explicitDeny": false}'}, "no policy allows it"),
+        ({"DecodedMessage": "?"}, "UnauthorizedOperation"),
+    ],
+)
+def test_why_a_caller_may_not(cloud, answer, said):
+    """AWS's encoded account is decoded where the caller may, and its blob is never shown."""
+    blob = "No. Encoded authorization failure message: AbC123"
+    error = ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": blob}}, "RunInstances")
+    refused = faults.refusal(error)
+    asked = lambda **_: (AWSResponse("", 200, {}, None), answer)  # noqa: E731
+    events_of = cloud.client("sts").meta.events
+    events_of.register("before-call.sts.DecodeAuthorizationMessage", asked)
+    try:
+        decoded = cloud.decoded(refused)
+    finally:
+        events_of.unregister("before-call.sts.DecodeAuthorizationMessage", asked)
+    assert said in decoded.message
+    assert "AbC123" not in decoded.message
+    plain = faults.NotPermitted("no")
+    assert cloud.decoded(plain) is plain
+
+
+def test_an_image_by_its_parameter(cloud, keys_dir):
+    """--ami ssm:/aws/...: the id that AWS keeps there; a parameter that is not there is said."""
+    events_of = cloud.client("ssm").meta.events
+    answer = (AWSResponse("", 200, {}, None), {"Parameter": {"Value": NEW_IMAGE}})
+    asked = lambda **_: answer  # noqa: E731
+    events_of.register("before-call.ssm.GetParameter", asked)
+    try:
+        assert _plan(cloud, keys_dir, image="ssm:/aws/service/x").launches[0].image_id == NEW_IMAGE
+    finally:
+        events_of.unregister("before-call.ssm.GetParameter", asked)
+    with pytest.raises(UsageError, match="there is no image"):
+        _plan(cloud, keys_dir, image="/aws/service/none")

@@ -81,16 +81,16 @@ def test_a_first_launch_word_for_word():
 
 def test_a_spot_fleet_word_for_word():
     """Several spot instances: their names, their end, and what AWS may do to them."""
-    wanted = Wanted("fleet", count=2, market="spot", type="g5.xlarge", ttl_s=1800, idle_s=600, max_usd=1.5)
-    lines = make_plan(wanted, replace(NOTHING, type="g5.xlarge", group=GROUP)).prose()
+    wanted = Wanted("fleet", count=2, market="spot", type="g4dn.xlarge", ttl_s=1800, idle_s=600, max_usd=1.5)
+    lines = make_plan(wanted, replace(NOTHING, type="g4dn.xlarge", group=GROUP)).prose()
     assert [line for line in lines if "run fleet" in line][1] == (
-        "run fleet-2: g5.xlarge (1 x A10G, 24 GiB, $1.006/h) at the spot price, from Deep Learning AMI "
+        "run fleet-2: g4dn.xlarge (1 x T4, 16 GiB, $0.526/h) at the spot price, from Deep Learning AMI "
         "(Ubuntu) Version 21.2 (ami-1), with an encrypted disk of 100 GiB; it terminates by itself after "
         "30m, or after 10m idle, or at $1.50"
     )
     assert lines[-3:] == [
         "wait until fleet-1, fleet-2 are running and pass their status checks",
-        "costs: $2.01 an hour; $1.02 at most until the end (us-east-1 prices of 2026-06)",
+        "costs: $1.05 an hour; $0.54 at most until the end (us-east-1 prices of 2026-06)",
         "AWS may take a spot instance away; what is only on its disk is then lost",
     ]
 
@@ -281,6 +281,22 @@ def test_a_disk_smaller_than_the_image_is_refused():
     assert caught.value.hint == "--disk 75, or leave --disk out"
     big = replace(NOTHING, image=replace(IMAGE, min_disk_gib=160))
     assert make_plan(Wanted("lab"), big).launches[0].disk_gib == 160
+
+
+def test_an_image_that_does_not_drive_the_gpu_is_refused():
+    """A K80 with a CUDA 12 image: refused before launch, with the reason and the image that would do."""
+    today = replace(IMAGE, name="Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.8 (Ubuntu 24.04) 2026")
+    with pytest.raises(UsageError) as caught:
+        make_plan(Wanted("lab"), replace(NOTHING, image=today))
+    assert caught.value.message.endswith("the K80 needs a driver of branch 470 or older; this image has 570")
+    assert caught.value.hint.startswith("use --ami 'Deep Learning AMI (Ubuntu")
+    no_gpu = make_plan(Wanted("lab", type="t3.micro"), replace(NOTHING, type="t3.micro", image=today))
+    assert no_gpu.launches
+
+
+def test_an_image_of_ones_own_is_not_judged():
+    """What no row of the table knows is launched as asked."""
+    assert make_plan(Wanted("lab"), replace(NOTHING, image=replace(IMAGE, name="mine"))).launches
 
 
 def test_no_end_has_no_worst_case():
