@@ -70,7 +70,7 @@ def test_an_instance_whose_checks_are_impaired(world, switched):
 
 
 def test_an_instance_that_lets_nobody_in(world, switched):
-    """An instance that passes its checks but refuses SSH fails the launch, and is not fetched from in vain."""
+    """One that passes its checks but refuses SSH fails the launch, and is not fetched from in vain."""
     switched("refuse-ssh")
     config = Config("local", None, None, world.home, world.cwd)
     story = launch.carry_out(launch.propose(config, Wanted("shy"), warn=print), ssh_patience_s=1.0)
