@@ -18,9 +18,11 @@ from awstune.localcloud import answers, gate, rules
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
+    from wsgiref.types import StartResponse, WSGIEnvironment
 
+    from awstune.localcloud.faults import Faults
     from awstune.localcloud.lives import Lives
+    from awstune.localcloud.quotas import Quotas
 
 PREFIX = "/awstune/"
 
@@ -28,10 +30,11 @@ PREFIX = "/awstune/"
 class Control:
     """WSGI application that answers below `PREFIX` and passes everything else on to ``app``."""
 
-    def __init__(self, app: WSGIApplication, lives: Lives, faults: rules.Rules) -> None:
+    def __init__(self, app: Faults, lives: Lives, faults: rules.Rules, quotas: Quotas) -> None:
         self._app = app
         self._lives = lives
         self._faults = faults
+        self._quotas = quotas
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -53,6 +56,8 @@ class Control:
                 return self._lives.shown()
             case ["GET", "rules"]:
                 return self._faults.shown()
+            case ["GET", "calls"]:
+                return self._app.calls()
             case ["POST", "rules"]:
                 return {"id": self._faults.add(rules.from_json(document)).id}
         self._change(words, document)
@@ -64,6 +69,8 @@ class Control:
                 self._lives.order(instance, accept_ssh=bool(document["accept"]))
             case ["PUT", "switches", name]:
                 self._faults.switch(name, bool(document["on"]))
+            case ["PUT", "quotas", code]:
+                self._quotas.set(code, float(document["value"]))
             case ["DELETE", "rules"]:
                 self._faults.clear()
             case ["DELETE", "rules", rule]:

@@ -205,6 +205,8 @@ class Lives:
             life.machine = self._make(spec, lambda machine, event: self._on_event(body, machine, event))
 
     def _strikes(self, action: str, body: Body) -> bool:
+        if not self._faults.any_of(rules.INSTANCE):  # an instance's facts cost a look at all tags
+            return False
         return self._faults.take(rules.INSTANCE, action, body.region, body.facts()) is not None
 
     def _on_event(self, body: Body, machine: Machine, event: dict[str, Any]) -> None:

@@ -8,11 +8,8 @@ the server's own process, before the first request.
 from __future__ import annotations
 
 import secrets
-import sys
 import threading
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from moto.core.responses import ActionResult
@@ -27,40 +24,38 @@ from moto.ec2.models.instance_types import (
     InstanceType,
     InstanceTypeBackend,
 )
-from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState, StateReason
+from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses.amis import AmisResponse
 from moto.ec2.responses.instances import InstanceResponse
 
-from awstune import names
 from awstune.localcloud import lives as states
-from awstune.localcloud.lives import Lives, Reason
-from awstune.localcloud.machine import Spec
+from awstune.localcloud import quotas as limits
+from awstune.localcloud.lives import Lives
+from awstune.localcloud.moto_body import CODES, MotoBody, loopback_address
 from awstune.localcloud.p2 import P2_XLARGE, P2_ZONES
+from awstune.localcloud.quotas import Quotas
 
 HOME_REGION = "us-east-1"
 DEPRECATED_AFTER = timedelta(days=730)
+# Of the images in images.json.
+_IMAGE_GIB = {"ami-0c0ffee0021200001": 75, "ami-0c0ffee2824040001": 45}
+_OTHER_IMAGE_GIB = 8
+_COUNTED = (states.PENDING, states.RUNNING)  # what a quota counts
 _TIME = "%Y-%m-%dT%H:%M:%S.000Z"
-_CODES = {
-    states.PENDING: 0,
-    states.RUNNING: 16,
-    states.SHUTTING_DOWN: 32,
-    states.TERMINATED: 48,
-    states.STOPPING: 64,
-    states.STOPPED: 80,
-}
 
 
-def install(lives: Lives) -> None:
-    """Put every rebinding in place; instances then live in ``lives``."""
+def install(lives: Lives, quotas: Quotas) -> None:
+    """Put every rebinding in place; instances then live in ``lives``, as far as ``quotas`` allow."""
     _new_instances_are_pending()
     _launched_instances_live(lives)
     _ends_take_their_course(lives)
     _checks_are_real(lives)
-    _client_tokens_and_counts()
+    _launches_are_idempotent_and_within(quotas)
     _addresses_are_loopback()
     _p2_is_offered_at_home()
     _old_images_are_deprecated()
+    _images_have_their_size()
     _groups_in_use_stay()
     _volumes_say_when_they_go()
     _filters_are_known()
@@ -73,108 +68,12 @@ def _rebind(owner: Any, name: str, value: Any) -> Any:
     return original
 
 
-@dataclass(frozen=True)
-class MotoBody:
-    """A moto instance, as `Lives` changes it."""
-
-    instance: Any
-
-    @property
-    def id(self) -> str:
-        """The instance's id."""
-        return str(self.instance.id)
-
-    @property
-    def region(self) -> str:
-        """Where it was launched."""
-        return str(self.instance.region_name)
-
-    @property
-    def state(self) -> str:
-        """Its state's name."""
-        return str(self.instance._state.name)  # noqa: SLF001
-
-    @property
-    def shutdown_terminates(self) -> bool:
-        """What was wished for at its launch."""
-        return bool(self.instance.instance_initiated_shutdown_behavior == "terminate")
-
-    def spec(self, folder: Path, *, accept_ssh: bool) -> Spec:
-        """What to start its process with."""
-        instance = self.instance
-        user_data = instance.user_data
-        return Spec(
-            id=self.id,
-            folder=str(folder),
-            address=instance.public_ip or loopback_address(),
-            hostname=instance.private_dns_name.partition(".")[0],
-            public_key=_public_key(instance),
-            user_data=str(user_data) if user_data else None,
-            accept_ssh=accept_ssh,
-        )
-
-    def facts(self) -> dict[str, str]:
-        """By what fault rules tell instances apart."""
-        instance = self.instance
-        tags = {f"tag:{tag['key']}": tag["value"] for tag in instance.get_tags()}
-        zone = instance.availability_zone or ""
-        return {"InstanceId": self.id, "InstanceType": instance.instance_type, "Zone": zone, **tags}
-
-    def enter(self, state: str, reason: Reason | None = None) -> None:
-        """Show this state from now on."""
-        said = StateReason(reason.message, reason.code) if reason else None
-        self.instance.state_reason = said
-        self.instance._reason = reason.message if reason else ""  # noqa: SLF001
-        self.instance._state = InstanceState(state, _CODES[state])  # noqa: SLF001
-
-    def connect(self) -> None:
-        """Get a public address: another one than before, as at AWS."""
-        for nic in self.instance.nics.values():
-            nic.start()
-
-    def disconnect(self) -> None:
-        """Give the public address back."""
-        for nic in self.instance.nics.values():
-            nic.stop()
-
-    def release(self) -> None:
-        """Let moto itself delete network interfaces and volumes."""
-        _moto_terminate(self.instance)
-
-    def listen_at(self, port: int) -> None:
-        """Say in a tag where its SSH server listens: port 22 needs root here."""
-        self.instance.add_tag(names.TAG_SSH_PORT, str(port))
-
-
-_moto_terminate: Any = Instance.terminate
-_given: set[str] = set()
-
-
-def loopback_address() -> str:
-    """An address for one instance: all of 127/8 is bound on Linux, only 127.0.0.1 elsewhere."""
-    if sys.platform != "linux":
-        return "127.0.0.1"
-    while True:
-        parts = [secrets.randbelow(254) + 1 for _ in range(3)]
-        address = ".".join(["127", *map(str, parts)])
-        if address not in _given:
-            _given.add(address)
-            return address
-
-
-def _public_key(instance: Any) -> str | None:
-    if not instance.key_name:
-        return None
-    pair = instance.ec2_backend.describe_key_pairs(key_names=[instance.key_name])[0]
-    return str(pair.material_public.decode())
-
-
 def _new_instances_are_pending() -> None:
     """Promise: nobody sees an instance ``running`` before its SSH server is up."""
 
     def __init__(self: Any, *words: Any, **options: Any) -> None:  # noqa: N807
         original(self, *words, **options)
-        self._state = InstanceState(states.PENDING, _CODES[states.PENDING])
+        self._state = InstanceState(states.PENDING, CODES[states.PENDING])
         brought = {nic.get("NetworkInterfaceId") for nic in options.get("nics") or []}
         for nic in self.nics.values():
             nic.delete_on_termination = nic.id not in brought
@@ -242,9 +141,9 @@ def _checks_are_real(lives: Lives) -> None:
         _rebind(Instance, name, property(checks))
 
 
-def _client_tokens_and_counts() -> None:
-    """Promise: a repeated ClientToken launches nothing new, other wishes under it are refused, and as
-    many instances start as MaxCount asks for.
+def _launches_are_idempotent_and_within(quotas: Quotas) -> None:
+    """Promise: a repeated ClientToken launches nothing new, other wishes under it are refused, as many
+    instances start as MaxCount asks for, and none beyond the quota or on too small a disk.
     """
     done: dict[tuple[str, str], tuple[str, Any]] = {}
     lock = threading.Lock()
@@ -256,7 +155,8 @@ def _client_tokens_and_counts() -> None:
             if token in done:
                 return _again(done[token], wishes)
             self.params["MinCount"] = self.params.get("MaxCount") or self.params.get("MinCount")
-            _delete_root_volumes_with_their_instance(self.params)
+            _check_disks(self)
+            _check_quota(self, quotas)
             result = original(self)
             done[token] = (wishes, result.result)
             return result
@@ -271,10 +171,51 @@ def _again(before: tuple[str, Any], wishes: str) -> ActionResult:
     return ActionResult(before[1])
 
 
-def _delete_root_volumes_with_their_instance(params: Any) -> None:
-    for mapping in params.get("BlockDeviceMappings") or []:
-        if "Ebs" in mapping:
-            mapping["Ebs"].setdefault("DeleteOnTermination", True)
+def _check_disks(call: Any) -> None:
+    image = call.ec2_backend.amis.get(call.params.get("ImageId"))
+    for mapping in call.params.get("BlockDeviceMappings") or []:
+        ebs = mapping.get("Ebs", {})
+        ebs.setdefault("DeleteOnTermination", True)
+        is_root = image is not None and mapping.get("DeviceName") == image.root_device_name
+        if is_root and ebs.get("VolumeSize", _image_gib(image)) < _image_gib(image):
+            message = (
+                f"Volume of size {ebs['VolumeSize']}GB is smaller than snapshot "
+                f"'{image.ebs_snapshot.id}', expect size >= {_image_gib(image)}GB"
+            )
+            raise EC2ClientError("InvalidBlockDeviceMapping", message)
+
+
+def _check_quota(call: Any, quotas: Quotas) -> None:
+    wanted = call.params.get("InstanceType", "")
+    market = call.params.get("InstanceMarketOptions", {}).get("MarketType", limits.ON_DEMAND)
+    found = quotas.limit(wanted, market)
+    if found is None or wanted not in INSTANCE_TYPES:
+        return
+    quota, value = found
+    running = [i for i in call.ec2_backend.all_instances() if i._state.name in _COUNTED]  # noqa: SLF001
+    used = [i.instance_type for i in running if _quota_of(i) == quota]
+    asked = [wanted] * int(call.params.get("MinCount") or 1)
+    if sum(_vcpus(one) for one in used + asked) > value:
+        raise _over(quota, value)
+
+
+def _over(quota: limits.Quota, value: float) -> EC2ClientError:
+    if quota.market == limits.SPOT:
+        return EC2ClientError("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
+    message = (
+        f"You have requested more vCPU capacity than your current vCPU limit of {value:g} allows for the "
+        "instance bucket that the specified instance type belongs to. Please visit "
+        "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
+    )
+    return EC2ClientError("VcpuLimitExceeded", message)
+
+
+def _quota_of(instance: Any) -> limits.Quota | None:
+    return limits.of_type(instance.instance_type, instance.lifecycle or limits.ON_DEMAND)
+
+
+def _vcpus(instance_type: str) -> int:
+    return int(INSTANCE_TYPES[instance_type]["VCpuInfo"]["DefaultVCpus"])
 
 
 def _addresses_are_loopback() -> None:
@@ -319,6 +260,26 @@ def _old_images_are_deprecated() -> None:
     _rebind(Ami, "deprecated_at", property(deprecated_at))
     _rebind(Ami, "deprecation_time", property(lambda self: self.deprecated_at.strftime(_TIME)))
     original = _rebind(AmisResponse, "describe_images", describe_images)
+
+
+def _images_have_their_size() -> None:
+    """Promise: an image tells how large a disk it needs, encrypted or not, and that it goes with it."""
+
+    def block_device_mappings(self: Any) -> list[dict[str, Any]]:
+        ebs = {
+            "SnapshotId": self.ebs_snapshot.id,
+            "VolumeSize": _image_gib(self),
+            "DeleteOnTermination": True,
+            "VolumeType": "gp2",
+            "Encrypted": False,
+        }
+        return [{"DeviceName": self.root_device_name, "Ebs": ebs}]
+
+    _rebind(Ami, "block_device_mappings", property(block_device_mappings))
+
+
+def _image_gib(image: Any) -> int:
+    return _IMAGE_GIB.get(image.id, _OTHER_IMAGE_GIB)
 
 
 def _today(image: Any) -> datetime:

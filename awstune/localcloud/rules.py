@@ -99,6 +99,13 @@ class Rules:
         with self._lock:
             return [asdict(rule) | {"struck": self._struck.get(rule.id, 0)} for rule in self._rules.values()]
 
+    def any_of(self, service: str) -> bool:
+        """Whether any rule could strike a step of that service."""
+        with self._lock:
+            return any(
+                not rule.service or fnmatchcase(service, rule.service) for rule in self._rules.values()
+            )
+
     def take(self, service: str, action: str, region: str, params: Mapping[str, str]) -> Rule | None:
         """The first rule that strikes this step, which counts as struck; None lets it pass."""
         with self._lock:

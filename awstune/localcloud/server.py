@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from awstune.localcloud.gate import Keys
     from awstune.localcloud.lives import Lives
+    from awstune.localcloud.quotas import Quotas
     from awstune.localcloud.rules import Rules
 
 HOST = "127.0.0.1"
@@ -63,33 +64,43 @@ def _set_up_moto() -> None:
 def _serve(places: state.Places) -> tuple[BaseWSGIServer, Lives]:
     from awstune.localcloud import gate, moto_layer
     from awstune.localcloud.lives import Lives
+    from awstune.localcloud.quotas import Quotas
     from awstune.localcloud.rules import Rules
 
-    faults = Rules()
-    lives = Lives(places.instances, faults)
-    moto_layer.install(lives)
+    rules, quotas = Rules(), Quotas()
+    lives = Lives(places.instances, rules)
+    moto_layer.install(lives, quotas)
     keys = gate.Keys(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(32))
-    server = _listen(lives, faults, keys)
-    cloud = state.LocalCloud(
-        endpoint_url=f"http://{HOST}:{server.server_port}",
+    server = _listen(_behind_the_gate(lives, rules, quotas), keys)
+    state.write(places, _cloud(server.server_port, keys))
+    return server, lives
+
+
+def _behind_the_gate(lives: Lives, rules: Rules, quotas: Quotas) -> WSGIApplication:
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+
+    from awstune.localcloud import control, faults, front
+
+    moto = DomainDispatcherApplication(create_backend_app)
+    return control.Control(faults.Faults(front.Front(moto, quotas, ACCOUNT), rules), lives, rules, quotas)
+
+
+def _cloud(port: int, keys: Keys) -> state.LocalCloud:
+    return state.LocalCloud(
+        endpoint_url=f"http://{HOST}:{port}",
         access_key=keys.access_key,
         secret_key=keys.secret_key,
         pid=os.getpid(),
         born=processes.born(os.getpid()) or "",
     )
-    state.write(places, cloud)
-    return server, lives
 
 
-def _listen(lives: Lives, faults: Rules, keys: Keys) -> BaseWSGIServer:
-    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+def _listen(behind: WSGIApplication, keys: Keys) -> BaseWSGIServer:
     from werkzeug.serving import make_server
 
-    from awstune.localcloud import control, gate
+    from awstune.localcloud import gate
 
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    moto = DomainDispatcherApplication(create_backend_app)
-    behind: WSGIApplication = control.Control(moto, lives, faults)
     server = make_server(HOST, 0, behind, threaded=True)
     port = server.server_port
     # Nobody is served before the loop below begins, so nobody ever meets the ungated application.

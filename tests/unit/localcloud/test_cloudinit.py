@@ -22,7 +22,7 @@ def test_the_guards_own_user_data():
     assert config.problems == ()
     assert config.host_keys["ssh_host_ed25519_key"] == key.private
     assert config.host_keys["ssh_host_ed25519_key.pub"].strip() == key.public
-    assert [file.path for file in config.write_files][0] == guard.GUARD_PATH
+    assert next(file.path for file in config.write_files) == guard.GUARD_PATH
     assert config.write_files[0].mode == 0o755
     assert len(config.bootcmd) == 2
     assert len(config.runcmd) == 1

@@ -30,7 +30,7 @@ def call(method="POST", path="/", body=b"Action=X", signed=True, **environ):
     world |= environ
     said = []
     app = gate.Gate(behind, KEYS, frozenset({HOST}), now=lambda: NOW)
-    answer = b"".join(app(world, lambda status, headers: said.append(status)))
+    answer = b"".join(app(world, lambda status, _headers: said.append(status)))
     return int(said[0].split()[0]), answer
 
 
