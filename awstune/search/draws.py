@@ -73,8 +73,8 @@ def _prior_draw(cube: Cube, posterior: Posterior, rng: np.random.Generator) -> F
         variances += [kernel.sum_variance / cube.d / ALONE_FEATURES] * ALONE_FEATURES
     frequencies = np.hstack(blocks)
     count = frequencies.shape[1]
-    phases: Array = 2 * math.pi * rng.random(size=count)
-    weights: Array = rng.standard_normal(size=count) * np.sqrt(2 * np.array(variances))
+    phases: Array = 2 * math.pi * rng.random((count,))
+    weights: Array = rng.standard_normal((count,)) * np.sqrt(2 * np.array(variances))
     return Features(frequencies, phases, weights)
 
 

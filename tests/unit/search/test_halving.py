@@ -1,0 +1,94 @@
+"""Stopping early: who goes on at a rung, and that a resumed sweep decides the same."""
+
+import math
+
+import pytest
+
+from awstune.errors import UsageError
+from awstune.search.curves import expected_end
+from awstune.search.halving import Asha, MedianRule, make_stopper
+from awstune.search.trials import Report, Status, TrialRecord
+
+
+def trial(number, *values, status=Status.RUNNING, metric="loss"):
+    """A trial that reported these values, one an epoch."""
+    reports = tuple(Report(i, {metric: value}) for i, value in enumerate(values))
+    return TrialRecord(number, {}, status, reports=reports)
+
+
+def test_asha_lets_the_best_third_go_on():
+    """At one, three and nine epochs the best third goes on; between rungs nobody is stopped."""
+    asha = Asha("loss", "min")
+    others = [trial(i, 0.1 * i) for i in range(1, 6)]
+    assert not asha.should_stop(trial(9, 0.05), others)
+    assert not asha.should_stop(trial(9, 0.15), others)
+    assert asha.should_stop(trial(9, 0.25), others)
+    assert not asha.should_stop(trial(9, 0.9, 0.9), [trial(i, 0.1, 0.1) for i in range(5)])
+    assert asha.should_stop(trial(9, 0.9, 0.9, 0.9), [trial(i, 0.1, 0.1, 0.1) for i in range(5)])
+
+
+def test_asha_waits_for_company():
+    """The first to reach a rung goes on: there is nobody to compare it with."""
+    assert not Asha("loss", "min").should_stop(trial(0, 5.0), [trial(0, 5.0), trial(1, 1.0)])
+
+
+def test_asha_maximises():
+    """With mode max the greatest go on."""
+    others = [trial(i, 0.1 * i) for i in range(5)]
+    assert not Asha("loss", "max").should_stop(trial(9, 0.9), others)
+    assert Asha("loss", "max").should_stop(trial(9, 0.0), others)
+
+
+def test_asha_counts_the_best_up_to_the_rung_and_steps_that_jump_it():
+    """A curve that overshot keeps its best; a report that jumps over a rung reaches it."""
+    others = [trial(i, 0.5, 0.5, 0.5) for i in range(5)]
+    assert not Asha("loss", "min").should_stop(trial(9, 0.9, 0.1, 0.9), others)
+    jumping = TrialRecord(9, {}, reports=(Report(0, {"loss": 0.1}), Report(7, {"loss": 0.9})))
+    assert not Asha("loss", "min").should_stop(jumping, others)
+
+
+def test_what_diverged_is_stopped_at_the_rung():
+    """A loss that is not finite goes no further, in whatever company."""
+    assert Asha("loss", "min").should_stop(trial(0, math.nan), [])
+    assert not Asha("loss", "min").should_stop(trial(0, 1.0, metric="other"), [])
+
+
+def test_asha_does_not_mind_order():
+    """The order of the list, and who is still running, do not matter."""
+    others = [trial(i, 0.1 * i, status=Status.SUCCEEDED) for i in range(1, 6)]
+    mixed = [trial(i, 0.1 * i, status=Status.STOPPED_EARLY) for i in range(5, 0, -1)]
+    for value in (0.05, 0.15, 0.25):
+        asha = Asha("loss", "min")
+        assert asha.should_stop(trial(9, value), others) == asha.should_stop(trial(9, value), mixed)
+
+
+def test_median_rule():
+    """Worse at its best than the median of the others' means: stopped, from the third epoch on."""
+    rule = MedianRule("loss", "min")
+    others = [trial(i, *([0.1 * i] * 3)) for i in range(5)]
+    assert rule.should_stop(trial(9, 0.5, 0.5, 0.5), others)
+    assert not rule.should_stop(trial(9, 0.5, 0.5, 0.15), others)
+    assert not rule.should_stop(trial(9, 0.5, 0.5), others)
+    assert not rule.should_stop(trial(9, 0.5, 0.5, 0.5), others[:4])
+    assert not rule.should_stop(trial(9), others)
+
+
+def test_registry():
+    """Off by default, off for fewer than ten trials, and a wrong name is refused."""
+    assert make_stopper(None, metric="loss", mode="min", trials=99) is None
+    assert make_stopper("asha", metric="loss", mode="min", trials=9) is None
+    assert make_stopper("asha", metric="loss", mode="min", trials=None) == Asha("loss", "min")
+    assert make_stopper("median", metric="loss", mode="max", trials=10) == MedianRule("loss", "max")
+    with pytest.raises(UsageError) as caught:
+        make_stopper("ash", metric="loss", mode="min", trials=2)
+    assert "asha, median" in caught.value.hint
+
+
+def test_a_stopped_curve_is_taken_on_as_whole_ones_went():
+    """What whole trials still gained after that step is taken off the last loss; the median of it."""
+    whole = [trial(i, 1.0, 0.8, 0.8 - 0.1 * i, status=Status.SUCCEEDED) for i in (1, 2, 3)]
+    stopped = trial(9, 2.0, 1.9, status=Status.STOPPED_EARLY)
+    assert expected_end(stopped, [*whole, stopped], "loss", "min") == pytest.approx(1.7)
+    assert expected_end(stopped, whole[:2], "loss", "min") == pytest.approx(1.9)
+    assert expected_end(stopped, whole[:2], "loss", "max") == pytest.approx(-1.9)
+    assert expected_end(trial(9), whole, "loss", "min") is None
