@@ -67,6 +67,10 @@ class Control:
         match words:
             case ["PUT", "instances", instance, "ssh"]:
                 self._lives.order(instance, accept_ssh=bool(document["accept"]))
+            case ["PUT", "instances", instance, "metadata"]:
+                self._lives.order(instance, metadata=document)
+            case ["PUT", "instances", instance, "spot-notice"]:
+                self._lives.interrupt(instance, float(document["after_s"]))
             case ["PUT", "switches", name]:
                 self._faults.switch(name, bool(document["on"]))
             case ["PUT", "quotas", code]:

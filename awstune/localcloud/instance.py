@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from awstune.localcloud import cloudinit, machine, processes, sshd, surroundings
+from awstune.localcloud import cloudinit, machine, metadata, processes, sshd, surroundings
 from awstune.localcloud.children import Children
 from awstune.localcloud.init import Init
 
@@ -39,6 +39,7 @@ class Instance:
         self.spec = spec
         self._tell = tell
         self._children = Children(surroundings.environment(spec, os.environ), str(spec.home))
+        self._metadata = metadata.Metadata(spec.metadata)
         self._init = Init(spec.root, self._children, tell, self._reload)
         self._acceptor: asyncssh.SSHAcceptor | None = None
         self._port = 0
@@ -48,6 +49,7 @@ class Instance:
         self._children.adopt()
         surroundings.furnish(self.spec)
         await self._init.listen(Path(self.spec.folder))
+        await self._serve_metadata()
         config = cloudinit.read(self.spec.user_data)
         first = not (self.spec.root / _BOOTED).exists()
         await self._prepare(config, first=first)
@@ -57,10 +59,20 @@ class Instance:
         self._tell({"event": machine.READY})
 
     async def obey(self, order: dict[str, Any]) -> None:
-        """Change something, as the cloud says: ``{"accept_ssh": false}`` lets the SSH port refuse."""
+        """Change something, as the cloud says.
+
+        ``{"accept_ssh": false}`` lets the SSH port refuse; ``{"metadata": {PATH: TEXT or null}}`` changes
+        what the metadata service answers.
+        """
+        self._metadata.change(order.get("metadata", {}))
         if "accept_ssh" in order:
             await self._close()
             await self._open(accept=order["accept_ssh"])
+
+    async def _serve_metadata(self) -> None:
+        server = await asyncio.start_server(self._metadata.serve, self.spec.address, 0)
+        address, port = server.sockets[0].getsockname()[:2]
+        self._children.environment[metadata.VARIABLE] = f"http://{address}:{port}"
 
     def end(self) -> None:
         """End what is left of this instance's processes."""

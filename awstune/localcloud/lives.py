@@ -7,15 +7,17 @@ because time has passed: an instance that fails to start never runs, one that ha
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 from awstune.localcloud import machine as machines
-from awstune.localcloud import rules
+from awstune.localcloud import metadata, rules
 from awstune.localcloud.machine import Machine
 
 if TYPE_CHECKING:
@@ -178,14 +180,20 @@ class Lives:
             raise KeyError(instance_id)
         life.machine.order(**order)
 
-    def find(self, instance_id: str) -> Body:
-        """The instance of that id.
+    def interrupt(self, instance_id: str, after_s: float) -> None:
+        """Give a spot instance notice, and terminate it when the time has passed.
 
         Raises:
-            KeyError: there is none.
+            KeyError: there is no such instance.
         """
+        ends = datetime.now(UTC) + timedelta(seconds=after_s)
+        notice = json.dumps({"action": "terminate", "time": ends.strftime("%Y-%m-%dT%H:%M:%SZ")})
+        self.order(instance_id, metadata={metadata.SPOT_NOTICE: notice})
         with self._lock:
-            return self._lives[instance_id].body
+            body = self._lives[instance_id].body
+        timer = threading.Timer(after_s, self.terminate, (body, SPOT))
+        timer.daemon = True
+        timer.start()
 
     def close(self) -> None:
         """End every process of every instance, all at once; returns when they are gone."""

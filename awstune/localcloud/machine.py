@@ -11,7 +11,7 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -40,6 +40,7 @@ class Spec:
         public_key: of the key pair it was launched with, in OpenSSH's form; None lets nobody in.
         user_data: base64, as it was given at launch; None if none was.
         accept_ssh: False for one whose SSH port refuses.
+        metadata: what its metadata service answers, by path.
     """
 
     id: str
@@ -49,6 +50,7 @@ class Spec:
     public_key: str | None
     user_data: str | None
     accept_ssh: bool = True
+    metadata: dict[str, str] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:

@@ -63,6 +63,7 @@ class MotoBody:
             public_key=_public_key(instance),
             user_data=str(user_data) if user_data else None,
             accept_ssh=accept_ssh,
+            metadata=_metadata(instance),
         )
 
     def facts(self) -> dict[str, str]:
@@ -112,6 +113,23 @@ def loopback_address() -> str:
         if address not in _given:
             _given.add(address)
             return address
+
+
+def _metadata(instance: Any) -> dict[str, str]:
+    zone = instance.availability_zone or ""
+    values = {
+        "ami-id": instance.image_id,
+        "hostname": instance.private_dns_name,
+        "instance-id": instance.id,
+        "instance-life-cycle": instance.lifecycle or "on-demand",
+        "instance-type": instance.instance_type,
+        "local-hostname": instance.private_dns_name,
+        "local-ipv4": instance.private_ip,
+        "placement/availability-zone": zone,
+        "placement/region": instance.region_name,
+        "public-ipv4": instance.public_ip,
+    }
+    return {path: str(value) for path, value in values.items() if value}
 
 
 def _public_key(instance: Any) -> str | None:

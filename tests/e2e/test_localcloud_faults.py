@@ -12,6 +12,10 @@ pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("key_file")]
 PARAMETER = "/aws/service/deeplearning/ami/x86_64/{}/latest/ami-id"
 
 
+def _quotas(aws):
+    return aws("service-quotas").list_service_quotas(ServiceCode="ec2")
+
+
 @pytest.fixture
 def rule(cloud):
     """Adds a rule for the rest of the test."""
@@ -54,10 +58,10 @@ class TestErrors:
         [
             ("ec2", "DescribeKeyPairs", lambda aws: aws("ec2").describe_key_pairs(), 503),
             ("sts", "GetCallerIdentity", lambda aws: aws("sts").get_caller_identity(), 400),
-            ("servicequotas", "ListServiceQuotas", lambda aws: _quotas(aws), 429),
+            ("servicequotas", "ListServiceQuotas", _quotas, 429),
         ],
     )
-    def test_in_every_protocol(self, rule, aws, service, action, call, status):
+    def test_in_every_protocol(self, rule, aws, *, service, action, call, status):
         """The code, message and status arrive as that service's client reads them."""
         rule(
             service=service,
@@ -183,7 +187,7 @@ class TestQuotas:
             ("L-7212CCBC", {"MarketType": "spot"}, "MaxSpotInstanceCountExceeded"),
         ],
     )
-    def test_held_to(self, quota, ec2, course_image, code, market, error):
+    def test_held_to(self, quota, ec2, course_image, *, code, market, error):
         """A launch beyond the quota of its family and market is refused."""
         quota(code, 0)
         wishes = {"InstanceMarketOptions": market} if market else {}
@@ -245,7 +249,3 @@ class TestAnswers:
         before = client.call(cloud, "GET", "/awstune/calls").get("ec2:DescribeKeyPairs", 0)
         ec2.describe_key_pairs()
         assert client.call(cloud, "GET", "/awstune/calls")["ec2:DescribeKeyPairs"] == before + 1
-
-
-def _quotas(aws):
-    return aws("service-quotas").list_service_quotas(ServiceCode="ec2")

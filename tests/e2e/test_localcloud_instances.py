@@ -1,6 +1,7 @@
 """What becomes of instances: states, checks, ends from outside and inside, and the three switches."""
 
 import base64
+import json
 import random
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from awstune import names
 from awstune.ec2 import guard
-from awstune.localcloud import lifecycle
+from awstune.localcloud import client, lifecycle
 
 pytestmark = pytest.mark.e2e
 
@@ -179,6 +180,46 @@ class TestFromInside:
         """DescribeInstanceAttribute shows what was given at launch."""
         answer = ec2.describe_instance_attribute(InstanceId=lab.id, Attribute="userData")
         assert base64.b64decode(answer["UserData"]["Value"]).startswith(b"#cloud-config")
+
+
+ASK = """
+import sys, urllib.request, os, urllib.error
+base = os.environ["AWS_EC2_METADATA_SERVICE_ENDPOINT"]
+ttl = {"X-aws-ec2-metadata-token-ttl-seconds": "60"}
+put = urllib.request.Request(base + "/latest/api/token", headers=ttl, method="PUT")
+token = urllib.request.urlopen(put).read().decode()
+path = base + "/latest/meta-data/" + sys.argv[1]
+get = urllib.request.Request(path, headers={"X-aws-ec2-metadata-token": token})
+try:
+    print(urllib.request.urlopen(get).read().decode())
+except urllib.error.HTTPError as error:
+    print(error.code)
+"""
+
+
+class TestMetadata:
+    """The metadata service, as a program on the instance asks it."""
+
+    def ask(self, host, path):
+        """What it answers."""
+        return host.ssh(f"python3 -c '{ASK}' {path}").stdout.strip()
+
+    def test_who_am_i(self, lab):
+        """It knows what the API knows."""
+        assert self.ask(lab, "instance-id") == lab.id
+        assert self.ask(lab, "instance-type") == "p2.xlarge"
+        assert self.ask(lab, "public-ipv4") == lab.address
+        assert self.ask(lab, "spot/instance-action") == "404"
+
+    def test_spot_notice(self, launcher, cloud):
+        """The notice comes first, then the end, with the reason that AWS gives."""
+        with launcher(InstanceMarketOptions={"MarketType": "spot"}) as host:
+            host.is_ready()
+            assert self.ask(host, "instance-life-cycle") == "spot"
+            client.call(cloud, "PUT", f"/awstune/instances/{host.id}/spot-notice", {"after_s": 2})
+            assert json.loads(self.ask(host, "spot/instance-action"))["action"] == "terminate"
+            host.reaches("terminated")
+            assert host.shown["StateReason"]["Code"] == "Server.SpotInstanceTermination"
 
 
 class TestSwitches:
