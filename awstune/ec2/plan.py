@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from awstune import errors, names
-from awstune.ec2 import fits, keys
+from awstune.ec2 import fits, keys, quotas
 from awstune.ec2.images import Image
 from awstune.ec2.instances import Instance
 from awstune.ec2.network import Group
 from awstune.ec2.prices import Prices, TypeFacts
+from awstune.ec2.quotas import Quota
 from awstune.ec2.steps import (
     AllowSsh,
     CreateGroup,
@@ -68,6 +69,7 @@ class Actual:
         group: the security group of the name; None where there is none.
         vpc_id: the network that instances go to.
         ssh_from: the range that may reach port 22.
+        quota: what the account may run of the type; None where nobody says.
     """
 
     region: str
@@ -82,6 +84,7 @@ class Actual:
     group: Group | None = None
     vpc_id: str = ""
     ssh_from: str = ""
+    quota: Quota | None = None
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ def make_plan(wanted: Wanted, actual: Actual) -> Plan:
     Raises:
         NameTaken: an instance of that name has other wishes or another owner, or is stopped.
         NotOffered: the region does not offer the type.
+        QuotaExceeded: the account may not run as many vCPUs.
         KeyFileError: the private key is lost, or is another one.
         UsageError: the disk is smaller than the image, or the image does not drive the type's GPU.
     """
@@ -157,6 +161,7 @@ def make_plan(wanted: Wanted, actual: Actual) -> Plan:
         return Plan(actual.region, steps=(*refresh, *waits), existing=existing)
     _refuse_not_offered(wanted, actual)
     _refuse_unfit(actual)
+    _refuse_over_quota(actual, len(missing))
     runs = tuple(_run(wanted, actual, name) for name in missing)
     before = (*_key_steps(wanted, actual.key), *_group_steps(wanted, actual), *refresh)
     return _priced(actual, Plan(actual.region, (*before, *runs, Wait(missing)), existing), runs)
@@ -212,6 +217,15 @@ def _refuse_unfit(actual: Actual) -> None:
             f"{actual.image.name} does not work on {actual.type}: {fit.reason}",
             f"use --ami {fit.instead!r}, or another --type",
         )
+
+
+def _refuse_over_quota(actual: Actual, count: int) -> None:
+    facts = actual.prices.types.get(actual.type)
+    if actual.quota is None or facts is None:
+        return
+    over = quotas.refusal(actual.quota, f"{count} x {actual.type}", facts.vcpus * count)
+    if over:
+        raise over
 
 
 def _key_steps(wanted: Wanted, key: KeyFacts) -> tuple[Step, ...]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from awstune import names
-from awstune.ec2 import images, instances, keys, network, offers, prices
+from awstune.ec2 import images, instances, keys, network, offers, pricelist, prices, quotas
 from awstune.ec2.plan import Actual, KeyFacts
 from awstune.ec2.session import Cloud
 from awstune.ec2.wanted import Wanted
@@ -27,7 +27,7 @@ def look(
         wanted: decides what is looked for; a type that is not offered is replaced by its stand-in
             where ``or_similar`` says so.
         keys_dir: where private keys lie.
-        table: prices; None takes the package's dated table.
+        table: prices; None asks AWS, and takes the package's dated table where it does not say.
         fetch: how the caller's address is asked for.
 
     Raises:
@@ -68,7 +68,19 @@ def _with_type(cloud: Cloud, wanted: Wanted, actual: Actual) -> Actual:
         if not (wanted.or_similar and actual.stand_ins):
             return actual
         actual = replace(actual, type=actual.stand_ins[0].type, offered=True)
-    return replace(actual, image=images.find_image(cloud, wanted.image, actual.type))
+    return replace(
+        actual,
+        image=images.find_image(cloud, wanted.image, actual.type),
+        prices=_priced(cloud, wanted, actual),
+        quota=quotas.find(cloud, actual.type, wanted.market),
+    )
+
+
+def _priced(cloud: Cloud, wanted: Wanted, actual: Actual) -> prices.Prices:
+    if actual.prices is not prices.shipped():
+        return actual.prices
+    table = pricelist.live(cloud, [actual.type])
+    return pricelist.with_spot(cloud, table, [actual.type]) if wanted.market == "spot" else table
 
 
 def key_facts(cloud: Cloud, wanted: Wanted, keys_dir: Path) -> KeyFacts:

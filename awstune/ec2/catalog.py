@@ -1,0 +1,92 @@
+"""`awstune types`: the GPU types of a region, what they cost, and what one's quota allows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from awstune.ec2 import offers, pricelist, quotas
+from awstune.ec2.prices import TypeFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from awstune.ec2.prices import Prices
+    from awstune.ec2.session import Cloud
+
+_GPU_FAMILIES = ("p*.*", "g*.*")
+_TYPES_A_CALL = 100
+
+
+@dataclass(frozen=True)
+class Row:
+    """One line of `awstune types`."""
+
+    facts: TypeFacts
+    offered: bool
+    spot_usd_per_hour: float | None
+    quota: quotas.Quota | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The object of ``types --json``."""
+        return {
+            "type": self.facts.type,
+            "gpu": self.facts.gpu,
+            "gpus": self.facts.gpus,
+            "gpu_memory_gib": self.facts.gpu_memory_gib,
+            "vcpus": self.facts.vcpus,
+            "usd_per_hour": self.facts.usd_per_hour,
+            "spot_usd_per_hour": self.spot_usd_per_hour,
+            "offered": self.offered,
+            "quota_vcpus": self.quota.vcpus if self.quota else None,
+            "quota_used_vcpus": self.quota.used if self.quota else None,
+        }
+
+
+def rows(cloud: Cloud) -> list[Row]:
+    """All NVIDIA GPU types that the region offers or the package knows, the offered and cheapest first.
+
+    Raises:
+        CloudError: AWS refused to say what is offered.
+    """
+    offered = offers.like(cloud, _GPU_FAMILIES)
+    table = pricelist.live(cloud, offered)
+    table = table.with_types(_described(cloud, offered, table))
+    priced = pricelist.with_spot(cloud, table, sorted(offered)) if offered else table
+    limits = quotas.every(cloud)
+    found = [
+        _row(facts, offered, priced, limits) for facts in priced.types.values() if facts.gpus and facts.gpu
+    ]
+    return sorted(found, key=lambda row: (not row.offered, row.facts.usd_per_hour or 0.0, row.facts.type))
+
+
+def _row(
+    facts: TypeFacts,
+    offered: frozenset[str],
+    table: Prices,
+    limits: Mapping[tuple[str, str], quotas.Quota],
+) -> Row:
+    family = quotas.family(facts.type)
+    quota = limits.get((family, "on-demand")) if family else None
+    return Row(facts, facts.type in offered, table.spot.get(facts.type), quota)
+
+
+def _described(cloud: Cloud, offered: frozenset[str], table: Prices) -> dict[str, TypeFacts]:
+    """Facts of offered types that the package does not know, as AWS describes them."""
+    known = table.types
+    unknown = sorted(type_ for type_ in offered if type_ not in known or not known[type_].gpu)
+    found = {}
+    for start in range(0, len(unknown), _TYPES_A_CALL):
+        asked: Any = unknown[start : start + _TYPES_A_CALL]
+        for facts in cloud.ec2.describe_instance_types(InstanceTypes=asked)["InstanceTypes"]:
+            gpus = facts.get("GpuInfo", {}).get("Gpus", [])
+            if gpus and gpus[0].get("Manufacturer") == "NVIDIA":
+                type_ = str(facts["InstanceType"])
+                price = table.usd_per_hour(type_)
+                found[type_] = _facts(type_, gpus[0], facts["VCpuInfo"].get("DefaultVCpus", 0), price)
+    return found
+
+
+def _facts(type_: str, gpu: Any, vcpus: int, usd: float | None) -> TypeFacts:
+    memory = gpu.get("MemoryInfo", {}).get("SizeInMiB", 0) / 1024
+    return TypeFacts(type_, gpu.get("Name", "GPU"), gpu.get("Count", 1), round(memory, 1), vcpus, usd)
