@@ -11,21 +11,24 @@ from __future__ import annotations
 
 import copy
 import math
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bayes_opt import BayesianOptimization
 from bayes_opt.acquisition import AcquisitionFunction
 from bayes_opt.target_space import TargetSpace
+from threadpoolctl import ThreadpoolController
 
 from awstune.errors import UsageError
 from awstune.search import acquisition, gp, propose
 from awstune.search.acquisition import NAMES, log_expected_improvement
 from awstune.search.cube import Cube
+from awstune.search.curves import Curves
 from awstune.search.outputs import Outputs, shown
 from awstune.search.random import fresh
 from awstune.search.surrogate import Surrogate
-from awstune.search.trials import Suggestion, TrialRecord, by_completion, next_number
+from awstune.search.trials import Status, Suggestion, TrialRecord, by_completion, next_number
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,23 +56,36 @@ class BayesSearcher:
         mode: which values are better.
         seed: of the search.
         acquisition: ``ei``, ``ucb`` or ``thompson``; or an acquisition function of bayes_opt.
+        metric: whose reports tell what a trial that was stopped early would have reached.
 
     Raises:
         UsageError: an acquisition that there is not.
     """
 
-    def __init__(self, *, mode: Mode, seed: int = 0, acquisition: str | AcquisitionFunction = "ei") -> None:
+    def __init__(
+        self,
+        *,
+        mode: Mode,
+        seed: int = 0,
+        acquisition: str | AcquisitionFunction = "ei",
+        metric: str | None = None,
+    ) -> None:
         if isinstance(acquisition, str) and acquisition not in NAMES:
             hint = f"--acquisition is one of {', '.join(NAMES)}"
             raise UsageError(f"there is no acquisition called {acquisition}", hint)
         self.mode = mode
+        self.metric = metric
         self.seed = seed
         self.acquisition = acquisition
         self._fits: dict[bytes, list[Array]] = {}
 
     def suggest(self, space: Space, trials: Sequence[TrialRecord], count: int) -> list[Suggestion]:
         """``count`` trials, none of them running or, in a discrete space, seen; fewer where none is left."""
-        study = _Study(self, space, trials)
+        with _blas().limit(limits=1):
+            return self._suggest(space, trials, count)
+
+    def _suggest(self, space: Space, trials: Sequence[TrialRecord], count: int) -> list[Suggestion]:
+        study = Study(self, space, trials)
         suggestions: list[Suggestion] = []
         first = next_number(trials)
         for number in range(first, first + count):
@@ -96,6 +112,12 @@ class BayesSearcher:
         return [mode, *gp.nearby(evidence, mode, rng, DRAWS)]
 
 
+@cache
+def _blas() -> ThreadpoolController:
+    """The linear algebra's threads: more than one changes last digits, and waits for busy cores."""
+    return ThreadpoolController()
+
+
 def last_fit(n: int) -> int:
     """The last size of the history, up to n, at which hyperparameters are fitted: steps of a tenth."""
     size = LEAST_VALUES
@@ -104,23 +126,27 @@ def last_fit(n: int) -> int:
     return size
 
 
-class _Study:
+class Study:
     """One call of ``suggest``: the history as arrays, and what has been suggested meanwhile."""
 
     def __init__(self, searcher: BayesSearcher, space: Space, trials: Sequence[TrialRecord]) -> None:
         self.searcher, self.space = searcher, space
         self.taken = {space.key(trial.params) for trial in trials}
         self.known = [t for t in by_completion(trials) if t.status != "cancelled"][-MOST_POINTS:]
-        self.pending = [trial.params for trial in trials if trial.running]
+        self.curves = Curves(trials, searcher.metric, searcher.mode)
         self.losses = np.array([self._loss(t) for t in self.known], dtype=float)
+        self.pending = [trial.params for trial in trials if trial.running]
         self._optimizer: BayesianOptimization | None = None
 
     def _loss(self, trial: TrialRecord) -> float:
         if not trial.counts or trial.value is None:
             return math.nan
+        if trial.status is Status.STOPPED_EARLY and (end := self.curves.expected_end(trial)) is not None:
+            return end
         return trial.value if self.searcher.mode == "min" else -trial.value
 
     def suggest(self, number: int) -> Suggestion | None:
+        """The trial of that number; None where the space is used up."""
         if self.space.size is not None and len(self.taken) >= self.space.size:
             return None
         suggestion = self._suggestion(number)

@@ -16,26 +16,49 @@ if TYPE_CHECKING:
 LEAST_WHOLE = 3
 
 
-def expected_end(trial: TrialRecord, trials: Sequence[TrialRecord], metric: str, mode: Mode) -> float | None:
-    """The loss (low is good) that a stopped trial would have ended with.
+class Curves:
+    """The learning curves of whole trials, which tell what others would have gained after a step.
 
-    Whole trials improve from its last step to their end by some amount; the median of it is taken off. Where
-    fewer than three whole trials tell, it is the trial's own last loss.
-
-    Returns:
-        None where it never reported.
+    Args:
+        trials: all of the sweep's.
+        metric: whose reports are read; None where they name only one.
+        mode: which values are better.
     """
-    curve = losses(trial, metric, mode)
-    if not curve:
-        return None
-    done, last = curve[-1]
-    gains = [gain for t in trials if (gain := _gain_after(t, done, metric, mode)) is not None]
-    return last - median(gains) if len(gains) >= LEAST_WHOLE else last
+
+    def __init__(self, trials: Sequence[TrialRecord], metric: str | None, mode: Mode) -> None:
+        self.metric, self.mode = metric or only_metric(trials), mode
+        whole = [t for t in trials if t.status is Status.SUCCEEDED and len(t.reports) > 1]
+        self._whole = [self._losses(t) for t in whole]
+        self._gains: dict[int, float] = {}
+
+    def _losses(self, trial: TrialRecord) -> list[tuple[int, float]]:
+        return [] if self.metric is None else losses(trial, self.metric, self.mode)
+
+    def expected_end(self, trial: TrialRecord) -> float | None:
+        """The loss (low is good) that a stopped trial would have ended with.
+
+        Whole trials improve from its last step to their end by some amount; the median of it is taken off.
+        Where fewer than three whole trials tell, it is the trial's own last loss.
+
+        Returns:
+            None where it never reported.
+        """
+        curve = self._losses(trial)
+        return curve[-1][1] - self._gain_after(curve[-1][0]) if curve else None
+
+    def _gain_after(self, done: int) -> float:
+        if done not in self._gains:
+            gains = [gain for curve in self._whole if (gain := _gain(curve, done)) is not None]
+            self._gains[done] = median(gains) if len(gains) >= LEAST_WHOLE else 0.0
+        return self._gains[done]
 
 
-def _gain_after(trial: TrialRecord, done: int, metric: str, mode: Mode) -> float | None:
-    if trial.status is not Status.SUCCEEDED:
-        return None
-    curve = losses(trial, metric, mode)
+def only_metric(trials: Sequence[TrialRecord]) -> str | None:
+    """The metric that all reports name; None where they name several, or there are none."""
+    names = {name for trial in trials for report in trial.reports[-1:] for name in report.metrics}
+    return names.pop() if len(names) == 1 else None
+
+
+def _gain(curve: list[tuple[int, float]], done: int) -> float | None:
     there = [loss for steps, loss in curve if steps <= done]
     return there[-1] - curve[-1][1] if there and curve[-1][0] > done else None

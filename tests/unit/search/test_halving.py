@@ -1,12 +1,15 @@
 """Stopping early: who goes on at a rung, and that a resumed sweep decides the same."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from awstune.errors import UsageError
-from awstune.search.curves import expected_end
+from awstune.search.bayes import BayesSearcher, Study
+from awstune.search.curves import Curves, only_metric
 from awstune.search.halving import Asha, MedianRule, make_stopper
+from awstune.search.space import Float, Space
 from awstune.search.trials import Report, Status, TrialRecord
 
 
@@ -88,7 +91,21 @@ def test_a_stopped_curve_is_taken_on_as_whole_ones_went():
     """What whole trials still gained after that step is taken off the last loss; the median of it."""
     whole = [trial(i, 1.0, 0.8, 0.8 - 0.1 * i, status=Status.SUCCEEDED) for i in (1, 2, 3)]
     stopped = trial(9, 2.0, 1.9, status=Status.STOPPED_EARLY)
-    assert expected_end(stopped, [*whole, stopped], "loss", "min") == pytest.approx(1.7)
-    assert expected_end(stopped, whole[:2], "loss", "min") == pytest.approx(1.9)
-    assert expected_end(stopped, whole[:2], "loss", "max") == pytest.approx(-1.9)
-    assert expected_end(trial(9), whole, "loss", "min") is None
+    assert Curves([*whole, stopped], "loss", "min").expected_end(stopped) == pytest.approx(1.7)
+    assert Curves(whole[:2], None, "min").expected_end(stopped) == pytest.approx(1.9)
+    assert Curves(whole[:2], "loss", "max").expected_end(stopped) == pytest.approx(-1.9)
+    assert Curves(whole, "loss", "min").expected_end(trial(9)) is None
+    assert Curves([], None, "min").expected_end(stopped) is None
+    assert only_metric([*whole, trial(4, 1.0, metric="other")]) is None
+
+
+def test_bayes_takes_a_stopped_trial_for_what_it_would_have_reached():
+    """A good trial stopped early is not mistaken for a bad one."""
+    space = Space(x=Float(0, 1))
+    whole = [
+        replace(trial(i, 2 + x, 1 + x, x, status=Status.SUCCEEDED), params={"x": x}, value=x, completed=i)
+        for i, x in enumerate((0.3, 0.5, 0.7, 0.9))
+    ]
+    early = replace(trial(4, 2.1, status=Status.STOPPED_EARLY), params={"x": 0.1}, value=2.1, completed=4)
+    study = Study(BayesSearcher(mode="min"), space, [*whole, early])
+    assert study.losses.tolist() == pytest.approx([0.3, 0.5, 0.7, 0.9, 0.1])
