@@ -2,7 +2,7 @@
 
     awstune sweep digits.py --trials 20
 
-A trial takes a second or two on one core.
+A trial takes about a second on one core.
 """
 
 import torch
@@ -24,7 +24,7 @@ space = Space(
 metric = "val_accuracy"
 mode = "max"
 
-EPOCHS = 30
+EPOCHS = 15
 
 
 def load_data() -> tuple[Tensor, Tensor, Tensor, Tensor]:
