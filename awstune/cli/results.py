@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import sys
+from typing import Any
+
 import click
 
 from awstune.cli.options import command, option
 from awstune.cli.screen import Screen
 from awstune.config import Config
 
+SHAPES = ("table", "csv", "parquet", "json", "args", "toml")
+
 
 @command("results", example="awstune results train-3 --best")
 @click.argument("sweep", required=False, metavar="[SWEEP]")
-@option("--best", is_flag=True, help="The best trial, and its checkpoint.")
-def results_command(config: Config, sweep: str | None, best: bool) -> None:
+@option("--best", is_flag=True, help="The best trial: its values, its checkpoint, how to run it again.")
+@option("--format", "shape", type=click.Choice(SHAPES), default="table", show_default=True,
+        help="args and toml are the best trial's values.")  # fmt: skip
+def results_command(config: Config, sweep: str | None, best: bool, shape: str) -> None:
     """Show a sweep's trials as a table.
 
     A left-out SWEEP is the newest one here. The best trial is marked with a star.
     """
     from awstune.cli import sweeping
     from awstune.flow import look
-    from awstune.report import tables
     from awstune.sweeps import results
     from awstune.sweeps.folder import Folder
 
@@ -27,7 +33,21 @@ def results_command(config: Config, sweep: str | None, best: bool) -> None:
         folder = Folder.find(config.cwd, sweep)
         screen.follow(look.refresh(config, folder, sweeping.opener(screen, config)))
         document = results.results(folder)
-        if config.json:
+        if config.json or shape == "json":
             screen.document(document)
         else:
-            screen.result(tables.best(document) if best else tables.results(document))
+            _show(screen, folder, document, shape, best=best)
+
+
+def _show(screen: Screen, folder: Any, document: dict[str, Any], shape: str, *, best: bool) -> None:
+    from awstune.report import formats, tables
+
+    if shape == "table":
+        screen.result(tables.best(document, folder.path) if best else tables.results(document))
+        return
+    written = formats.FORMATS[shape](document)
+    if isinstance(written, bytes):
+        screen.still()
+        sys.stdout.buffer.write(written)
+    else:
+        screen.result(written.rstrip("\n"))

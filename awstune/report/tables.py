@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from awstune.report.words import count, duration, money, params, value
@@ -83,8 +84,13 @@ def _outcome(trial: Document) -> str:
     return f"{word}: {trial['error']}" if trial["error"] else word
 
 
-def best(document: Document) -> str:
-    """The best trial beside the baseline."""
+def best(document: Document, folder: Path | None = None) -> str:
+    """The best trial beside the baseline.
+
+    Args:
+        document: of ``results --json``.
+        folder: the sweep's; with it also where the best checkpoint lies, and how to run the trial again.
+    """
     top = document["best"]
     if top is None:
         return f"{document['sweep']}: no trial has succeeded"
@@ -92,6 +98,10 @@ def best(document: Document) -> str:
     base = next((trial for trial in document["trials"] if trial["trial"] == 0), None)
     if base is not None and base["value"] is not None:
         lines.append(f"baseline: {_scored(document, base)}")
+    if folder is not None and top["checkpoint"]:
+        lines.append(f"checkpoint: {folder / top['checkpoint']}")
+    if folder is not None:
+        lines.append(f"run it again: awstune run {document['sweep']}")
     return "\n".join(lines)
 
 
