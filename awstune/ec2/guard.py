@@ -109,6 +109,12 @@ def ends_word(ends: float | None) -> str:
     return "none" if ends is None else str(int(ends))
 
 
+def move_end_command(ends: float | None) -> str:
+    """The shell command that sets the end on the instance's disk, whole or not at all."""
+    word, file = ends_word(ends), f'"${{{names.ROOT_VARIABLE}:-}}{names.ENDS_FILE}"'
+    return f"echo {word} | sudo tee {file}.new > /dev/null && sudo mv {file}.new {file}"
+
+
 def _bootcmd(ends: float | None, stamp: str) -> str:
     write_ends = (
         f'd="${{AWSTUNE_ROOT:-}}{names.GUARD_DIR}"; mkdir -p "$d"; '

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -169,6 +169,33 @@ def revoke_ssh(cloud: Cloud, group_id: str, ssh_from: str) -> None:
     except Refused as error:
         if error.code != "InvalidPermission.NotFound":
             raise
+
+
+def refresh_ssh(cloud: Cloud, group_ids: Iterable[str], ssh_from: str) -> bool:
+    """Moves the one open port of one's own groups to ``ssh_from``, where the caller's address has changed.
+
+    Args:
+        cloud: where they are.
+        group_ids: an instance's groups; those that awstune did not make are left as they are.
+        ssh_from: the range that may reach port 22 from now on.
+
+    Returns:
+        Whether anything changed.
+
+    Raises:
+        CloudError: AWS refused.
+    """
+    changed = False
+    for facts in cloud.ec2.describe_security_groups(GroupIds=list(group_ids))["SecurityGroups"]:
+        group = _group(facts)
+        if group.owner != cloud.owner or group.ssh_from == {ssh_from}:
+            continue
+        if ssh_from not in group.ssh_from:
+            allow_ssh(cloud, group.id, ssh_from)
+        for old in group.ssh_from - {ssh_from}:
+            revoke_ssh(cloud, group.id, old)
+        changed = True
+    return changed
 
 
 def tag_list(tags: dict[str, str]) -> list[Any]:

@@ -138,3 +138,13 @@ def test_shellcheck_accepts_the_guard():
     path = Path(guard.__file__).with_name("guard.sh")
     done = subprocess.run(["shellcheck", str(path)], check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
+
+
+def test_the_end_is_moved_on_the_disk(root):
+    """What `extend` runs over SSH changes the end that the guard reads."""
+    _boot(root, _document(ends=1_000.0))
+    sudo = root / "bin" / "sudo"
+    sudo.write_text('#!/bin/sh\nexec "$@"\n')
+    sudo.chmod(0o755)
+    subprocess.run(["sh", "-c", guard.move_end_command(5_000.0)], env=_env(root), check=True)
+    assert Path(f"{root}{names.ENDS_FILE}").read_text() == "5000\n"

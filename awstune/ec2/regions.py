@@ -1,0 +1,52 @@
+"""One's instances in all regions at once."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+from awstune import errors
+from awstune.ec2 import instances
+
+if TYPE_CHECKING:
+    from awstune.ec2.instances import Instance
+    from awstune.ec2.session import Cloud
+
+_AT_ONCE = 8
+
+
+def enabled(cloud: Cloud) -> tuple[str, ...]:
+    """The regions that the account may use, in alphabetical order."""
+    return tuple(sorted(region["RegionName"] for region in cloud.ec2.describe_regions()["Regions"]))
+
+
+def own(
+    cloud: Cloud, *, ended: bool = False, everyone: bool = False
+) -> tuple[list[Instance], dict[str, errors.CloudError]]:
+    """As `instances.own`, in every region that the account may use.
+
+    Returns:
+        The instances, and the regions that would not answer with their errors: unknown is not none.
+
+    Raises:
+        CloudError: the regions themselves cannot be listed.
+    """
+    clouds = [cloud if region == cloud.region else cloud.at(region) for region in enabled(cloud)]
+    for there in clouds:
+        _ = there.ec2  # clients are made here: a boto3 Session is not for several threads
+    found: list[Instance] = []
+    silent: dict[str, errors.CloudError] = {}
+
+    def ask(there: Cloud) -> list[Instance] | errors.CloudError:
+        try:
+            return instances.own(there, ended=ended, everyone=everyone)
+        except errors.CloudError as error:
+            return error
+
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        for there, answer in zip(clouds, pool.map(ask, clouds), strict=True):
+            if isinstance(answer, errors.CloudError):
+                silent[there.region] = answer
+            else:
+                found += answer
+    return sorted(found, key=lambda one: (-one.launched, one.name)), silent

@@ -1,0 +1,131 @@
+from dataclasses import replace
+
+import pytest
+from botocore.awsrequest import AWSResponse
+
+from awstune import names
+from awstune.ec2 import end, extend, instances, network, prices, regions
+from awstune.errors import CloudError, UsageError
+from tests.unit.ec2.test_end import _launch
+from tests.unit.ec2.test_plan import RUNNING
+
+TABLE = prices.shipped()
+
+
+def test_a_later_end_with_its_cost_first():
+    """Four hours on top of the end, and what all of it will have cost by then."""
+    found = extend.propose(RUNNING, 4 * 3600, TABLE, now=1800.0)
+    assert found.ends == 5 * 3600
+    assert found.usd_worst_case == round(5 * (0.9 + 0.005 + 100 * 0.08 / 730), 4)
+    assert found.prose() == [
+        "move the end of lab to 1970-01-01T05:00:00Z, 4h later",
+        "what lab will have cost by then, with what it has cost already: $4.58 at most",
+    ]
+    assert found.to_json() == {
+        "plan": [{"action": "extend", "name": "lab", "ends": "1970-01-01T05:00:00Z"}],
+        "usd_worst_case": found.usd_worst_case,
+    }
+
+
+def test_an_end_that_has_passed_is_moved_from_now():
+    """The guard may be a moment late: four hours are four hours."""
+    assert extend.propose(RUNNING, 3600, TABLE, now=7200.0).ends == 10800
+
+
+def test_an_unknown_price_is_said():
+    """Where no table knows the type the cost is unknown, not zero."""
+    found = extend.propose(replace(RUNNING, type="x9.huge"), 3600, TABLE, now=0.0)
+    assert found.usd_worst_case is None
+    assert "unknown" in found.prose()[1]
+
+
+@pytest.mark.parametrize(
+    ("instance", "by_s", "said"),
+    [
+        (RUNNING, 0.0, "later time"),
+        (replace(RUNNING, state="stopped"), 60.0, "lab is stopped"),
+        (replace(RUNNING, ends=None), 60.0, "has no end"),
+    ],
+)
+def test_what_cannot_be_extended(instance, by_s, said):
+    """Refused with the reason."""
+    with pytest.raises(UsageError, match=said):
+        extend.propose(instance, by_s, TABLE, now=0.0)
+
+
+def test_tags_are_written(cloud, keys_dir):
+    """End, host keys and hours, as any other laptop reads them."""
+    _launch(cloud, keys_dir)
+    lab = instances.find(cloud, "lab")
+    extend.write_end(cloud, lab, 4102444800.0)
+    extend.write_host_keys(cloud, lab, ("ssh-ed25519 AAAAnew", lab.host_key, "ssh-ed25519 AAAAolder"))
+    extend.write_ran(cloud, lab, 3600.4)
+    found = instances.find(cloud, "lab")
+    assert found.ends == 4102444800.0
+    assert found.host_keys == ("ssh-ed25519 AAAAnew", lab.host_key)
+    assert found.ran_s == 3600
+    extend.write_end(cloud, lab, None)
+    assert instances.find(cloud, "lab").tags[names.TAG_ENDS] == "none"
+
+
+def test_the_open_port_follows_its_owner(cloud, keys_dir):
+    """A new address replaces the old one in one's own groups only."""
+    _launch(cloud, keys_dir)
+    lab = instances.find(cloud, "lab")
+    vpc = network.network_of(cloud, None)
+    theirs = cloud.ec2.create_security_group(GroupName="theirs", Description="x", VpcId=vpc)["GroupId"]
+    groups = [*lab.group_ids, theirs]
+    assert network.refresh_ssh(cloud, groups, "198.51.100.9/32")
+    assert not network.refresh_ssh(cloud, groups, "198.51.100.9/32")
+    assert network.find_group(cloud, "awstune-lab", vpc).ssh_from == {"198.51.100.9/32"}
+    assert network.find_group(cloud, "theirs", vpc).ssh_from == frozenset()
+
+
+@pytest.fixture
+def two_regions(cloud):
+    """An account that may use two regions: each one costs a client."""
+    answer = {"Regions": [{"RegionName": "us-east-1"}, {"RegionName": "eu-west-1"}]}
+    asked = lambda **_: (AWSResponse("", 200, {}, None), answer)  # noqa: E731
+    cloud.ec2.meta.events.register("before-call.ec2.DescribeRegions", asked)
+    yield
+    cloud.ec2.meta.events.unregister("before-call.ec2.DescribeRegions", asked)
+
+
+def test_regions_of_an_account(cloud):
+    """Those that are enabled, as AWS lists them."""
+    assert {"us-east-1", "eu-west-1"} <= set(regions.enabled(cloud))
+
+
+def test_all_regions(cloud, keys_dir, two_regions):
+    """Instances elsewhere are found; a region that does not answer is named."""
+    _launch(cloud, keys_dir)
+    there = cloud.at("eu-west-1")
+    _launch(there, keys_dir, name="far")
+    found, silent = regions.own(cloud)
+    assert {(one.name, one.region) for one in found} == {("lab", "us-east-1"), ("far", "eu-west-1")}
+    assert silent == {}
+    for _ in end.terminate(there, [one for one in found if one.name == "far"], keys_dir, sleep=pytest.fail):
+        pass
+    assert [one.name for one in regions.own(cloud)[0]] == ["lab"]
+
+
+def test_a_region_that_is_silent(cloud):
+    """Unknown is not none: its error is handed on."""
+
+    class Closed:
+        region = "us-east-1"
+        owner = "me"
+
+        @property
+        def ec2(self):
+            return self
+
+        def describe_regions(self):
+            return {"Regions": [{"RegionName": "us-east-1"}]}
+
+        def get_paginator(self, _):
+            raise CloudError("closed")
+
+    found, silent = regions.own(Closed())
+    assert found == []
+    assert str(silent["us-east-1"]) == "closed"
