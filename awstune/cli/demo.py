@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from awstune.cli.options import command
 from awstune.cli.screen import Screen
@@ -17,7 +18,6 @@ def demo_command(config: Config) -> int:
     Real parts on loopback: EC2 over HTTP, SSH, a key pair, status checks, a torch sweep on the instance,
     its folder fetched, the instance terminated. It needs no account and costs nothing.
     """
-    from awstune.cli import sweeping
     from awstune.cli.progress import Progress
     from awstune.flow import demo
     from awstune.report import tables
@@ -25,7 +25,7 @@ def demo_command(config: Config) -> int:
 
     began = time.monotonic()
     with Screen(config) as screen:
-        story = demo.tell(config, warn=screen.warn, show=sweeping.plan)
+        story = demo.tell(config, warn=screen.warn, in_words=_InWords())
         try:
             document = screen.follow(story, Progress(screen, stream=config.json))
         except KeyboardInterrupt:
@@ -40,3 +40,15 @@ def demo_command(config: Config) -> int:
         screen.say(f"all of it took {took}; the trials are in sweeps/{name}")
         screen.say(f"next: awstune results {name} · awstune --cloud local launch lab")
     return 0
+
+
+class _InWords:
+    def plan(self, plan: Any) -> str:
+        from awstune.cli.launch import plan_in_words
+
+        return plan_in_words(plan)
+
+    def spec(self, spec: Any) -> str:
+        from awstune.cli import sweeping
+
+        return sweeping.plan(spec)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from typing import Any
 
 import click
@@ -13,6 +14,7 @@ from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.names import DEFAULT_NAME, DEFAULT_TTL_S, DEFAULT_TYPE
 
+WIDTH = 100  # of the plan: sentences longer than that are hard to read
 MACHINE, END, ACCESS, HOW = "The machine", "Its end", "Access", "How"
 
 
@@ -112,9 +114,17 @@ def show_plan(screen: Screen, config: Config, plan: Any, *, explain: bool, to_st
     if to_stdout and config.json:
         screen.document(plan.to_json())
         return
-    lines = plan.prose(explain=explain)
     show = screen.result if to_stdout else screen.say
-    show("\n".join(["Plan:", *(f"  {line}" for line in lines)]))
+    show(f"Plan:\n{plan_in_words(plan, explain=explain)}")
+
+
+def plan_in_words(plan: Any, *, explain: bool = False) -> str:
+    """The plan's sentences, wrapped for a terminal and indented."""
+    return "\n".join(
+        textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="      ", break_long_words=False,
+                      break_on_hyphens=False)
+        for line in plan.prose(explain=explain)
+    )  # fmt: skip
 
 
 def show_launched(screen: Screen, config: Config, launched: Any) -> None:

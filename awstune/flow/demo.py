@@ -8,9 +8,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from awstune.config import Config, ensure_home
+from awstune.ec2.plan import Plan
 from awstune.ec2.wanted import Wanted
 from awstune.errors import LeftBehind
 from awstune.flow import end, follow, launch, ship, spec
@@ -24,15 +25,25 @@ NAME = "demo"
 TRIALS = 12
 
 
-def tell(
-    config: Config, *, warn: Callable[[object], None], show: Callable[[Spec], str]
-) -> Story[dict[str, Any]]:
+class InWords(Protocol):
+    """How the demo's plan and its sweep are told."""
+
+    def plan(self, plan: Plan) -> str:
+        """A launch's plan."""
+        ...
+
+    def spec(self, spec: Spec) -> str:
+        """What is searched, and how."""
+        ...
+
+
+def tell(config: Config, *, warn: Callable[[object], None], in_words: InWords) -> Story[dict[str, Any]]:
     """Tells it from beginning to end; the embedded cloud is stopped afterwards if it was started here.
 
     Args:
         config: the options; cloud and region are the demo's own.
         warn: told of what an earlier embedded cloud has lost.
-        show: a spec in words.
+        in_words: how a plan and a spec are told.
 
     Returns:
         The sweep's results.
@@ -47,24 +58,22 @@ def tell(
         yield Doing("starting the embedded cloud: EC2 and SSH on this machine")
         cloud = lifecycle.start(home)
         yield Done(f"the embedded cloud answers at {cloud.endpoint_url}; nothing here costs anything")
-        return (yield from _story(config, warn, show))
+        return (yield from _story(config, warn, in_words))
     finally:
         if began_here:
             lifecycle.stop(home)
 
 
-def _story(
-    config: Config, warn: Callable[[object], None], show: Callable[[Spec], str]
-) -> Story[dict[str, Any]]:
+def _story(config: Config, warn: Callable[[object], None], in_words: InWords) -> Story[dict[str, Any]]:
     yield Chapter("Launch: a plan with its price, then the instance")
     wanted = Wanted(name=NAME, type=DEFAULT_TYPE, image=COURSE_AMI, ttl_s=3600.0)
     proposal = launch.propose(config, wanted, warn=warn)
-    yield Done("\n".join(f"  {line}" for line in proposal.plan.prose()))
+    yield Done(in_words.plan(proposal.plan))
     (ready,) = yield from launch.carry_out(proposal)
     yield Done(f"get in yourself with: {ready.ssh_line}")
 
     yield Chapter(f"Sweep: {TRIALS} trials of a torch network on real images, on that instance")
-    document = yield from _sweep(config, proposal, ready, show)
+    document = yield from _sweep(config, proposal, ready, in_words)
 
     yield Chapter("Terminate, and look whether anything is left")
     left = yield from end.terminate(config, proposal.cloud, [ready.instance], discard=False)
@@ -75,14 +84,14 @@ def _story(
 
 
 def _sweep(
-    config: Config, proposal: launch.Proposal, ready: launch.Ready, show: Callable[[Spec], str]
+    config: Config, proposal: launch.Proposal, ready: launch.Ready, in_words: InWords
 ) -> Story[dict[str, Any]]:
     with tempfile.TemporaryDirectory(prefix="awstune-demo-") as folder:
         script = Path(folder) / "digits.py"
         shutil.copy(str(resources.files("awstune.examples") / "digits.py"), script)
         yield Doing("looking into digits.py")
         made = spec.make(config, spec.Typed(str(script), trials=TRIALS), elsewhere=True)
-        yield Done(show(made))
+        yield Done(in_words.spec(made))
         sweep = yield from ship.to_instance(config, proposal.cloud, ready.instance, made, None)
         yield from follow.attach(config, sweep, lambda: proposal.cloud)
     return results.results(sweep)
