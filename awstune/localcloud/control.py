@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from awstune.localcloud import answers, gate, rules
+from awstune.localcloud import answers, gate, rules, simulated
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -73,6 +73,10 @@ class Control:
                 self._lives.interrupt(instance, float(document["after_s"]))
             case ["PUT", "switches", name]:
                 self._faults.switch(name, bool(document["on"]))
+            case ["PUT", "simulated"]:
+                self._lives.use(simulated.Simulator(simulated.Pace.from_json(document)).make)
+            case ["DELETE", "simulated"]:
+                self._lives.use()
             case ["PUT", "quotas", code]:
                 self._quotas.set(code, float(document["value"]))
             case ["DELETE", "rules"]:

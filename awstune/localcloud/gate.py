@@ -32,7 +32,7 @@ class Keys:
     secret_key: str
 
 
-class Refused(Exception):  # noqa: N818 (an outcome, not a bug)
+class Refused(Exception):
     """A request that does not pass."""
 
     def __init__(self, status: int, code: str, message: str) -> None:

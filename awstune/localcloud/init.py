@@ -27,7 +27,7 @@ _RESTARTS = ("restart", "try-restart", "reload", "reload-or-restart")
 _SSH_UNITS = ("ssh", "sshd", "ssh.service", "sshd.service")
 
 
-class Refused(Exception):  # noqa: N818 (what a command answers with)
+class Refused(Exception):
     """A command that ends with another status than 0."""
 
     def __init__(self, status: int, message: str = "") -> None:

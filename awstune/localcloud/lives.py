@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import shutil
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -89,16 +90,32 @@ class Body(Protocol):
         """Say where its SSH server listens."""
 
 
+class Host(Protocol):
+    """What an instance runs on: a `machine.Machine`, or something that only seems to be one."""
+
+    spec: machines.Spec
+
+    @property
+    def pid(self) -> int:
+        """Of its process."""
+
+    def order(self, **order: Any) -> None:
+        """Change something about it."""
+
+    def end(self) -> None:
+        """End it; returns when nothing of it is left."""
+
+
 Tell = Callable[[Any, dict[str, Any]], None]
-Make = Callable[[machines.Spec, Tell], Machine]
+Make = Callable[[machines.Spec, Tell], Host]
 
 
 @dataclass
 class _Life:
     body: Body
-    machine: Machine | None = None
+    machine: Host | None = None
     port: int = 0
-    ready: bool = False
+    ready_at: float | None = None
     silent: bool = False
 
 
@@ -117,6 +134,10 @@ class Lives:
         self._make = make
         self._lives: dict[str, _Life] = {}
         self._lock = threading.RLock()
+
+    def use(self, make: Make = Machine) -> None:
+        """Start instances from now on with ``make``."""
+        self._make = make
 
     def launch(self, body: Body) -> None:
         """Begin the life of an instance that is pending."""
@@ -158,7 +179,7 @@ class Lives:
             return "not-applicable"
         with self._lock:
             life = self._lives[body.id]
-            ready, silent = life.ready, life.silent
+            ready, silent = life.ready_at is not None, life.silent
         if silent or (ready and self._strikes(rules.CHECKS, body)):
             return "impaired"
         return "ok" if ready else "initializing"
@@ -209,7 +230,7 @@ class Lives:
         spec = body.spec(self._folder / body.id, accept_ssh=accept)
         with self._lock:
             life = self._lives[body.id]
-            life.ready = life.silent = False
+            life.ready_at, life.silent = None, False
             life.machine = self._make(spec, lambda machine, event: self._on_event(body, machine, event))
 
     def _strikes(self, action: str, body: Body) -> bool:
@@ -217,7 +238,7 @@ class Lives:
             return False
         return self._faults.take(rules.INSTANCE, action, body.region, body.facts()) is not None
 
-    def _on_event(self, body: Body, machine: Machine, event: dict[str, Any]) -> None:
+    def _on_event(self, body: Body, machine: Host, event: dict[str, Any]) -> None:
         with self._lock:
             life = self._lives.get(body.id)
             if life is None or life.machine is not machine:
@@ -226,7 +247,7 @@ class Lives:
                 case machines.LISTENING:
                     self._on_listening(life, event["port"])
                 case machines.READY:
-                    life.ready = True
+                    life.ready_at = time.time()
                 case machines.SHUTDOWN:
                     self._on_shutdown(body, event.get("reboot", False))
                 case machines.GONE:
@@ -295,6 +316,7 @@ class Lives:
             "id": body.id,
             "state": body.state,
             "checks": self.checks(body),
+            "ready_at": life.ready_at,
             "region": body.region,
             "address": spec.address if spec else None,
             "ssh_port": life.port if machine else None,

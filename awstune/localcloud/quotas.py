@@ -48,7 +48,7 @@ QUOTAS = (
 )
 
 
-class NoSuchQuota(Exception):  # noqa: N818 (an answer, as AWS words it)
+class NoSuchQuota(Exception):
     """A quota code that EC2 does not have."""
 
 

@@ -25,7 +25,7 @@ _AUTHORIZATION = re.compile(
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
-class NotSigned(Exception):  # noqa: N818 (it names what the request is, not what this code did wrong)
+class NotSigned(Exception):
     """A request that does not carry a signature made with the secret; ``code`` is AWS's word for it."""
 
     def __init__(self, code: str, message: str) -> None:

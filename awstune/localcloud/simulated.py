@@ -1,0 +1,118 @@
+"""Instances without a process: for fleets of hundreds, where only the API's answers matter.
+
+They take their time as real ones do, each a time of its own from the ranges of `Pace`, and are shown
+in the same states; nobody can log in to them.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+import os
+import random
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from awstune.localcloud import machine
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_PORT = 22
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How long things take, in seconds: from the first to the second number of each.
+
+    Attributes:
+        boot_s: from pending to running.
+        checks_s: from running to passed checks.
+        end_s: from shutting-down to terminated.
+        seed: of the times that are drawn.
+    """
+
+    boot_s: tuple[float, float] = (0.0, 0.0)
+    checks_s: tuple[float, float] = (0.0, 0.0)
+    end_s: tuple[float, float] = (0.0, 0.0)
+    seed: int = 0
+
+    @classmethod
+    def from_json(cls, document: dict[str, Any]) -> Pace:
+        """A pace from its JSON form, where each range is a list of two numbers.
+
+        Raises:
+            TypeError: a key that no pace has.
+        """
+        ranges = {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
+        return cls(**(document | ranges))
+
+
+class Clock:
+    """One thread that calls functions at their time, however many there are."""
+
+    def __init__(self) -> None:
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._numbers = itertools.count()
+        self._changed = threading.Condition()
+        threading.Thread(target=self._run, name="simulated", daemon=True).start()
+
+    def after(self, delay_s: float, function: Callable[[], None]) -> None:
+        """Call ``function`` once, ``delay_s`` from now."""
+        with self._changed:
+            heapq.heappush(self._due, (time.monotonic() + delay_s, next(self._numbers), function))
+            self._changed.notify()
+
+    def _run(self) -> None:
+        while True:
+            self._next()()
+
+    def _next(self) -> Callable[[], None]:
+        with self._changed:
+            while not self._due or self._due[0][0] > time.monotonic():
+                self._changed.wait(self._due[0][0] - time.monotonic() if self._due else None)
+            return heapq.heappop(self._due)[2]
+
+
+class Simulator:
+    """Makes simulated machines of one pace; `make` is what `lives.Lives` starts instances with."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._random = random.Random(pace.seed)
+        self._clock = Clock()
+
+    def make(self, spec: machine.Spec, tell: Callable[[Any, dict[str, Any]], None]) -> Simulated:
+        """A machine that listens and is ready when its times have come."""
+        boot, checks, end = (
+            self._random.uniform(*span) for span in (self._pace.boot_s, self._pace.checks_s, self._pace.end_s)
+        )
+        made = Simulated(spec, end)
+        self._clock.after(boot, lambda: made.say(tell, {"event": machine.LISTENING, "port": _PORT}))
+        self._clock.after(boot + checks, lambda: made.say(tell, {"event": machine.READY}))
+        return made
+
+
+class Simulated:
+    """Stands where a `machine.Machine` stands."""
+
+    def __init__(self, spec: machine.Spec, end_s: float) -> None:
+        self.spec = spec
+        self.pid = os.getpid()
+        self._end_s = end_s
+        self._ended = threading.Event()
+
+    def say(self, tell: Callable[[Any, dict[str, Any]], None], event: dict[str, Any]) -> None:
+        """Tell an event, unless it has been ended."""
+        if not self._ended.is_set():
+            tell(self, event)
+
+    def order(self, **order: Any) -> None:
+        """Nothing here could change."""
+
+    def end(self) -> None:
+        """End, as slowly as it was made to."""
+        self._ended.set()
+        time.sleep(self._end_s)
