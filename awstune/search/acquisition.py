@@ -61,12 +61,12 @@ class Improvement:
 
     Attributes:
         surrogate: fitted.
-        best: the best target seen.
+        best: (k, 1) what each model expects of the best trial: with noise, less than was seen.
         parzen: good trials' density against bad ones'; None where there are few trials.
     """
 
     surrogate: Surrogate
-    best: float
+    best: Array
     parzen: Parzen | None
 
     def __call__(self, places: Array) -> Array:

@@ -25,7 +25,7 @@ from awstune.search import acquisition, gp, propose
 from awstune.search.acquisition import NAMES, log_expected_improvement
 from awstune.search.cube import Cube
 from awstune.search.curves import Curves
-from awstune.search.outputs import Outputs, shown
+from awstune.search.outputs import Outputs, resolution, shown
 from awstune.search.random import fresh
 from awstune.search.surrogate import Surrogate
 from awstune.search.trials import Status, Suggestion, TrialRecord, by_completion, next_number
@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 MOST_POINTS = 1000
 START_MOST = 10
 PARZEN_FROM = 10
+BEST = "mean"
+STEP = 1.0
 LEAST_VALUES = 2
 DRAWS, MOST_AVERAGED = 3, 300
 """Sets of hyperparameters beside the likeliest; beyond so many points that one stands for all."""
@@ -161,10 +163,13 @@ class Study:
         seed = [self.searcher.seed, number]
         if number < start_size(self.space) or np.isfinite(self.losses).sum() < LEAST_VALUES:
             params = self._sobol(number)
-            if params is None or self.space.key(params) in self.taken:
+            if params is None or not self._new(params):
                 params = fresh(self.space, seed, self.taken)
             return None if params is None else Suggestion(params, "start: spread over the space (Sobol)")
         return self._by_model(seed)
+
+    def _new(self, params: Params) -> bool:
+        return self.space.allows(params) and self.space.key(params) not in self.taken
 
     def _sobol(self, number: int) -> Params | None:
         from scipy.stats import qmc
@@ -185,7 +190,7 @@ class Study:
         surrogate = Surrogate(cube, self.searcher.hyperparameters(cube, x, self.losses), pending)
         place = self._ask(cube, surrogate, x, outputs, np.random.default_rng(seed))
         params = self.space.decode(place)
-        if self.space.key(params) in self.taken:
+        if not self._new(params):
             again = fresh(self.space, seed, self.taken)
             return None if again is None else Suggestion(again, "random draw: the model's choice was taken")
         return Suggestion(params, self._why(surrogate, place, outputs))
@@ -265,23 +270,29 @@ class Chooser(AcquisitionFunction):
             self._fit_gp(gp, target_space)
         order = np.argsort(-targets, kind="stable")
         parzen = propose.Parzen.split(self.cube, x, targets) if len(x) >= PARZEN_FROM else None
-        score = self._with_prior(self._score(gp, float(targets.max()), parzen), len(x))
+        score = self._allowed(self._with_prior(self._score(gp, x, targets, parzen), len(x)))
         box = self._box(gp, x[order[0]], targets)
         places = propose.candidates(self.cube, self.rng, x[order[: propose.ELITE]], parzen, box)
         return self._best_new(places, score, box)
 
-    def _score(self, gp: Surrogate, best: float, parzen: propose.Parzen | None) -> Score:
+    def _score(self, gp: Surrogate, x: Array, targets: Array, parzen: propose.Parzen | None) -> Score:
         if self.kind == "ucb":
             return acquisition.Bound(gp)
         if self.kind == "thompson":
             return acquisition.thompson(gp, self.rng)
-        return acquisition.Improvement(gp, best, parzen)
+        best = gp.mixture(x)[0].max(1, keepdims=True) if BEST == "mean" else np.full((1, 1), targets.max())
+        return acquisition.Improvement(gp, best + STEP * resolution(targets), parzen)
 
     def _with_prior(self, score: Score, n: int) -> Score:
         if not self.cube.informed:
             return score
         weight = acquisition.PRIOR_STRENGTH / n
         return lambda places: score(places) + weight * self.cube.prior(places)
+
+    def _allowed(self, score: Score) -> Score:
+        if not self.cube.space.constraints:
+            return score
+        return lambda places: np.where(self.cube.allowed(places), score(places), -np.inf)
 
     def _box(self, gp: Surrogate, best: Array, targets: Array) -> propose.Box:
         if self.cube.d < propose.BOX_FROM:

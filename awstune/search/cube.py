@@ -64,7 +64,7 @@ class Cube:
         self.columns = [self._column(name, p) for name, p in space.searched.items()]
         self.categorical = np.array([c.categorical for c in self.columns])
         self.discrete = np.array([c.codes is not None for c in self.columns])
-        self.informed = any(p.informed for p in space.searched.values())
+        self.informed = bool(space.joint) or any(p.informed for p in space.searched.values())
         self.conditional = [i for i, c in enumerate(self.columns) if c.parents or not c.possible]
 
     @property
@@ -123,7 +123,22 @@ class Cube:
         for i, parameter in enumerate(self.space.searched.values()):
             if parameter.informed:
                 total += [parameter.log_prior(place) for place in places[:, i]]
-        return total
+        return (
+            total if self.space.copula is None else total + self.space.copula.log_density(self._ranks(places))
+        )
+
+    def _ranks(self, places: Array) -> Array:
+        ranks = places.copy()
+        for i, parameter in enumerate(self.space.searched.values()):
+            if not isinstance(parameter, Choice) and (belief := parameter.belief) is not None:
+                ranks[:, i] = [belief.rank(place) for place in places[:, i]]
+        return ranks
+
+    def allowed(self, places: Array) -> NDArray[np.bool_]:
+        """Which places (m, d) meet the space's constraints: (m,)."""
+        if not self.space.constraints:
+            return np.ones(len(places), dtype=bool)
+        return np.array([self.space.allows(self.space.decode(place)) for place in places])
 
 
 def _allows(parent: Parameter, values: tuple[object, ...]) -> bool:

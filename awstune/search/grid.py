@@ -44,7 +44,9 @@ class GridSearcher:
         yield Suggestion(space.defaults(), "baseline")
         total = math.prod(map(len, grid))
         for rank, index in enumerate(spread(total)):
-            yield Suggestion(point(space, grid, index), f"grid point {rank + 1} of {total}")
+            params = point(space, grid, index)
+            if space.allows(params):
+                yield Suggestion(params, f"grid point {rank + 1} of {total}")
 
 
 def _seen(space: Space, suggestion: Suggestion, taken: set[str]) -> bool:

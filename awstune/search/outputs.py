@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
+TIE = 1e-9
+"""Standardised values that are this near to each other are the same."""
+
+
 @dataclass(frozen=True)
 class Outputs:
     """Losses (low is good) as the model sees them.
@@ -60,6 +64,26 @@ def shown(losses: Array) -> Outputs:
     y = (warped - center) / (scale or 1.0)
     pairs = np.unique(np.column_stack([y, losses])[~failed], axis=0)
     return Outputs(y, pairs[np.unique(pairs[:, 0], return_index=True)[1]])
+
+
+def resolution(targets: Array) -> float:
+    """The least gain worth hoping for, where several trials share the best value: a step of the metric.
+
+    An accuracy on few points, or a tree's, takes few values: a place that is expected to tie with the best
+    is worth nothing there, however sure one may be of it.
+
+    Args:
+        targets: (n,), high is good.
+
+    Returns:
+        The median gap between the distinct values of the better half, in full once four trials share the
+        best; 0 where the best is alone.
+    """
+    shared = int(np.isclose(targets, targets.max(), rtol=0, atol=TIE).sum())
+    better = np.unique(np.round(targets[targets >= np.median(targets)] / TIE)) * TIE
+    if shared == 1 or len(better) == 1:
+        return 0.0
+    return float(np.median(np.diff(better))) * min(1.0, (shared - 1) / 3)
 
 
 def _spread(losses: Array, good: NDArray[np.bool_], median: float) -> float:

@@ -34,6 +34,11 @@ class TruncatedNormal:
             return float(q >= 1.0)  # pragma: no cover  a center in [0, 1] never gets here
         return min(max(self._normal.inv_cdf(q), 0.0), 1.0)
 
+    def rank(self, place: float) -> float:
+        """The share of the mass below a place in [0, 1]."""
+        below, above = self._normal.cdf(0.0), self._normal.cdf(1.0)
+        return (self._normal.cdf(place) - below) / (above - below)
+
     def log_density(self, place: float) -> float:
         """The log of the density at a place in [0, 1]; the uniform density's is 0."""
         mass = self._normal.cdf(1.0) - self._normal.cdf(0.0)

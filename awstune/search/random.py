@@ -69,4 +69,7 @@ def _left_over(space: Space, taken: set[str]) -> Params | None:
     """One of what is left in a space that is nearly used up, or that a prior never draws from."""
     from awstune.search.grid import every_point
 
-    return next((params for params in every_point(space) if space.key(params) not in taken), None)
+    return next(
+        (params for params in every_point(space) if space.allows(params) and space.key(params) not in taken),
+        None,
+    )

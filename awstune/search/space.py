@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from awstune.errors import SpaceError
+from awstune.search.constraints import Constraint
+from awstune.search.joint import Copula, Correlated, read_joint
 from awstune.search.parameters import Choice, Fixed, Float, Int, Parameter, Searched, key_of
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["Choice", "Fixed", "Float", "Int", "Parameter", "Params", "Space"]
+__all__ = ["Choice", "Correlated", "Fixed", "Float", "Int", "Parameter", "Params", "Space"]
 
 Params = dict[str, Any]
+MOST_COUNTED = 100_000
+MOST_DRAWS = 10_000
 KINDS: tuple[type, ...] = (Float, Int, Choice, Fixed)
 
 
@@ -24,13 +29,24 @@ class Space(Mapping[str, Parameter]):
 
     Args:
         mapping: name to parameter; for names that Python cannot spell, such as ``model.lr``.
-        parameters: the same as keywords; one given in both places is taken from here.
+        joint: parameters whose good values go together; see ``Correlated``.
+        constraints: comparisons that every trial meets, such as ``"hidden <= 4 * width"``.
+        parameters: name to parameter, as keywords; one given in both places is taken from here.
 
     Raises:
-        SpaceError: a value that is no parameter, or a condition on one that is not there.
+        SpaceError: a value that is no parameter, a condition or constraint on one that is not there, or
+            defaults that break a constraint.
     """
 
-    def __init__(self, mapping: Mapping[str, Parameter] | None = None, /, **parameters: Parameter) -> None:
+    def __init__(
+        self,
+        mapping: Mapping[str, Parameter] | None = None,
+        /,
+        *,
+        joint: Sequence[Correlated] = (),
+        constraints: Sequence[str] = (),
+        **parameters: Parameter,
+    ) -> None:
         self._parameters: dict[str, Parameter] = {**(mapping or {}), **parameters}
         for name, parameter in self._parameters.items():
             if not isinstance(parameter, KINDS):
@@ -40,6 +56,34 @@ class Space(Mapping[str, Parameter]):
             name: p for name, p in self._parameters.items() if not isinstance(p, Fixed)
         }
         self._check_conditions()
+        self.joint = tuple(joint)
+        self.copula = self._copula()
+        self.constraints = tuple(Constraint(text) for text in constraints)
+        self._check_constraints()
+
+    def _copula(self) -> Copula | None:
+        ordered = {name: not p.categorical for name, p in self.searched.items()}
+        return Copula(list(self.searched), ordered, self.joint) if self.joint else None
+
+    def _check_constraints(self) -> None:
+        for constraint in self.constraints:
+            for name in constraint.names - set(self):
+                hint = f"the space has {', '.join(self)}"
+                raise SpaceError(f"the constraint {constraint.text!r} names {name}, which is not there", hint)
+        if not self.allows(self.defaults()):
+            broken = next(c.text for c in self.constraints if not c.met(self.defaults()))
+            raise SpaceError(f"the defaults break the constraint {broken!r}", "give defaults that meet it")
+
+    def allows(self, params: Mapping[str, Any]) -> bool:
+        """Whether a trial meets all constraints."""
+        return all(constraint.met(params) for constraint in self.constraints)
+
+    def override(self, parameters: Mapping[str, Parameter]) -> Space:
+        """The space with some parameters replaced or added; its joint prior is kept for what is searched."""
+        changed = {**self, **parameters}
+        searched = {n for n, p in changed.items() if not isinstance(p, Fixed) and not p.categorical}
+        joint = [pair for pair in self.joint if {pair.a, pair.b} <= searched]
+        return Space(changed, joint=joint, constraints=[c.text for c in self.constraints])
 
     def __getitem__(self, name: str) -> Parameter:
         return self._parameters[name]
@@ -58,15 +102,21 @@ class Space(Mapping[str, Parameter]):
         """How many parameters are searched: the columns of the unit cube."""
         return len(self.searched)
 
-    @property
+    @cached_property
     def size(self) -> int | None:
-        """How many distinct trials there are; None where there is no end to them."""
+        """How many distinct trials there are; None where there is no end to them.
+
+        Trials that break a constraint do not count, except in spaces too large to look at each.
+        """
         counts = [p.count for p in self.searched.values()]
         if None in counts:
             return None
-        if not any(p.conditions for p in self.searched.values()):
-            return math.prod(c for c in counts if c is not None)
-        return self._conditional_size()
+        total = math.prod(c for c in counts if c is not None)
+        if self.constraints and total <= MOST_COUNTED:
+            from awstune.search.grid import every_point
+
+            return len({self.key(p) for p in every_point(self) if self.allows(p)})
+        return self._conditional_size() if any(p.conditions for p in self.searched.values()) else total
 
     def _conditional_size(self) -> int:
         """Count by the values of those parameters that others depend on."""
@@ -130,6 +180,8 @@ class Space(Mapping[str, Parameter]):
         import numpy as np
 
         quantiles = np.asarray(u, dtype=float)
+        if self.copula is not None:
+            quantiles = self.copula.correlate(quantiles)
         return self._complete(lambda i, p: p.draw(quantiles[i]))
 
     def _complete(self, value: Any) -> Params:
@@ -138,8 +190,17 @@ class Space(Mapping[str, Parameter]):
         return self.trim({**drawn, **fixed})
 
     def sample(self, rng: np.random.Generator) -> Params:
-        """A draw from the prior; uniform in the encoding where none is given."""
-        return self.draw(rng.random(self.dimensions))
+        """A draw from the prior that meets the constraints; uniform in the encoding where none is given.
+
+        Raises:
+            SpaceError: hardly any draw meets the constraints.
+        """
+        for _ in range(MOST_DRAWS):
+            params = self.draw(rng.random(self.dimensions))
+            if self.allows(params):
+                return params
+        texts = " and ".join(constraint.text for constraint in self.constraints)
+        raise SpaceError(f"hardly any trial meets {texts}", "widen the ranges, or drop a constraint")
 
     def check(self, params: Mapping[str, Any]) -> None:
         """Refuse, with ``SpaceError``, values that are missing, unknown or outside."""
@@ -156,6 +217,9 @@ class Space(Mapping[str, Parameter]):
                 self[name].check(params[name])
             except SpaceError as error:
                 raise SpaceError(f"{name}: {error.message}", error.hint) from None
+        for constraint in self.constraints:
+            if not constraint.met(params):
+                raise SpaceError(f"the trial breaks the constraint {constraint.text!r}", "change a value")
 
     def key(self, params: Mapping[str, Any]) -> str:
         """What tells two trials apart: the searched values that are there."""
@@ -163,13 +227,26 @@ class Space(Mapping[str, Parameter]):
 
     @classmethod
     def from_toml(cls, table: Mapping[str, Any]) -> Space:
-        """The space of a TOML table: each value in the compact form, as a table, or fixed."""
+        """The space of a TOML table: each value in the compact form, as a table, or fixed.
+
+        ``joint = [["lr", "batch", 0.7]]`` is a joint prior, ``constraints = ["hidden <= 4 * width"]`` what
+        it says.
+        """
         from awstune.search.compact import from_table
 
-        return cls({name: from_table(name, value) for name, value in table.items()})
+        parameters = {
+            n: from_table(n, value) for n, value in table.items() if n not in {"joint", "constraints"}
+        }
+        joint, constraints = read_joint(table.get("joint", [])), table.get("constraints", [])
+        return cls(parameters, joint=joint, constraints=constraints)
 
     def to_toml(self) -> dict[str, Any]:
         """Name to compact form: what ``from_toml`` reads."""
         from awstune.search.compact import show
 
-        return {name: show(parameter) for name, parameter in self.items()}
+        table: dict[str, Any] = {name: show(parameter) for name, parameter in self.items()}
+        if self.joint:
+            table["joint"] = [[pair.a, pair.b, pair.rho] for pair in self.joint]
+        if self.constraints:
+            table["constraints"] = [constraint.text for constraint in self.constraints]
+        return table
