@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 GUARD_PATH = "/usr/local/lib/awstune/guard"
 STAMP_FILE = f"{names.GUARD_DIR}/stamp"
 MAX_BYTES = 12 * 1024
+# Below it lies what holds for one boot only; AWS's is a memory disk, an embedded instance's a folder.
+_RUN_DIR = names.ARMED_FILE.rpartition("/")[0]
 
 _SERVICE = f"""\
 [Unit]
@@ -78,13 +80,42 @@ def openssh_pair(key: Ed25519PrivateKey | RSAPrivateKey) -> tuple[bytes, str]:
     return private, public.decode()
 
 
-def user_data(host_key: HostKey | None, *, ends: float | None, stamp: str) -> str:
+@dataclass(frozen=True)
+class Limits:
+    """What else ends an instance.
+
+    Attributes:
+        idle_s: seconds of idling; None for no such end.
+        max_usd: dollars, over all its starts and with its disk; None for no such end.
+        usd_per_hour: what an hour of running is reckoned at; for spot the on-demand price, which it
+            never exceeds.
+        disk_usd_per_hour: what an hour of its disk costs, running or not.
+    """
+
+    idle_s: float | None = None
+    max_usd: float | None = None
+    usd_per_hour: float = 0.0
+    disk_usd_per_hour: float = 0.0
+
+    def words(self) -> list[str]:
+        """The lines of the guard's file of limits; money is whole microdollars there."""
+        words = [f"idle_s={round(self.idle_s)}"] if self.idle_s is not None else []
+        if self.max_usd is not None:
+            money = {"cap": self.max_usd, "hourly": self.usd_per_hour, "disk_hourly": self.disk_usd_per_hour}
+            words += [f"{key}={round(usd * 1_000_000)}" for key, usd in money.items()]
+        return words
+
+
+def user_data(
+    host_key: HostKey | None, *, ends: float | None, stamp: str, limits: Limits | None = None
+) -> str:
     """The cloud-config of an instance that ends at ``ends``.
 
     Args:
         host_key: what sshd there shows to the first connection; None where it has its key already.
         ends: seconds since the epoch, or None for an instance that nothing ends.
         stamp: another word for each new end that is set through user-data (the client token).
+        limits: what else ends it; None keeps what its disk says.
 
     Returns:
         Text that starts with ``#cloud-config``, at most `MAX_BYTES` long.
@@ -92,7 +123,7 @@ def user_data(host_key: HostKey | None, *, ends: float | None, stamp: str) -> st
     text = "\n".join(
         [
             "#cloud-config",
-            f"bootcmd:\n{_bootcmd(ends, stamp)}",
+            f"bootcmd:\n{_bootcmd(ends, stamp, limits)}",
             *([f"ssh_keys:\n{_ssh_keys(host_key)}"] if host_key else []),
             f"write_files:\n{_write_files()}",
             f"runcmd:\n- [sh, -c, 'sh \"${{AWSTUNE_ROOT:-}}{GUARD_PATH}\" arm']",
@@ -115,11 +146,14 @@ def move_end_command(ends: float | None) -> str:
     return f"echo {word} | sudo tee {file}.new > /dev/null && sudo mv {file}.new {file}"
 
 
-def _bootcmd(ends: float | None, stamp: str) -> str:
+def _bootcmd(ends: float | None, stamp: str, limits: Limits | None) -> str:
+    files = [f'echo {ends_word(ends)} > "$d/ends"']
+    if limits is not None:
+        files.append(f'printf "%s\\n" {" ".join(limits.words())} > "$d/limits"')
+    files.append(f'echo {stamp} > "$d/stamp"')
     write_ends = (
-        f'd="${{AWSTUNE_ROOT:-}}{names.GUARD_DIR}"; mkdir -p "$d"; '
-        f'[ "$(cat "$d/stamp" 2>/dev/null)" = {stamp} ] || '
-        f'{{ echo {ends_word(ends)} > "$d/ends"; echo {stamp} > "$d/stamp"; }}'
+        f'r="${{AWSTUNE_ROOT:-}}"; d="$r{names.GUARD_DIR}"; mkdir -p "$d"; rm -rf "$r{_RUN_DIR}"; '
+        f'[ "$(cat "$d/stamp" 2>/dev/null)" = {stamp} ] || {{ {"; ".join(files)}; }}'
     )
     # apt's own timers hold dpkg's lock in an image's first minutes.
     quiet_apt = f"systemctl stop --no-block {_APT_UNITS} || true"

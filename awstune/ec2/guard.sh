@@ -1,30 +1,125 @@
 #!/bin/sh
-# Ends this instance when its time is up. It needs no credentials and no network: only the disk's
-# word (etc/awstune/ends: seconds since the epoch, or "none") and the clock.
+# Ends this instance when its time is up, its money is spent, or nobody uses it. It needs no
+# credentials and no network: only the disk's word and the clock.
 #   guard arm    start guarding, now and at every boot
 #   guard check  look once (the systemd timer calls this)
 #   guard loop   look again and again, where there is no systemd
-# Every path lies below $AWSTUNE_ROOT and every command is found through PATH, so that the same
-# file can guard an instance that is only a folder and some processes.
+# etc/awstune/ends     seconds since the epoch, or "none"
+# etc/awstune/limits   idle_s=SECONDS, cap=, hourly= and disk_hourly=MICRODOLLARS; left out: no limit
+# run/awstune/armed    written at each look: the end that is guarded
+# run/awstune/active   whoever touches it uses the instance; run/awstune/hold, touched, delays the end
+# run/awstune/notice   why the end is near; run/awstune/ended, why it came
+# Every path lies below $AWSTUNE_ROOT and every command is found through PATH, so that the same file
+# can guard an instance that is only a folder and some processes.
 set -u
 root="${AWSTUNE_ROOT:-}"
 etc="$root/etc/awstune"
 run="$root/run/awstune"
+var="$root/var/lib/awstune"
+homes="${root:+$root/..}/home"
+notice_s=120
+hold_s=600
 
-end_instance() {
+number() { # the digits of file $1, else $2
+  word=$(cat "$1" 2> /dev/null)
+  case "$word" in '' | *[!0-9]*) echo "$2" ;; *) echo "$word" ;; esac
+}
+
+limit() { # the limit called $1; empty where there is none
+  sed -n "s/^$1=\([0-9]*\)\$/\1/p" "$etc/limits" 2> /dev/null | tail -n 1
+}
+
+young() { # whether file $1 was touched in the last minute or two
+  [ -n "$(find "$1" -mmin -2 2> /dev/null)" ]
+}
+
+count_hours() { # seconds that it ran, over all starts; a gap is a stop or a jump of the clock
+  last=$(number "$run/last" "$now")
+  step=$((now - last))
+  [ "$step" -ge 0 ] && [ "$step" -le 60 ] || step=0
+  ran=$(($(number "$var/ran" 0) + step))
+  born=$(number "$var/born" "$now")
+  echo "$now" > "$run/last"
+  echo "$ran" > "$var/ran.new" && mv "$var/ran.new" "$var/ran"
+  [ -e "$var/born" ] || echo "$now" > "$var/born"
+}
+
+spent() { # microdollars: hours run, and the disk since it was made
+  echo $((ran * $(limit hourly) / 3600 + (now - born) * $(limit disk_hourly) / 3600))
+}
+
+sweeping() {
+  for file in "$homes"/*/.awstune/sweeps/*/worker.pid; do
+    pid=$(number "$file" "")
+    [ -n "$pid" ] && ps -o args= -p "$pid" 2> /dev/null | grep -q awstune && return 0
+  done
+  return 1
+}
+
+computing() {
+  gpu=$(nvidia-smi --query-gpu=utilization.gpu --format=csv,noheader,nounits 2> /dev/null | sort -n | tail -n 1)
+  case "$gpu" in '' | *[!0-9]*) ;; *) [ "$gpu" -lt 5 ] || return 0 ;; esac
+  [ -e "$root/proc/loadavg" ] || return 1
+  awk -v cores="$(nproc)" '{ exit !($1 >= 0.3 * cores) }' "$root/proc/loadavg"
+}
+
+typing() {
+  [ -n "$(find "$root/dev/pts" -type c -amin -2 ! -name ptmx 2> /dev/null)" ]
+}
+
+transferring() { # 20 kB a second or more, in or out; keepalives are less
+  [ -e "$root/proc/net/dev" ] || return 1
+  bytes=$(sed -n 's/:/ /p' "$root/proc/net/dev" | awk '$1 != "lo" { sum += $2 + $10 } END { printf "%.0f", sum }')
+  before=$(number "$run/bytes" "$bytes")
+  echo "$bytes" > "$run/bytes"
+  [ $((bytes - before)) -ge $((20000 * (step > 0 ? step : 1))) ]
+}
+
+idle() { # seconds that nothing has happened
+  transferring && moved=1 || moved=0
+  if [ "$moved" = 1 ] || young "$run/active" || computing || sweeping || typing || [ ! -e "$run/awake" ]; then
+    echo "$now" > "$run/awake"
+  fi
+  echo $((now - $(number "$run/awake" "$now")))
+}
+
+why() { # why it has to end; nothing while it need not
+  [ "$ends" = none ] || [ "$now" -lt "$ends" ] || { echo "time to live" && return; }
+  cap=$(limit cap)
+  [ -z "$cap" ] || [ "$(spent)" -lt "$cap" ] || { echo "dollar cap" && return; }
+  idle_s=$(limit idle_s)
+  [ -z "$idle_s" ] || [ "$(idle)" -lt "$idle_s" ] || echo "idle"
+}
+
+end() { # whoever fetches results may hold the end off for a while
+  [ -e "$run/due" ] || echo "$now" > "$run/due"
+  echo "$1" > "$run/notice"
+  if young "$run/hold" && [ "$now" -lt $(($(number "$run/due" "$now") + hold_s)) ]; then return; fi
   echo "$1" > "$run/ended"
   shutdown -h now
 }
 
+warn() {
+  rm -f "$run/due"
+  if [ "$ends" != none ] && [ "$now" -ge $((ends - notice_s)) ]; then
+    echo "time to live" > "$run/notice"
+  else
+    rm -f "$run/notice"
+  fi
+}
+
 check() {
-  mkdir -p "$run"
-  ends=$(cat "$etc/ends" 2>/dev/null)
+  mkdir -p "$run" "$var"
+  chmod 1777 "$run"
   now=$(date +%s)
+  ends=$(cat "$etc/ends" 2> /dev/null)
   case "$ends" in
     none) ;;
     '' | *[!0-9]*) return 1 ;; # no word, no guard: launch finds nothing armed and ends the instance
-    *) [ "$now" -lt "$ends" ] || end_instance "time to live" ;;
   esac
+  count_hours
+  reason=$(why)
+  if [ -n "$reason" ]; then end "$reason"; else warn; fi
   echo "$ends" > "$run/armed"
 }
 

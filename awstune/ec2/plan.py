@@ -275,6 +275,10 @@ def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
     image = actual.image
     if image is None:
         raise errors.UsageError(f"no image for {actual.type} was looked for", "name one with --ami")
+    if wanted.max_usd is not None and actual.prices.ceiling_per_hour(actual.type) is None:
+        raise errors.UsageError(
+            f"nobody knows the price of {actual.type}, so --max-usd cannot be held", "use --ttl instead"
+        )
     disk_gib = wanted.disk_gib or max(names.DEFAULT_DISK_GIB, image.min_disk_gib)
     if disk_gib < image.min_disk_gib:
         raise errors.UsageError(

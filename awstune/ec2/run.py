@@ -13,6 +13,7 @@ from awstune.ec2 import guard, instances, network, offers
 from awstune.ec2.events import Launched, NoRoom, Retried
 from awstune.ec2.faults import NoCapacity, Refused, Throttled, Unreachable
 from awstune.ec2.intent import Intent, intent_path, taken_up
+from awstune.ec2.prices import shipped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -166,7 +167,7 @@ def request(cloud: Cloud, step: RunInstance, group_id: str, now: float, *, zone:
         "MaxCount": 1,
         "KeyName": step.pair,
         "SecurityGroupIds": [group_id],
-        "UserData": guard.user_data(host_key, ends=ends, stamp=token),
+        "UserData": guard.user_data(host_key, ends=ends, stamp=token, limits=_limits(step)),
         "InstanceInitiatedShutdownBehavior": step.at_end,
         "MetadataOptions": {
             "HttpTokens": "required",
@@ -190,6 +191,11 @@ def request(cloud: Cloud, step: RunInstance, group_id: str, now: float, *, zone:
             "SpotOptions": {"SpotInstanceType": "one-time"},
         }
     return asked
+
+
+def _limits(step: RunInstance) -> guard.Limits:
+    hourly = (step.usd_per_hour or 0.0) + shipped().public_ipv4_hour
+    return guard.Limits(step.idle_s, step.max_usd, hourly, step.disk_usd_per_hour)
 
 
 def _root_disk(step: RunInstance) -> dict[str, Any]:

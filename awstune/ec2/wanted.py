@@ -14,13 +14,14 @@ from awstune.ec2.steps import span
 
 Market = Literal["on-demand", "spot"]
 AtEnd = Literal["stop", "terminate"]
+DEFAULT_IDLE_S = 30 * 60.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _WISHES_LENGTH = 256
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What was asked for, as typed. None is what was not typed, but for ``ttl_s``.
+    """What was asked for, as typed. None is what was not typed, but for ``ttl_s`` and ``idle_s``.
 
     Attributes:
         name: NAME; with ``count`` above one the instances are NAME-1 ... NAME-N.
@@ -30,7 +31,7 @@ class Wanted:
         image: ``--ami``: an id, an exact name or a pattern.
         disk_gib: the root disk; by default 100, or what the image needs.
         ttl_s: seconds until the end; None for no end at all.
-        idle_s: seconds of idling that end it.
+        idle_s: seconds of idling that end it, by default 30 minutes; None for no such end.
         max_usd: dollars that end it.
         at_end: by default ``stop`` on demand and ``terminate`` for spot.
         key: a private key file of the user's own.
@@ -52,7 +53,7 @@ class Wanted:
     image: str | None = None
     disk_gib: int | None = None
     ttl_s: float | None = names.DEFAULT_TTL_S
-    idle_s: float | None = None
+    idle_s: float | None = DEFAULT_IDLE_S
     max_usd: float | None = None
     at_end: AtEnd | None = None
     key: str | None = None
@@ -101,7 +102,7 @@ class Wanted:
             "ami": self.image,
             "disk": self.disk_gib,
             "ttl": "none" if self.ttl_s is None else span(self.ttl_s),
-            "idle": None if self.idle_s is None else span(self.idle_s),
+            "idle": "none" if self.idle_s is None else span(self.idle_s),
             "max-usd": self.max_usd,
             "at-end": self.at_end,
             "key": self.key,

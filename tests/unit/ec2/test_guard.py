@@ -1,6 +1,7 @@
 import os
 import shutil
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -14,8 +15,9 @@ from awstune.ec2 import guard
 @pytest.fixture
 def root(tmp_path):
     """A folder that stands for an instance's "/", with the guard installed and a harmless shutdown."""
+    tmp_path /= "root"
     bin_dir = tmp_path / "bin"
-    bin_dir.mkdir()
+    bin_dir.mkdir(parents=True)
     shutdown = bin_dir / "shutdown"
     shutdown.write_text('#!/bin/sh\necho "$@" >> "$AWSTUNE_ROOT/shutdowns"\n')
     shutdown.chmod(0o755)
@@ -23,7 +25,7 @@ def root(tmp_path):
 
 
 def _document(**options):
-    given = {"ends": 1_000.0, "stamp": "t1"} | options
+    given = {"ends": 1_000.0, "stamp": "t1", "limits": guard.Limits()} | options
     return yaml.safe_load(guard.user_data(guard.HostKey.generate(), **given))
 
 
@@ -125,7 +127,8 @@ def test_arm_guards_without_systemd(root):
 def test_cloud_init_accepts_the_document(tmp_path):
     """`cloud-init schema` has nothing to say against it."""
     path = tmp_path / "user-data"
-    path.write_text(guard.user_data(guard.HostKey.generate(), ends=1_000.0, stamp="t"))
+    limits = guard.Limits(1800, 5.0, 0.9, 0.01)
+    path.write_text(guard.user_data(guard.HostKey.generate(), ends=1_000.0, stamp="t", limits=limits))
     done = subprocess.run(
         ["cloud-init", "schema", "--config-file", str(path)], check=False, capture_output=True, text=True
     )
@@ -148,3 +151,178 @@ def test_the_end_is_moved_on_the_disk(root):
     sudo.chmod(0o755)
     subprocess.run(["sh", "-c", guard.move_end_command(5_000.0)], env=_env(root), check=True)
     assert Path(f"{root}{names.ENDS_FILE}").read_text() == "5000\n"
+
+
+def _tool(root, name, text):
+    tool = root / "bin" / name
+    tool.write_text(f"#!/bin/sh\n{text}\n")
+    tool.chmod(0o755)
+
+
+def _ended(root):
+    return (root / "run/awstune/ended").read_text().strip() if (root / "shutdowns").exists() else None
+
+
+def _idle_for(root, seconds):
+    (root / "run/awstune/awake").write_text(f"{int(time.time()) - seconds}\n")
+
+
+@pytest.fixture
+def idling(root):
+    """An instance with half an hour of idle time, that nobody has used for an hour."""
+    _boot(root, _document(ends=time.time() + 9999, limits=guard.Limits(idle_s=1800)))
+    _guard(root)
+    _idle_for(root, 3600)
+    return root
+
+
+def test_an_idle_instance_is_ended(idling):
+    """Nothing runs, nobody types: after its idle time it ends, and says why."""
+    _guard(idling)
+    assert _ended(idling) == "idle"
+
+
+def test_idle_time_that_is_not_over(root):
+    """Below the limit nothing happens; without a limit nothing ever does."""
+    _boot(root, _document(ends=time.time() + 9999, limits=guard.Limits(idle_s=1800)))
+    _guard(root)
+    _idle_for(root, 1000)
+    _guard(root)
+    assert _ended(root) is None
+    _boot(root, _document(ends=time.time() + 9999, stamp="t2", limits=guard.Limits()))
+    _guard(root)
+    _idle_for(root, 99999)
+    _guard(root)
+    assert _ended(root) is None
+
+
+@pytest.mark.parametrize(("percent", "ended"), [("97", None), ("5", None), ("4", "idle"), ("[N/A]", "idle")])
+def test_a_busy_gpu_is_use(idling, percent, ended):
+    """nvidia-smi drives it both ways: 5 % on any GPU is use."""
+    _tool(idling, "nvidia-smi", f"printf '0\\n{percent}\\n'")
+    _guard(idling)
+    assert _ended(idling) == ended
+
+
+@pytest.mark.parametrize(("load", "ended"), [("1.30 1 1 1/1 1", None), ("1.10 1 1 1/1 1", "idle")])
+def test_a_busy_cpu_is_use(idling, load, ended):
+    """0.3 of load a core, four cores."""
+    _tool(idling, "nproc", "echo 4")
+    (idling / "proc").mkdir()
+    (idling / "proc/loadavg").write_text(f"{load}\n")
+    _guard(idling)
+    assert _ended(idling) == ended
+
+
+def test_a_running_sweep_is_use(idling):
+    """A worker that lives; one whose process is gone, or is another's, is none."""
+    folder = idling.parent / "home/ubuntu/.awstune/sweeps/train-1"
+    folder.mkdir(parents=True)
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "awstune.sweeps.worker"])
+    try:
+        (folder / "worker.pid").write_text(f"{worker.pid}\n")
+        _guard(idling)
+        assert _ended(idling) is None
+    finally:
+        worker.kill()
+        worker.wait()
+        (folder / "worker.pid").write_text("1\n")
+    _idle_for(idling, 3600)
+    _guard(idling)
+    shutil.rmtree(idling.parent / "home")
+    assert _ended(idling) == "idle"
+
+
+def test_whoever_says_so_uses_it(idling):
+    """Touching run/awstune/active is use; an open connection alone is not."""
+    (idling / "run/awstune/active").touch()
+    _guard(idling)
+    assert _ended(idling) is None
+
+
+@pytest.mark.parametrize(("more", "ended"), [(10_000_000, None), (5_000, "idle")])
+def test_a_transfer_is_use(idling, more, ended):
+    """Twenty kilobytes a second are a transfer, keepalives are not."""
+    (idling / "proc/net").mkdir(parents=True)
+    device = idling / "proc/net/dev"
+    device.write_text(f"lo:999999999 0 0 0 0 0 0 0 9 0\n eth0: {1_000 + more} 1 0 0 0 0 0 0 500 1 0 0\n")
+    (idling / "run/awstune/bytes").write_text("1500\n")
+    _guard(idling)
+    assert _ended(idling) == ended
+
+
+def test_the_cap_counts_all_starts_and_the_disk(root):
+    """Hours of earlier starts, and the disk since it was made, stopped or not."""
+    limits = guard.Limits(max_usd=1.0, usd_per_hour=0.9, disk_usd_per_hour=0.01)
+    _boot(root, _document(ends=time.time() + 9999, limits=limits))
+    _guard(root)
+    now, state = int(time.time()), root / "var/lib/awstune"
+    (state / "ran").write_text("3600\n")
+    (state / "born").write_text(f"{now - 9 * 3600}\n")
+    _guard(root)
+    assert _ended(root) is None
+    (state / "born").write_text(f"{now - 11 * 3600}\n")
+    _guard(root)
+    assert _ended(root) == "dollar cap"
+
+
+def test_hours_are_counted(root):
+    """The time between two looks is added; a gap, such as a stop, is not."""
+    _boot(root, _document(ends=None))
+    _guard(root)
+    last, ran = root / "run/awstune/last", root / "var/lib/awstune/ran"
+    last.write_text(f"{int(time.time()) - 30}\n")
+    _guard(root)
+    assert 30 <= int(ran.read_text()) <= 32
+    last.write_text(f"{int(time.time()) - 9999}\n")
+    _guard(root)
+    assert int(ran.read_text()) <= 32
+    last.write_text(f"{int(time.time()) + 9999}\n")
+    _guard(root)
+    assert int(ran.read_text()) <= 32
+
+
+def test_the_end_is_announced_and_taken_back(root):
+    """Two minutes ahead a notice says so; an end that was moved since takes it away."""
+    _boot(root, _document(ends=time.time() + 100))
+    _guard(root)
+    notice = root / "run/awstune/notice"
+    assert notice.read_text() == "time to live\n"
+    Path(f"{root}{names.ENDS_FILE}").write_text(f"{int(time.time()) + 9999}\n")
+    _guard(root)
+    assert not notice.exists()
+
+
+def test_whoever_fetches_results_holds_the_end_off(root):
+    """A fresh hold delays it, ten minutes at most."""
+    _boot(root, _document(ends=time.time() - 1))
+    (root / "run/awstune").mkdir(parents=True)
+    (root / "run/awstune/hold").touch()
+    _guard(root)
+    assert _ended(root) is None
+    (root / "run/awstune/due").write_text(f"{int(time.time()) - 601}\n")
+    _guard(root)
+    assert _ended(root) == "time to live"
+
+
+def test_a_boot_forgets_the_last_ones_state(root):
+    """A new boot is not armed, idle or due before its own guard has looked."""
+    document = _document(ends=time.time() + 99)
+    _boot(root, document)
+    _guard(root)
+    assert Path(f"{root}{names.ARMED_FILE}").exists()
+    _boot(root, document)
+    assert not Path(f"{root}{names.ARMED_FILE}").exists()
+
+
+def test_a_start_keeps_the_limits(root):
+    """User-data without limits leaves those on the disk."""
+    _boot(root, _document(limits=guard.Limits(idle_s=60)))
+    _boot(root, _document(stamp="t2", limits=None))
+    assert (root / "etc/awstune/limits").read_text() == "idle_s=60\n"
+
+
+def test_what_the_guard_is_called_with(root):
+    """A word that it does not know is a usage error."""
+    _boot(root, _document())
+    assert _guard(root, "dance") == 2

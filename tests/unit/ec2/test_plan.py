@@ -71,7 +71,7 @@ def test_a_first_launch_word_for_word():
         "let 203.0.113.7/32 reach port 22, and nobody else",
         (
             "run lab: p2.xlarge (1 x K80, 12 GiB, $0.9/h) on demand, from Deep Learning AMI (Ubuntu) Version "
-            "21.2 (ami-1), with an encrypted disk of 100 GiB; it stops by itself after 8h"
+            "21.2 (ami-1), with an encrypted disk of 100 GiB; it stops by itself after 8h, or after 30m idle"
         ),
         "wait until lab is running and passes its status checks",
         "costs: $0.90 an hour; $7.33 at most until the end (us-east-1 prices of 2026-06)",
@@ -303,7 +303,8 @@ def test_no_end_has_no_worst_case():
     """--ttl none: nobody can say what it may cost, unless there is a cap."""
     made = make_plan(Wanted("lab", ttl_s=None), NOTHING)
     assert made.usd_worst_case is None
-    assert "NOTHING ENDS IT by itself" in made.launches[0].prose()
+    bare = make_plan(Wanted("lab", ttl_s=None, idle_s=None), NOTHING)
+    assert "NOTHING ENDS IT by itself" in bare.launches[0].prose()
     assert any("without limit" in note for note in made.notes)
     assert make_plan(Wanted("lab", ttl_s=None, max_usd=3), NOTHING).usd_worst_case == 3
     assert make_plan(Wanted("lab", max_usd=3), NOTHING).usd_worst_case == 3
@@ -314,6 +315,8 @@ def test_an_unknown_price_is_not_zero():
     made = make_plan(Wanted("lab", type="x9.huge"), replace(NOTHING, type="x9.huge"))
     assert (made.usd_per_hour, made.usd_worst_case) == (None, None)
     assert "the price is unknown" in made.notes[0]
+    with pytest.raises(UsageError, match="--max-usd cannot be held"):
+        make_plan(Wanted("lab", type="x9.huge", max_usd=5), replace(NOTHING, type="x9.huge"))
 
 
 def test_an_image_is_needed():
