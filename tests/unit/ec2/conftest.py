@@ -2,6 +2,7 @@
 
 import json
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -55,15 +56,43 @@ os.environ["MOTO_AMIS_PATH"] = _write_images()
 
 from moto import mock_aws  # noqa: E402
 
+from awstune.ec2 import iam  # noqa: E402
 from awstune.ec2 import session as ec2_session  # noqa: E402
+
+# Calls that awstune made and that its policy does not allow.
+UNLISTED = []
+_PREFIXES = {"service-quotas": "servicequotas"}
+_PASSED_THROUGH = ("/botocore/", "/boto3/", "/contextlib.py", "/ec2/session.py")
+
+
+def check_listed(service, operation):
+    """Whether the policy allows a call."""
+    return f"{_PREFIXES.get(service, service)}:{operation}" in iam.actions()
+
+
+def _record(model, **_):
+    """Looks at each call that awstune itself makes; what tests call is theirs."""
+    frame = sys._getframe()
+    while frame and (frame.f_code.co_filename == __file__ or _passed(frame.f_code.co_filename)):
+        frame = frame.f_back
+    service = model.service_model.service_name
+    if frame and "/awstune/ec2/" in frame.f_code.co_filename and not check_listed(service, model.name):
+        UNLISTED.append((service, model.name))
+        raise AssertionError(f"awstune calls {service}:{model.name}, which `awstune iam` does not allow")
+
+
+def _passed(filename):
+    return any(part in filename for part in _PASSED_THROUGH)
 
 
 @pytest.fixture(scope="session")
 def boto_session():
     """The one Session: botocore's models are parsed once."""
-    return boto3.Session(
+    session = boto3.Session(
         aws_access_key_id="testing", aws_secret_access_key="testing", region_name="us-east-1"
     )
+    session.events.register("before-call", _record)
+    return session
 
 
 @pytest.fixture(scope="session")

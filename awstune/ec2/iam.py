@@ -1,0 +1,133 @@
+"""`awstune iam`: the least-privilege policy, made from the list of calls that the code makes.
+
+Whoever changes what the code calls changes `CALLS`; a test compares it with the calls that botocore saw.
+Changing calls are confined to what carries awstune's tags, or gets them in the same call.
+
+Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from awstune import names
+
+_ANY = "any"
+_MADE = "made"
+_MARKED = "marked"
+_KEYS = "keys"
+_PARAMETERS = "parameters"
+_SPOT_ROLE = "arn:aws:iam::*:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+
+
+@dataclass(frozen=True)
+class Call:
+    """One operation that the code calls.
+
+    Attributes:
+        action: IAM's name for it, such as ``ec2:RunInstances``.
+        scope: ``any`` resource (AWS knows no narrower one), ``made`` (tagged in the same call),
+            ``marked`` (tagged already), ``keys`` (key pairs by name), ``parameters`` (AWS's public ones).
+        why: what it is for.
+        optional: whether everything but ``why`` works without it.
+    """
+
+    action: str
+    scope: str
+    why: str
+    optional: bool = False
+
+
+CALLS = (
+    Call("ec2:DescribeInstances", _ANY, "ls, and what is there before a launch"),
+    Call("ec2:DescribeInstanceStatus", _ANY, "waiting for the status checks"),
+    Call("ec2:DescribeInstanceTypeOfferings", _ANY, "whether a type is offered, and in which zones"),
+    Call("ec2:DescribeInstanceTypes", _ANY, "types", optional=True),
+    Call("ec2:DescribeImages", _ANY, "images by name"),
+    Call("ec2:DescribeKeyPairs", _ANY, "whether the key pair is there"),
+    Call("ec2:DescribeSecurityGroups", _ANY, "whether the security group is there"),
+    Call("ec2:DescribeVpcs", _ANY, "the default network"),
+    Call("ec2:DescribeSubnets", _ANY, "the network of --subnet"),
+    Call("ec2:DescribeVolumes", _ANY, "whether a disk is left after terminate"),
+    Call("ec2:DescribeNetworkInterfaces", _ANY, "whether an interface is left after terminate"),
+    Call("ec2:DescribeRegions", _ANY, "ls --all-regions", optional=True),
+    Call("ec2:DescribeSpotPriceHistory", _ANY, "spot prices", optional=True),
+    Call("ec2:RunInstances", _MADE, "launch"),
+    Call("ec2:CreateSecurityGroup", _MADE, "launch: a group that admits one's own address only"),
+    Call("ec2:ImportKeyPair", _KEYS, "launch: the public half of a key made here"),
+    Call("ec2:DeleteKeyPair", _KEYS, "terminate"),
+    Call("ec2:CreateTags", _MARKED, "extend, start, and the rotation of the host key"),
+    Call("ec2:AuthorizeSecurityGroupIngress", _MARKED, "port 22 from one's own address"),
+    Call("ec2:RevokeSecurityGroupIngress", _MARKED, "the same, when the address has changed"),
+    Call("ec2:DeleteSecurityGroup", _MARKED, "terminate"),
+    Call("ec2:StartInstances", _MARKED, "start"),
+    Call("ec2:StopInstances", _MARKED, "stop"),
+    Call("ec2:TerminateInstances", _MARKED, "terminate"),
+    Call("ec2:ModifyInstanceAttribute", _MARKED, "start: a new end"),
+    Call("sts:GetCallerIdentity", _ANY, "whose things are whose"),
+    Call("sts:DecodeAuthorizationMessage", _ANY, "why a call was refused", optional=True),
+    Call("servicequotas:GetServiceQuota", _ANY, "the quota, before a launch meets it", optional=True),
+    Call("servicequotas:RequestServiceQuotaIncrease", _ANY, "doctor --request-quota", optional=True),
+    Call("pricing:GetProducts", _ANY, "today's prices", optional=True),
+    Call("ssm:GetParameter", _PARAMETERS, "--ami ssm:/aws/...", optional=True),
+)
+
+
+def policy() -> dict[str, Any]:
+    """The policy document."""
+    return {
+        "Version": "2012-10-17",
+        "Statement": [
+            _statement("Look", _of(_ANY), "*"),
+            _launch(),
+            _statement(
+                "LaunchFrom",
+                ["ec2:RunInstances"],
+                [_ec2(kind) for kind in ("image/*", "subnet/*", "security-group/*", "key-pair/*")],
+            ),
+            _statement("GroupsIn", ["ec2:CreateSecurityGroup"], _ec2("vpc/*")),
+            _tag_on_create(),
+            _statement("KeyPairs", _of(_KEYS), _ec2(f"key-pair/{names.KEY_PAIR_NAME.format(name='*')}")),
+            _marked(),
+            _statement("PublicParameters", _of(_PARAMETERS), "arn:aws:ssm:*::parameter/aws/service/*"),
+            _statement("FirstSpotInstance", ["iam:CreateServiceLinkedRole"], _SPOT_ROLE),
+        ],
+    }
+
+
+def actions() -> frozenset[str]:
+    """All actions of `CALLS`."""
+    return frozenset(call.action for call in CALLS)
+
+
+def _launch() -> dict[str, Any]:
+    made = [_ec2(kind) for kind in ("instance/*", "volume/*", "network-interface/*", "security-group/*")]
+    tagged = {"Null": {f"aws:RequestTag/{names.TAG_OWNER}": "false"}}
+    return _statement("Make", _of(_MADE), made, tagged)
+
+
+def _tag_on_create() -> dict[str, Any]:
+    creating = ["RunInstances", "CreateSecurityGroup", "ImportKeyPair"]
+    condition = {"StringEquals": {"ec2:CreateAction": creating}}
+    return _statement("TagOnCreate", ["ec2:CreateTags"], _ec2("*/*"), condition)
+
+
+def _marked() -> dict[str, Any]:
+    condition = {"Null": {f"aws:ResourceTag/{names.TAG_OWNER}": "false"}}
+    return _statement("ChangeOwn", _of(_MARKED), _ec2("*/*"), condition)
+
+
+def _of(scope: str) -> list[str]:
+    return sorted(call.action for call in CALLS if call.scope == scope)
+
+
+def _ec2(resource: str) -> str:
+    return (
+        f"arn:aws:ec2:*:*:{resource}" if not resource.startswith("image/") else f"arn:aws:ec2:*::{resource}"
+    )
+
+
+def _statement(sid: str, actions: list[str], resource: Any, condition: Any = None) -> dict[str, Any]:
+    statement = {"Sid": sid, "Effect": "Allow", "Action": actions, "Resource": resource}
+    return {**statement, "Condition": condition} if condition else statement

@@ -1,0 +1,55 @@
+import re
+from pathlib import Path
+
+import pytest
+
+from awstune import names
+from awstune.ec2 import iam
+
+SOURCES = "\n".join(path.read_text() for path in Path(iam.__file__).parent.glob("*.py"))
+
+
+def _snake(operation):
+    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
+
+
+@pytest.mark.parametrize("action", sorted(iam.actions()))
+def test_no_permission_is_unused(action):
+    """Each action of the policy is a call that the code makes, directly or by a paginator."""
+    name = _snake(action.split(":")[1])
+    assert re.search(rf'\.{name}\(|get_paginator\("{name}"\)', SOURCES)
+
+
+def test_every_action_is_allowed_once():
+    """The policy allows exactly the actions of the list, and the role that AWS makes for spot."""
+    statements = iam.policy()["Statement"]
+    allowed = {action for one in statements for action in one["Action"]}
+    assert allowed == iam.actions() | {"iam:CreateServiceLinkedRole"}
+    assert len(iam.CALLS) == len(iam.actions())
+
+
+def test_what_changes_things_is_confined():
+    """No changing action has all resources for its own: it needs awstune's tag or name."""
+    for one in iam.policy()["Statement"]:
+        if one["Resource"] == "*":
+            for action in one["Action"]:
+                assert re.match(r"\w+:(Describe|Get|Decode|RequestServiceQuota)", action)
+    own = {one["Sid"]: one for one in iam.policy()["Statement"]}
+    assert own["ChangeOwn"]["Condition"] == {"Null": {f"aws:ResourceTag/{names.TAG_OWNER}": "false"}}
+    assert own["KeyPairs"]["Resource"] == "arn:aws:ec2:*:*:key-pair/awstune-*"
+    assert "ec2:TerminateInstances" in own["ChangeOwn"]["Action"]
+
+
+def test_the_recorder_refuses_what_the_policy_lacks(cloud):
+    """A call that the list does not hold fails the test that meets it (see conftest)."""
+    from tests.unit.ec2.conftest import UNLISTED, check_listed
+
+    assert UNLISTED == []
+    assert not check_listed("ec2", "CreateVpc")
+    assert check_listed("ec2", "RunInstances")
+
+
+def test_the_policy_is_short_enough():
+    """A managed policy holds 6,144 characters without white space."""
+    text = re.sub(r"\s", "", str(iam.policy()))
+    assert len(text) < 6144
