@@ -42,7 +42,7 @@ class Instance:
         self._metadata = metadata.Metadata(spec.metadata)
         self._init = Init(spec.root, self._children, tell, self._reload)
         self._acceptor: asyncssh.SSHAcceptor | None = None
-        self._port = 0
+        self._port = spec.port
 
     async def boot(self) -> None:
         """Come up as cloud-init brings an instance up; SSH answers before it is done."""
@@ -113,7 +113,10 @@ class Instance:
                 _say(f"{what}: {command!r:.120} ended with status {status}")
 
     async def _open(self, *, accept: bool) -> None:
-        self._acceptor = await sshd.listen(self.spec, self._children, self._port)
+        try:
+            self._acceptor = await sshd.listen(self.spec, self._children, self._port)
+        except OSError:  # somebody else has taken that port meanwhile
+            self._acceptor = await sshd.listen(self.spec, self._children)
         self._port = self._acceptor.get_port()
         if not accept:
             await self._close()

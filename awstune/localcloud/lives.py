@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -231,6 +231,7 @@ class Lives:
         with self._lock:
             life = self._lives[body.id]
             life.ready_at, life.silent = None, False
+            spec = replace(spec, port=life.port)
             life.machine = self._make(spec, lambda machine, event: self._on_event(body, machine, event))
 
     def _strikes(self, action: str, body: Body) -> bool:

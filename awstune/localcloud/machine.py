@@ -41,6 +41,7 @@ class Spec:
         user_data: base64, as it was given at launch; None if none was.
         accept_ssh: False for one whose SSH port refuses.
         metadata: what its metadata service answers, by path.
+        port: where its SSH server listened before a reboot; 0 for any.
     """
 
     id: str
@@ -51,6 +52,7 @@ class Spec:
     user_data: str | None
     accept_ssh: bool = True
     metadata: dict[str, str] = field(default_factory=dict)
+    port: int = 0
 
     @property
     def root(self) -> Path:

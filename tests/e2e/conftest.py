@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import base64
+import getpass
+import os
+import shutil
+import socket
 import subprocess
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from pathlib import Path
 
 import boto3
 import paramiko
@@ -90,58 +94,26 @@ def key_file(ec2, tmp_path_factory):
     return path
 
 
-@dataclass
 class Host:
-    """One instance, and the ways into it."""
+    """A host with an SSH server, and the ways into it.
 
-    id: str
-    ec2: object
-    key_file: object
-    host_key: guard.HostKey
-    folder: object
-    wait: object
-    clients: list = field(default_factory=list)
+    Attributes:
+        id: the mark that its processes bear, and its name in known_hosts.
+        user: who logs in.
+        key_file: the login's private key.
+        host_key: the server's public key, ``ssh-ed25519 AAAA...``.
+        folder: where this host's known_hosts is kept.
+    """
 
-    @property
-    def shown(self):
-        """DescribeInstances' words on it."""
-        return self.ec2.describe_instances(InstanceIds=[self.id])["Reservations"][0]["Instances"][0]
-
-    @property
-    def state(self):
-        """Its state's name."""
-        return self.shown["State"]["Name"]
-
-    @property
-    def checks(self):
-        """The status of its instance check."""
-        answer = self.ec2.describe_instance_status(InstanceIds=[self.id], IncludeAllInstances=True)
-        return answer["InstanceStatuses"][0]["InstanceStatus"]["Status"]
-
-    @property
-    def address(self):
-        """Its public address."""
-        return self.shown["PublicIpAddress"]
-
-    @property
-    def port(self):
-        """Its SSH port, as the cloud's tag says."""
-        tags = {tag["Key"]: tag["Value"] for tag in self.shown["Tags"]}
-        return int(tags[names.TAG_SSH_PORT])
-
-    def reaches(self, state):
-        """Wait until it is in that state."""
-        return self.wait(lambda: self.state == state, f"{self.id} to be {state}")
-
-    def is_ready(self):
-        """Wait until its checks are passed."""
-        self.wait(lambda: self.checks == "ok", f"{self.id} to pass its checks")
-        return self
+    def __init__(self, name, user, key_file, host_key, folder):
+        self.id, self.user, self.key_file, self.host_key, self.folder = name, user, key_file, host_key, folder
+        self.clients = []
+        self.address, self.port = "127.0.0.1", 0
 
     def ssh_words(self, *words, key=None):
         """The command line of the system's own client."""
         known = self.folder / "known_hosts"
-        known.write_text(f"{self.id} {self.host_key.public}\n")
+        known.write_text(f"{self.id} {self.host_key}\n")
         options = {
             "IdentitiesOnly": "yes",
             "BatchMode": "yes",
@@ -150,7 +122,7 @@ class Host:
             "StrictHostKeyChecking": "yes",
         }
         flags = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-        where = ["-i", str(key or self.key_file), "-p", str(self.port), f"ubuntu@{self.address}"]
+        where = ["-i", str(key or self.key_file), "-p", str(self.port), f"{self.user}@{self.address}"]
         return ["ssh", "-F", "none", *flags, *where, *words]
 
     def ssh(self, command, **options):
@@ -162,24 +134,59 @@ class Host:
         """A connected paramiko client."""
         client = paramiko.SSHClient()
         name = f"[{self.address}]:{self.port}"
-        kind, text = self.host_key.public.split()
+        kind, text = self.host_key.split()
         client.get_host_keys().add(name, kind, paramiko.PKey.from_type_string(kind, base64.b64decode(text)))
         self.clients.append(client)
-        client.connect(
-            self.address,
-            self.port,
-            "ubuntu",
-            key_filename=str(self.key_file),
-            allow_agent=False,
-            look_for_keys=False,
-        )
+        login = {"username": self.user, "key_filename": str(self.key_file)}
+        client.connect(self.address, self.port, **login, allow_agent=False, look_for_keys=False)
         return client
 
+    def close(self):
+        """Close what was connected."""
+        for client in self.clients:
+            client.close()
 
-def _bytes(text):
-    import base64
 
-    return base64.b64decode(text)
+class Instance(Host):
+    """A host that is an instance of the embedded cloud."""
+
+    def __init__(self, instance_id, ec2, wait, **words):
+        self._ec2, self._wait = ec2, wait
+        super().__init__(instance_id, names.SSH_USER, **words)
+
+    @property
+    def shown(self):
+        """DescribeInstances' words on it."""
+        return self._ec2.describe_instances(InstanceIds=[self.id])["Reservations"][0]["Instances"][0]
+
+    @property
+    def state(self):
+        """Its state's name."""
+        return self.shown["State"]["Name"]
+
+    @property
+    def checks(self):
+        """The status of its instance check."""
+        answer = self._ec2.describe_instance_status(InstanceIds=[self.id], IncludeAllInstances=True)
+        return answer["InstanceStatuses"][0]["InstanceStatus"]["Status"]
+
+    def reaches(self, state):
+        """Wait until it is in that state."""
+        self._wait(lambda: self.state == state, f"{self.id} to be {state}")
+        if state == "running":
+            self._look_up()
+
+    def is_ready(self):
+        """Wait until its checks are passed."""
+        self._wait(lambda: self.checks == "ok", f"{self.id} to pass its checks")
+        self._look_up()
+        return self
+
+    def _look_up(self):
+        """Its public address, and its SSH port as the cloud's tag says."""
+        shown = self.shown
+        tags = {tag["Key"]: tag["Value"] for tag in shown["Tags"]}
+        self.address, self.port = shown["PublicIpAddress"], int(tags[names.TAG_SSH_PORT])
 
 
 @pytest.fixture(scope="session")
@@ -199,13 +206,12 @@ def launcher(ec2, course_image, key_file, tmp_path_factory, until):
             **wishes,
         )
         instance_id = answer["Instances"][0]["InstanceId"]
-        folder = tmp_path_factory.mktemp("host")
-        host = Host(instance_id, ec2, key_file, host_key, folder, until)
+        words = {"key_file": key_file, "host_key": host_key.public, "folder": tmp_path_factory.mktemp("host")}
+        host = Instance(instance_id, ec2, until, **words)
         try:
             yield host
         finally:
-            for client in host.clients:
-                client.close()
+            host.close()
             ec2.terminate_instances(InstanceIds=[instance_id])
             host.reaches("terminated")
 
@@ -219,19 +225,64 @@ def lab(launcher):
         yield host.is_ready()
 
 
+SSHD_CONFIG = """
+ListenAddress 127.0.0.1
+HostKey {folder}/host_key
+AuthorizedKeysFile {key_file}.pub
+AuthenticationMethods publickey
+StrictModes no
+UsePAM no
+PidFile none
+PermitRootLogin prohibit-password
+SetEnv {mark}=openssh
+Subsystem sftp internal-sftp
+"""
+
+
+@pytest.fixture(scope="session")
+def openssh(key_file, tmp_path_factory, until):
+    """Debian's sshd, which only lets its own login in where it is not root's."""
+    program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
+    if program is None:
+        pytest.skip("there is no sshd here (Debian: openssh-server)")
+    folder = tmp_path_factory.mktemp("sshd")
+    keys = guard.HostKey.generate()
+    (folder / "host_key").write_text(keys.private)
+    (folder / "host_key").chmod(0o600)
+    config = SSHD_CONFIG.format(folder=folder, key_file=key_file, mark=names.INSTANCE_MARK)
+    (folder / "config").write_text(config)
+    if os.geteuid() == 0:
+        Path("/run/sshd").mkdir(exist_ok=True)
+    host = Host("openssh", getpass.getuser(), key_file, keys.public, folder)
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        host.port = free.getsockname()[1]
+    words = [program, "-D", "-e", "-f", str(folder / "config"), "-p", str(host.port)]
+    with (folder / "log").open("w") as log, subprocess.Popen(words, stderr=log) as server:
+        until(lambda: _listens(host.port), "sshd to listen")
+        yield host
+        host.close()
+        server.terminate()
+
+
+def _listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
 @pytest.fixture
 def processes_of():
-    """Living processes that bear an instance's mark."""
+    """Living processes that bear an instance's mark, or those of them with some word in their command."""
 
-    def find(instance_id):
-        return [p for p in psutil.process_iter() if _mark(p) == instance_id]
+    def find(instance_id, word=None):
+        return [p for p in psutil.process_iter() if _bears(p, instance_id, word)]
 
     return find
 
 
-def _mark(process):
+def _bears(process, mark, word):
     try:
         alive = process.status() != psutil.STATUS_ZOMBIE
-        return process.environ().get(names.INSTANCE_MARK) if alive else None
+        marked = alive and process.environ().get(names.INSTANCE_MARK) == mark
+        return marked and (word is None or word in process.cmdline())
     except (psutil.Error, OSError):
-        return None
+        return False
