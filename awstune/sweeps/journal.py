@@ -161,23 +161,36 @@ class Writer:
         self._waiting.append(json.dumps(made, allow_nan=False, separators=(",", ":")) + "\n")
         return made
 
-    def flush(self) -> None:
-        """Write what waits, and wait until the disk has it.
+    def write(self) -> None:
+        """Hand what waits to the system: it survives this process, not yet the machine.
 
         Raises:
             JournalError: the disk did not take it.
         """
-        if not self._waiting:
-            return
         data, self._waiting = "".join(self._waiting).encode(), []
-        try:
+        with _told():
             _write_all(self._descriptor, data)
+
+    def flush(self) -> None:
+        """Write what waits, and wait until the disk has it all.
+
+        Raises:
+            JournalError: the disk did not take it.
+        """
+        self.write()
+        with _told():
             os.fsync(self._descriptor)
-        except OSError as error:
-            raise JournalError(
-                f"the journal cannot be written: {error.strerror}",
-                "awstune resume goes on once the disk takes it; nothing that finished is lost",
-            ) from error
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise JournalError(
+            f"the journal cannot be written: {error.strerror}",
+            "awstune resume goes on once the disk takes it; nothing that finished is lost",
+        ) from error
 
 
 def _plain(value: Any) -> Any:

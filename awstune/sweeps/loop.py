@@ -28,7 +28,12 @@ _PATIENCE_S = 5.0
 
 
 def run(
-    folder: Folder, executor: Executor, *, now: Callable[[], float] = time.time, node: str = "local"
+    folder: Folder,
+    executor: Executor,
+    *,
+    now: Callable[[], float] = time.time,
+    node: str = "local",
+    linger_s: float = 0.02,
 ) -> Iterator[Event]:
     """Run the sweep in a folder to its end, from wherever its journal stands.
 
@@ -39,6 +44,7 @@ def run(
         executor: not yet in use; it is closed at the end.
         now: seconds since the epoch, for the journal.
         node: what this machine is called in the journal.
+        linger_s: how long an event that is written may wait for others, to be fsynced with them.
 
     Yields:
         Every event, as soon as the disk has it. The last one is ``ended``.
@@ -52,7 +58,7 @@ def run(
     with Journal(folder.journal_file, now).open() as writer, closing(executor):
         if writer.epoch > 1:
             marks.end(marks.of_sweep(folder.path))
-        sweep = _Sweep(folder, executor, writer, node)
+        sweep = _Sweep(folder, executor, writer, node, linger_s)
         try:
             yield from sweep.events()
         except (KeyboardInterrupt, GeneratorExit):
@@ -63,8 +69,11 @@ def run(
 class _Sweep:
     """A sweep while it runs."""
 
-    def __init__(self, folder: Folder, executor: Executor, writer: Writer, node: str) -> None:
+    def __init__(
+        self, folder: Folder, executor: Executor, writer: Writer, node: str, linger_s: float
+    ) -> None:
         self._folder, self._executor, self._writer, self._node = folder, executor, writer, node
+        self._linger_s, self._oldest = linger_s, 0.0
         self._spec = Spec.read(folder.spec_file)
         self._fold = Fold()
         for event in journal.read(folder.journal_file).events:
@@ -82,12 +91,14 @@ class _Sweep:
         self._take_spec(_with_mode(self._spec))
         while True:
             jobs = self._next_jobs()
-            yield from self._flush()
+            self._writer.write()  # a killed sweep knows of every trial that it started
             for job in jobs:
                 self._start(job)
+            if self._due_s() <= 0 or not self._running:
+                yield from self._flush()
             if not self._running:
                 break
-            for message in self._executor.poll(_PATIENCE_S):
+            for message in self._executor.poll(self._due_s()):
                 self._hear(message)
         self._add("ended", reason="exhausted" if self._exhausted else "finished")
         yield from self._flush()
@@ -95,7 +106,13 @@ class _Sweep:
     def _add(self, event: str, trial: int | None = None, **fields: Any) -> None:
         made = self._writer.add(event, trial=trial, **fields)
         self._fold.add(made)
+        if not self._new:
+            self._oldest = time.monotonic()
         self._new.append(made)
+
+    def _due_s(self) -> float:
+        """Seconds until what is written must be on the disk."""
+        return self._oldest + self._linger_s - time.monotonic() if self._new else _PATIENCE_S
 
     def _flush(self) -> Iterator[Event]:
         self._writer.flush()

@@ -113,7 +113,11 @@ class Pool:
 
     def _server(self) -> Serving:
         if self._serving is None:
-            options = {"mode": self._mode, "target": self._target.to_json(self._cwd)}
+            options = {
+                "mode": self._mode,
+                "target": self._target.to_json(self._cwd),
+                "rehearse": self.slots * self._threads < cores(),
+            }
             self._serving = Serving(options, cwd=self._cwd, python=self._python, folder=self._folder)
         return self._serving
 

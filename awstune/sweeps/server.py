@@ -35,7 +35,7 @@ class Server:
 
     Args:
         control: the socket to the sweep.
-        options: ``mode, target``.
+        options: ``mode, target``, and ``rehearse`` where cores have nothing better to do.
     """
 
     def __init__(self, control: socket.socket, options: Mapping[str, Any]) -> None:
@@ -43,6 +43,7 @@ class Server:
         self._options = options
         self._function: Function | None = None
         self._children: dict[int, int] = {}
+        self._spare: tuple[int, socket.socket] | None = None
         self._text = b""
         self._channels: list[int] = []
         self._parent = os.getpid()
@@ -59,17 +60,20 @@ class Server:
                 self._reap()
             if self._control.fileno() in ready and not self._receive():
                 break
-        for pid in self._children:
+        for pid in (*self._children, *(self._spare or ())[:1]):
             _kill_group(pid, signal.SIGKILL)
 
     def _warm_up(self) -> str | None:
         """Import the target; where that makes forking unsafe, begin again as a spawning server."""
+        before = _mentions_torch(self._options["target"])
+        if before:
+            warm.preload_torch()
         try:
             self._function = load_function(self._options["target"])
         except BaseException:  # noqa: BLE001  each trial will say it in its own log
             traceback.print_exc()
             self._spawn_instead("the target cannot be imported")
-        if _uses_torch(self._options["target"]):
+        if "torch" in sys.modules and not before:
             warm.preload_torch()
         why = warm.why_not_fork()
         if why:
@@ -105,30 +109,66 @@ class Server:
         return bool(data)
 
     def _start(self, job: Mapping[str, Any], channel: int) -> None:
-        pid = os.fork()
-        if pid == 0:
-            self._become(job, channel)
+        pid = self._hand_over(job, channel) or self._fork(lambda: self._run(job, channel))
         os.close(channel)
-        with suppress(OSError):  # the child does it too; whoever comes first
-            os.setpgid(pid, pid)
         self._children[pid] = job["key"]
         self._send({"key": job["key"], "pid": pid})
+        if self._options["mode"] == "fork":
+            self._make_spare()
 
-    def _become(self, job: Mapping[str, Any], channel: int) -> NoReturn:
-        """Be the trial."""
+    def _make_spare(self) -> None:
+        """Fork a trial ahead: it rehearses while others run, and then waits for its job."""
+        ours, theirs = socket.socketpair()
+        pid = self._fork(lambda: self._wait_for_job(theirs))
+        theirs.close()
+        self._spare = (pid, ours)
+
+    def _hand_over(self, job: Mapping[str, Any], channel: int) -> int | None:
+        if self._spare is None:
+            return None
+        (pid, theirs), self._spare = self._spare, None
+        with theirs:
+            try:
+                text = json.dumps(job).encode() + b"\n"
+                theirs.sendall(text[socket.send_fds(theirs, [text], [channel]) :])
+            except OSError:  # it has died; another one starts cold
+                return None
+        return pid
+
+    def _wait_for_job(self, sweep: socket.socket) -> None:
+        if self._options.get("rehearse"):
+            warm.rehearse()
+        text, channels, _, _ = socket.recv_fds(sweep, 1 << 16, 1)
+        while not text.endswith(b"\n"):
+            text += sweep.recv(1 << 16)
+        os.set_inheritable(channels[0], False)
+        self._run(json.loads(text), channels[0])
+
+    def _fork(self, work: Callable[[], None]) -> int:
+        """The process id of a child that does the work and never returns."""
+        pid = os.fork()
+        if pid == 0:
+            self._become(work)
+        with suppress(OSError):  # the child does it too; whoever comes first
+            os.setpgid(pid, pid)
+        return pid
+
+    def _become(self, work: Callable[[], None]) -> NoReturn:
         try:
             child.die_with(self._parent)
+            os.setpgid(0, 0)
             atexit._clear()  # noqa: SLF001  what was registered here is not the trial's to run
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._control.close()
-            child.prepare(job)
-            self._run(job, channel)
+            work()
         except BaseException:  # noqa: BLE001  a fork that failed must not go on as a second server
             traceback.print_exc()
         os._exit(70)
 
     def _run(self, job: Mapping[str, Any], channel: int) -> None:
+        """Be the trial."""
+        child.prepare(job)
         mode, function = self._options["mode"], self._function
         if mode == "fork" and function is not None:
             child.run(job, lambda: function, socket.socket(fileno=channel))
@@ -153,6 +193,8 @@ class Server:
                 return
             if pid == 0:
                 return
+            if self._spare and pid == self._spare[0]:
+                self._spare = None
             key = self._children.pop(pid, None)
             if key is not None:
                 _kill_group(pid, signal.SIGKILL)  # what the trial left behind
@@ -174,9 +216,7 @@ def _wake_on_child() -> int:
     return reading
 
 
-def _uses_torch(target: Mapping[str, Any]) -> bool:
-    if "torch" in sys.modules:
-        return True
+def _mentions_torch(target: Mapping[str, Any]) -> bool:
     if target["kind"] != "function" or not target["file"]:
         return False
     return "torch" in Path(target["file"]).read_text(errors="replace")

@@ -6,11 +6,16 @@ Runs under the trials' Python: standard library only, and torch where the target
 from __future__ import annotations
 
 import ctypes
+import gc
 import importlib
 import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 _MADV_COLLAPSE = 25  # Linux 6.1
 _HUGE = 2 << 20
@@ -23,18 +28,40 @@ def preload_torch() -> None:
     with threads must not be forked.
     """
     with suppress(Exception):  # a trial says it better, in its own log
-        torch = importlib.import_module("torch")
         importlib.import_module("torch._dynamo")
-        optim = importlib.import_module("torch.optim")
+        _step(_by_hand)
+
+
+def rehearse() -> None:
+    """In a fork: touch, and so copy, the memory that every trial is going to touch."""
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        with suppress(Exception):
+            _step(_by_hand if torch.cuda.is_available() else _backward)
+
+
+def _step(differentiate: Callable[[Any, Any], None]) -> None:
+    torch = importlib.import_module("torch")
+    optim = importlib.import_module("torch.optim")
+    with torch.device("cpu"):
+        inputs, labels = torch.ones(3, 4), torch.tensor([0, 1, 0])
         for kind in (optim.SGD, optim.Adam, optim.AdamW):
             model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
-            loss = torch.nn.functional.cross_entropy(model(torch.ones(3, 4)), torch.tensor([0, 1, 0]))
-            float(loss.detach())
             optimizer = kind(model.parameters(), lr=0.1)
-            for weight in model.parameters():
-                weight.grad = torch.ones_like(weight)
+            loss = torch.nn.functional.cross_entropy(model(inputs), labels)
+            float(loss.detach())
+            differentiate(model, loss)
             optimizer.step()
             optimizer.zero_grad()
+
+
+def _by_hand(model: Any, _: Any) -> None:
+    for weight in model.parameters():
+        weight.grad = weight.detach().clone()
+
+
+def _backward(_: Any, loss: Any) -> None:
+    loss.backward()
 
 
 def why_not_fork() -> str | None:
@@ -57,6 +84,8 @@ def collapse() -> None:
     Takes about half a second and makes forks and exits several times faster. Where the kernel does not
     know how, nothing happens.
     """
+    gc.collect()
+    gc.freeze()  # a collection in a trial would touch, and so copy, all that there is
     if sys.platform != "linux":
         return
     madvise = ctypes.CDLL(None, use_errno=True).madvise

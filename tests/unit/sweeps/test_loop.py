@@ -78,7 +78,7 @@ def new_sweep(tmp_path, space=None, **changes):
 
 def run(folder, executor):
     """All events of a run."""
-    return list(loop.run(folder, executor, now=lambda: 10.0))
+    return list(loop.run(folder, executor, now=lambda: 10.0, linger_s=0))
 
 
 def kinds(events):
@@ -129,7 +129,7 @@ def test_the_status_of_a_sweep(tmp_path):
     """The state follows from the journal and from whether somebody writes to it."""
     folder = new_sweep(tmp_path, trials=2)
     assert status(folder, 10.0)["state"] == "stopped"
-    running = loop.run(folder, Scripted(reports(0.5)), now=lambda: 10.0)
+    running = loop.run(folder, Scripted(reports(0.5)), now=lambda: 10.0, linger_s=0)
     while next(running)["event"] != "finished":  # the next one is asked for by then
         pass
     now = status(folder, 20.0)
@@ -182,7 +182,9 @@ def test_resuming_repeats_nothing(tmp_path):
     reference = run(whole, Scripted(lambda job: reports(job.params["x"])(job)))
     for cut in range(1, len(reference)):
         folder = new_sweep(tmp_path)
-        first = loop.run(folder, Scripted(lambda job: reports(job.params["x"])(job)), now=lambda: 10.0)
+        first = loop.run(
+            folder, Scripted(lambda job: reports(job.params["x"])(job)), now=lambda: 10.0, linger_s=0
+        )
         for _ in range(cut):
             next(first)
         first.close()
@@ -196,7 +198,7 @@ def test_resuming_repeats_nothing(tmp_path):
 def test_a_lost_trial_has_the_same_job(tmp_path):
     """A trial that was running when the sweep was killed starts again with its values and seed."""
     folder, executor = new_sweep(tmp_path), Scripted(lambda _: [])
-    first = loop.run(folder, executor)
+    first = loop.run(folder, executor, linger_s=0)
     while next(first)["event"] != "started":
         pass
     first.close()
