@@ -8,6 +8,8 @@ from pathlib import Path
 
 import boto3
 import pytest
+from botocore.awsrequest import AWSResponse
+from botocore.exceptions import ClientError
 
 IMAGES = [
     ("ami-0000000000000c0de", "Deep Learning AMI (Ubuntu) Version 21.2", "2019-01-18T00:00:00.000Z"),
@@ -112,3 +114,26 @@ def cloud(shared_cloud):
 def keys_dir(tmp_path):
     """Where private keys go."""
     return tmp_path / "keys"
+
+
+@pytest.fixture
+def answering(cloud):
+    """Lets AWS answer calls that moto does not know: `answering(service, Operation, answer or error)`."""
+    undo = []
+
+    def register(service, operation, answer, region=None, **options):
+        client = cloud.client(service, region=region, **options)
+        name = f"before-call.{client.meta.service_model.service_id.hyphenize()}.{operation}"
+
+        def respond(params, **_):
+            found = answer(params) if callable(answer) else answer
+            if isinstance(found, str):
+                raise ClientError({"Error": {"Code": found, "Message": "No."}}, operation)
+            return AWSResponse("", 200, {}, None), found
+
+        client.meta.events.register(name, respond)
+        undo.append(lambda: client.meta.events.unregister(name, respond))
+
+    yield register
+    for one in undo:
+        one()

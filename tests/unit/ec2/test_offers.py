@@ -3,8 +3,6 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
-from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ClientError
 
 from awstune.ec2 import catalog, faults, offers, pricelist, prices, quotas
 from awstune.ec2.plan import make_plan
@@ -12,29 +10,6 @@ from awstune.ec2.wanted import Wanted
 from tests.unit.ec2.test_plan import NOTHING
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
-
-
-@pytest.fixture
-def answering(cloud):
-    """Lets AWS answer calls that moto does not know: `answering(service, Operation, answer or error)`."""
-    undo = []
-
-    def register(service, operation, answer, region=None, **options):
-        client = cloud.client(service, region=region, **options)
-        name = f"before-call.{client.meta.service_model.service_id.hyphenize()}.{operation}"
-
-        def respond(params, **_):
-            found = answer(params) if callable(answer) else answer
-            if isinstance(found, str):
-                raise ClientError({"Error": {"Code": found, "Message": "No."}}, operation)
-            return AWSResponse("", 200, {}, None), found
-
-        client.meta.events.register(name, respond)
-        undo.append(lambda: client.meta.events.unregister(name, respond))
-
-    yield register
-    for one in undo:
-        one()
 
 
 def _product(type_, usd, **attributes):

@@ -1,0 +1,205 @@
+from dataclasses import replace
+
+import pytest
+from botocore.exceptions import ClientError
+
+from awstune.ec2 import doctor, instances, launch, session, survey
+from awstune.ec2.plan import make_plan
+from awstune.ec2.wanted import Wanted
+from awstune.errors import UsageError
+from tests.unit.ec2.test_end import _launch
+
+G4 = Wanted("lab", type="g4dn.xlarge")
+
+
+@pytest.fixture
+def patient(cloud, keys_dir):
+    """An account that could launch a g4dn.xlarge, seen from 203.0.113.7."""
+    return doctor.Patient(cloud, keys_dir, G4, fetch=lambda _: "203.0.113.7")
+
+
+def _found(patient):
+    return {check.check: check for check in doctor.examine(patient)}
+
+
+def test_a_healthy_account(patient, answering):
+    """One entry a check, passing ones too, in the documented shape."""
+    answering("service-quotas", "GetServiceQuota", {"Quota": {"Value": 64.0}})
+    checks = list(doctor.examine(patient))
+    assert [check.check for check in checks if not check.ok] == []
+    assert [check.check for check in checks] == [
+        "credentials",
+        "clock",
+        "type",
+        "image",
+        "quota",
+        "network",
+        "address",
+        "permissions",
+        "key files",
+        "leftovers",
+        "ends",
+    ]
+    assert checks[0].to_json() == {
+        "check": "credentials",
+        "ok": True,
+        "found": "arn:aws:sts::123456789012:user/moto in account 123456789012",
+        "fix": "",
+    }
+    assert instances.own(patient.cloud) == []
+
+
+def test_without_credentials_there_is_only_the_first_check(patient, boto_session):
+    """Nothing else can be asked; the fix is the one of every command."""
+    cloud = session.Cloud(boto_session, "us-east-1")
+
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": "InvalidClientTokenId", "Message": "No."}}, "GetCallerIdentity")
+
+    cloud.client("sts").meta.events.register("before-call.sts.GetCallerIdentity", refuse)
+    checks = list(doctor.examine(replace(patient, cloud=cloud)))
+    assert [(check.check, check.ok) for check in checks] == [("credentials", False)]
+    assert "sign in again" in checks[0].fix
+
+
+def test_a_new_account(patient, answering):
+    """The course's type in a region that has none, with a quota of 0."""
+    answering("service-quotas", "GetServiceQuota", {"Quota": {"Value": 0.0}})
+    found = _found(replace(patient, wanted=Wanted("lab")))
+    assert not found["type"].ok
+    assert "nearest: g4dn.xlarge" in found["type"].found
+    assert not found["quota"].ok
+    assert "--request-quota" in found["quota"].fix
+    assert found["image"].ok
+
+
+def test_a_quota_that_nobody_may_say(patient):
+    """Unknown is a finding with the permission that is missing."""
+    assert "servicequotas:GetServiceQuota" in _found(patient)["quota"].fix
+
+
+def test_an_image_that_does_not_fit(patient):
+    """A new GPU with the course's image."""
+    wanted = Wanted("lab", type="g5.xlarge", image="Deep Learning AMI (Ubuntu) Version 21.2")
+    check = _found(replace(patient, wanted=wanted))["image"]
+    assert not check.ok
+    assert "branch 470 or newer" in check.found
+    assert check.fix.startswith("--ami ")
+
+
+def test_an_image_that_is_not_known(patient):
+    """No image of that name; and a type of which no table knows the GPU."""
+    assert not _found(replace(patient, wanted=replace(G4, image="none")))["image"].ok
+    unknown = _found(replace(patient, wanted=replace(G4, type="u-3tb1.56xlarge")))
+    assert unknown["image"].ok
+    assert not unknown["quota"].ok
+
+
+def test_an_unknown_address(patient):
+    """Where checkip is silent --ssh-from is the fix."""
+
+    def silent(_):
+        raise OSError("no route")
+
+    assert "--ssh-from" in _found(replace(patient, fetch=silent))["address"].fix
+
+
+def test_a_caller_who_may_not(patient):
+    """DryRun says which call is not allowed, and nothing is launched."""
+
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": "No."}}, "RunInstances")
+
+    events = patient.cloud.launcher.meta.events
+    events.register_first("before-send.ec2.RunInstances", refuse)
+    try:
+        check = _found(patient)["permissions"]
+    finally:
+        events.unregister("before-send.ec2.RunInstances", refuse)
+    assert check.found == "not allowed: run_instances"
+    assert "awstune iam" in check.fix
+
+
+def test_another_error_of_a_dry_run(patient):
+    """What is no question of permission is shown as AWS says it."""
+
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": "OptInRequired", "Message": "No."}}, "RunInstances")
+
+    events = patient.cloud.launcher.meta.events
+    events.register_first("before-send.ec2.RunInstances", refuse)
+    try:
+        check = _found(patient)["permissions"]
+    finally:
+        events.unregister("before-send.ec2.RunInstances", refuse)
+    assert "OptInRequired" in check.found
+
+
+def test_a_clock_that_is_off(patient, answering):
+    """Minutes beside AWS's clock, with the fix; an endpoint without a clock is none."""
+    headers = {"date": "Mon, 23 Nov 2026 14:00:00 GMT"}
+    identity = {"Account": "1", "Arn": "arn:aws:iam::1:user/me"}
+    answering("sts", "GetCallerIdentity", lambda _: identity | {"ResponseMetadata": {"HTTPHeaders": headers}})
+    at_two = 1795442400.0
+    assert doctor._clock(replace(patient, now=lambda: at_two + 10)).ok
+    late = doctor._clock(replace(patient, now=lambda: at_two + 600))
+    assert (late.ok, late.found) == (False, "600 s beside AWS's")
+    headers.clear()
+    assert doctor._clock(patient).ok
+
+
+def test_key_files(patient, keys_dir):
+    """Others can read one; one is not here."""
+    cloud = patient.cloud
+    _launch(cloud, keys_dir)
+    path = keys_dir / "awstune-lab-us-east-1.pem"
+    assert _found(patient)["key files"].ok
+    path.chmod(0o644)
+    assert _found(patient)["key files"].fix == f"chmod 600 {path}"
+    path.unlink()
+    assert "awstune-lab" in _found(patient)["key files"].found
+
+
+def test_leftovers_of_a_launch_that_was_cut_short(patient, keys_dir):
+    """Key pair, group, and a disk that nobody has: named, with the command that removes them."""
+    cloud = patient.cloud
+    wanted = replace(G4, ssh_from="203.0.113.7/32")
+    story = launch.apply(cloud, make_plan(wanted, survey.look(cloud, wanted, keys_dir)), keys_dir)
+    for _ in range(2):
+        next(story)
+    tags = [
+        {"Key": key, "Value": value} for key, value in (instances.tags_for(cloud, "lab") | {"x": "y"}).items()
+    ]
+    for kind, make, asked in (
+        ("volume", cloud.ec2.create_volume, {"AvailabilityZone": "us-east-1a", "Size": 8}),
+        (
+            "network-interface",
+            cloud.ec2.create_network_interface,
+            {"SubnetId": cloud.ec2.describe_subnets()["Subnets"][0]["SubnetId"]},
+        ),
+    ):
+        make(**asked, TagSpecifications=[{"ResourceType": kind, "Tags": tags}])
+    check = _found(patient)["leftovers"]
+    assert not check.ok
+    for kind in ("volume", "network-interface", "security-group", "key-pair awstune-lab"):
+        assert kind in check.found
+    assert check.fix == "awstune terminate lab"
+
+
+def test_an_instance_past_its_end(patient, keys_dir):
+    """A guard that did not end it in time is a finding."""
+    _launch(patient.cloud, keys_dir, ttl_s=60)
+    later = instances.find(patient.cloud).launched + 3600
+    assert _found(patient)["ends"].ok
+    check = _found(replace(patient, now=lambda: later))["ends"]
+    assert check.fix == "awstune terminate lab"
+
+
+def test_asking_for_the_quota(cloud, answering):
+    """As many vCPUs as the launch needs beside what runs."""
+    answering("service-quotas", "RequestServiceQuotaIncrease", {"RequestedQuota": {"Status": "PENDING"}})
+    assert doctor.request_quota(cloud, Wanted("lab", count=2)) == (
+        "asked for 8 vCPUs of 'Running On-Demand P instances' in us-east-1: PENDING; AWS answers by e-mail"
+    )
+    with pytest.raises(UsageError, match="nobody knows which quota"):
+        doctor.request_quota(cloud, Wanted("lab", type="inf2.xlarge"))
