@@ -11,16 +11,21 @@ import ctypes
 import os
 import signal
 import sys
+import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
 
+from awstune import names
 from awstune.localcloud import processes
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _PR_SET_CHILD_SUBREAPER = 36
+_ACTIVE_FILE = "run/awstune/active"  # of the guard: whoever touches it uses the instance
+_NOTE_EVERY_S = 5.0
 
 
 class Children:
@@ -33,6 +38,7 @@ class Children:
         self._watching: set[asyncio.Task[None]] = set()
         self._starting = 0
         self._adopting = False
+        self._used = float("-inf")
 
     def adopt(self) -> None:
         """From now on adopt orphaned descendants, where the system can."""
@@ -86,6 +92,16 @@ class Children:
             words, stdin=nothing, stdout=console, stderr=console, environment=environment
         )
         return await process.wait()
+
+    def used(self) -> None:
+        """Note that somebody types or transfers: the guard there cannot see our terminals and sockets."""
+        now = time.monotonic()
+        if now - self._used < _NOTE_EVERY_S:
+            return
+        self._used = now
+        note = Path(self.environment[names.ROOT_VARIABLE], _ACTIVE_FILE)
+        if note.parent.exists():
+            note.touch()
 
     def end(self) -> None:
         """Kill every descendant, those that hide behind an emptied environment too (Linux only)."""

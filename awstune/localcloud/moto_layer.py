@@ -7,12 +7,14 @@ the server's own process, before the first request.
 
 from __future__ import annotations
 
+import base64
 import secrets
 import threading
 from datetime import datetime, timedelta
 from typing import Any
 
 from moto.core.responses import ActionResult
+from moto.core.types import Base64EncodedString
 from moto.ec2 import utils as ec2_utils
 from moto.ec2.exceptions import DependencyViolationError, EC2ClientError, InvalidInstanceTypeError
 from moto.ec2.models import elastic_network_interfaces
@@ -27,6 +29,7 @@ from moto.ec2.models.instance_types import (
 )
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState
 from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.responses import instances as instance_responses
 from moto.ec2.responses.amis import AmisResponse
 from moto.ec2.responses.instances import InstanceResponse
 
@@ -61,6 +64,7 @@ def install(lives: Lives, quotas: Quotas) -> None:
     _volumes_say_when_they_go()
     _tags_are_read_quickly()
     _filters_are_known()
+    _user_data_is_encoded_once()
 
 
 def _rebind(owner: Any, name: str, value: Any) -> Any:
@@ -338,3 +342,16 @@ def _filters_are_known() -> None:
     known = ec2_utils.filter_dict_attribute_mapping
     known.setdefault("client-token", "client_token")
     known.setdefault("instance-lifecycle", "lifecycle")
+
+
+def _user_data_is_encoded_once() -> None:
+    """Promise: ModifyInstanceAttribute takes user-data as SDKs send it. It has been decoded with the
+    request by then; moto wants it encoded once more, which no SDK does.
+    """
+
+    def parse_user_data(value: Any) -> Any:
+        if isinstance(value, bytes):
+            return Base64EncodedString.from_encoded_bytes(base64.b64encode(value))
+        return original(value)
+
+    original = _rebind(instance_responses, "parse_user_data", parse_user_data)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from awstune.localcloud.children import Children
 
 _CHUNK = 64 * 1024
+_TRANSFER = 16 * 1024  # a chunk that is more than a keepalive or a glance
 _CANNOT_RUN = 126
 _LAST_WORDS_S = 0.2
 _ACCEPTED = ("LANG", "LC_")  # what Debian's sshd accepts from a client
@@ -89,10 +90,12 @@ async def _on_pipes(process: asyncssh.SSHServerProcess[bytes], children: Childre
     finally:
         for descriptor in (theirs_in, theirs_out, theirs_err):
             os.close(descriptor)
-    feeding = asyncio.create_task(_feed(process, ours_in, child, on_terminal=False))
+    feeding = asyncio.create_task(_feed(process, ours_in, child, children))
     try:
         # Like sshd: the session lasts as long as anybody holds its output open.
-        await asyncio.gather(_drain(ours_out, process.stdout), _drain(ours_err, process.stderr))
+        await asyncio.gather(
+            _drain(ours_out, process.stdout, children), _drain(ours_err, process.stderr, children)
+        )
         return await child.wait()
     finally:
         feeding.cancel()
@@ -113,8 +116,8 @@ async def _on_terminal(process: asyncssh.SSHServerProcess[bytes], children: Chil
         )
     finally:
         os.close(slave)
-    feeding = asyncio.create_task(_feed(process, os.dup(master), child, on_terminal=True))
-    showing = asyncio.create_task(_drain(master, process.stdout))
+    feeding = asyncio.create_task(_feed(process, os.dup(master), child, children))
+    showing = asyncio.create_task(_drain(master, process.stdout, children))
     try:
         status = await child.wait()
         # What the shell left in the background may hold the terminal open for ever: not our session.
@@ -135,11 +138,13 @@ def _resize(terminal: int, size: tuple[int, int, int, int]) -> None:
     fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, width, height))
 
 
-async def _drain(source: int, sink: asyncssh.SSHWriter[bytes]) -> None:
+async def _drain(source: int, sink: asyncssh.SSHWriter[bytes], children: Children) -> None:
     """Pump from a descriptor, which is closed at the end, to the client."""
     os.set_blocking(source, False)
     try:
         while data := await _read(source):
+            if len(data) >= _TRANSFER:
+                children.used()
             sink.write(data)
             await sink.drain()
     except (OSError, asyncssh.Error):
@@ -152,11 +157,11 @@ async def _feed(
     process: asyncssh.SSHServerProcess[bytes],
     sink: int,
     child: asyncio.subprocess.Process,
-    *,
-    on_terminal: bool,
+    children: Children,
 ) -> None:
     """Pump from the client to a descriptor, which is closed at the end; pass on sizes and signals."""
     os.set_blocking(sink, False)
+    on_terminal = process.term_type is not None
     try:
         while True:
             try:
@@ -171,6 +176,8 @@ async def _feed(
                 continue
             if not data:
                 break
+            if on_terminal or len(data) >= _TRANSFER:
+                children.used()
             await _write(sink, data)
         if on_terminal and not process.channel.is_closing():
             await process.channel.wait_closed()  # the end of input is no reason to hang up

@@ -1,0 +1,76 @@
+"""The guard that AWS runs, obeyed here: each end by letting it happen."""
+
+import time
+
+import pytest
+
+from awstune.ec2 import guard
+
+pytestmark = pytest.mark.e2e
+
+NVIDIA_SMI = 'printf "#!/bin/sh\\necho {percent}\\n" > "$(dirname "$(command -v shutdown)")/nvidia-smi"'
+ENDED = '"$AWSTUNE_ROOT/run/awstune/ended"'
+
+
+def limited(**limits):
+    """User-data with such limits, and no time to live."""
+    return lambda key: guard.user_data(key, ends=None, stamp="limits", limits=guard.Limits(**limits))
+
+
+def looks(host):
+    """Look once, now, as the guard's timer does every ten seconds."""
+    return host.ssh(f'sh "$AWSTUNE_ROOT{guard.GUARD_PATH}" check; test ! -e {ENDED}').returncode == 0
+
+
+def gpu(host, percent):
+    """Let the instance's GPU be that busy."""
+    command = NVIDIA_SMI.format(percent=percent)
+    host.ssh(f'{command}; chmod +x "$(dirname "$(command -v shutdown)")/nvidia-smi"')
+
+
+def test_idle_both_ways(launcher, until):
+    """A busy GPU keeps the instance; when it falls idle for long enough, it is stopped."""
+    with launcher(user_data=limited(idle_s=3)) as host:
+        host.reaches("running")
+        gpu(host, 95)
+        host.is_ready()
+        launched = time.monotonic()
+        until(lambda: looks(host) and time.monotonic() > launched + 4, "longer than it may be idle")
+        assert host.state == "running"
+        gpu(host, 2)
+        until(lambda: host.state != "running" or not looks(host), "the guard to find it idle")
+        host.reaches("stopped")
+        assert host.shown["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+
+
+def test_typing_is_activity(launcher, until):
+    """Words typed in a terminal keep the instance from being idle."""
+    with launcher(user_data=limited(idle_s=1)) as host:
+        host.reaches("running")
+        channel = host.paramiko().invoke_shell()
+        channel.sendall(b"echo hello\n")
+        active = '"$AWSTUNE_ROOT/run/awstune/active"'
+        until(lambda: host.ssh(f"test -e {active}").returncode == 0, "the typing to be noticed")
+        launched = time.monotonic()
+        until(lambda: looks(host) and time.monotonic() > launched + 2, "longer than it may be idle")
+        assert host.state == "running"
+
+
+def test_a_dollar_cap(launcher):
+    """Money that is spent ends it."""
+    limits = limited(max_usd=0.0, usd_per_hour=0.9)
+    with launcher(user_data=limits, InstanceInitiatedShutdownBehavior="terminate") as host:
+        host.reaches("terminated")
+        assert host.shown["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+
+
+def test_a_new_end_after_a_stop(launcher, ec2):
+    """New user-data at a start moves the end: the instance lives on."""
+    with launcher(ends=1) as host:
+        host.reaches("stopped")
+        data = guard.user_data(None, ends=None, stamp="again").encode()
+        ec2.modify_instance_attribute(InstanceId=host.id, UserData={"Value": data})
+        ec2.start_instances(InstanceIds=[host.id])
+        host.is_ready()
+        assert looks(host)
+        assert host.state == "running"
