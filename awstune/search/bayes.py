@@ -10,25 +10,23 @@ An acquisition function of the package, or of its users, works here as well.
 from __future__ import annotations
 
 import copy
-import math
-from functools import cache
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from bayes_opt import BayesianOptimization
 from bayes_opt.acquisition import AcquisitionFunction
 from bayes_opt.target_space import TargetSpace
-from threadpoolctl import ThreadpoolController
 
 from awstune.errors import UsageError
-from awstune.search import acquisition, gp, propose
+from awstune.search import acquisition, propose
 from awstune.search.acquisition import NAMES, log_expected_improvement
-from awstune.search.cube import Cube
-from awstune.search.curves import Curves
-from awstune.search.outputs import Outputs, resolution, shown
+from awstune.search.modelling import LEAST_VALUES, Fits, Model, one_thread
+from awstune.search.outputs import resolution
 from awstune.search.random import fresh
 from awstune.search.surrogate import Surrogate
-from awstune.search.trials import Status, Suggestion, TrialRecord, by_completion, next_number
+from awstune.search.trials import Suggestion, TrialRecord, next_number
+from awstune.search.words import why
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,19 +34,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from awstune.search.acquisition import Score
+    from awstune.search.cube import Cube
     from awstune.search.space import Params, Space
     from awstune.search.trials import Mode
 
     Array = NDArray[np.float64]
 
-MOST_POINTS = 1000
 START_MOST = 10
 PARZEN_FROM = 10
 BEST = "mean"
 STEP = 1.0
-LEAST_VALUES = 2
-DRAWS, MOST_AVERAGED = 3, 300
-"""Sets of hyperparameters beside the likeliest; beyond so many points that one stands for all."""
 
 
 class BayesSearcher:
@@ -79,11 +74,11 @@ class BayesSearcher:
         self.metric = metric
         self.seed = seed
         self.acquisition = acquisition
-        self._fits: dict[bytes, list[Array]] = {}
+        self.fits = Fits(seed)
 
     def suggest(self, space: Space, trials: Sequence[TrialRecord], count: int) -> list[Suggestion]:
         """``count`` trials, none of them running or, in a discrete space, seen; fewer where none is left."""
-        with _blas().limit(limits=1):
+        with one_thread().limit(limits=1):
             return self._suggest(space, trials, count)
 
     def _suggest(self, space: Space, trials: Sequence[TrialRecord], count: int) -> list[Suggestion]:
@@ -97,55 +92,21 @@ class BayesSearcher:
             suggestions.append(suggestion)
         return suggestions
 
-    def hyperparameters(self, cube: Cube, x: Array, losses: Array) -> list[Array]:
-        """The model's, by the trials up to the last size at which it is fitted again."""
-        n = last_fit(len(losses))
-        key = x[:n].tobytes() + losses[:n].tobytes()
-        if key not in self._fits:
-            self._fits = {key: self._fit(cube, x[:n], shown(losses[:n]).y)}
-        return self._fits[key]
-
-    def _fit(self, cube: Cube, x: Array, y: Array) -> list[Array]:
-        mode = gp.fit(x, y, cube.categorical)
-        if len(y) > MOST_AVERAGED:
-            return [mode]
-        rng = np.random.default_rng([self.seed, len(y), 1])
-        evidence = gp.Evidence(gp.squared_distances(x, x, cube.categorical), y)
-        return [mode, *gp.nearby(evidence, mode, rng, DRAWS)]
-
-
-@cache
-def _blas() -> ThreadpoolController:
-    """The linear algebra's threads: more than one changes last digits, and waits for busy cores."""
-    return ThreadpoolController()
-
-
-def last_fit(n: int) -> int:
-    """The last size of the history, up to n, at which hyperparameters are fitted: steps of a tenth."""
-    size = LEAST_VALUES
-    while (larger := max(size + 1, math.ceil(1.1 * size))) <= n:
-        size = larger
-    return size
-
 
 class Study:
-    """One call of ``suggest``: the history as arrays, and what has been suggested meanwhile."""
+    """One call of ``suggest``: the history, and what has been suggested meanwhile."""
 
     def __init__(self, searcher: BayesSearcher, space: Space, trials: Sequence[TrialRecord]) -> None:
-        self.searcher, self.space = searcher, space
+        self.searcher, self.space, self.trials = searcher, space, trials
         self.taken = {space.key(trial.params) for trial in trials}
-        self.known = [t for t in by_completion(trials) if t.status != "cancelled"][-MOST_POINTS:]
-        self.curves = Curves(trials, searcher.metric, searcher.mode)
-        self.losses = np.array([self._loss(t) for t in self.known], dtype=float)
         self.pending = [trial.params for trial in trials if trial.running]
-        self._optimizer: BayesianOptimization | None = None
+        self.values = sum(trial.counts for trial in trials)
 
-    def _loss(self, trial: TrialRecord) -> float:
-        if not trial.counts or trial.value is None:
-            return math.nan
-        if trial.status is Status.STOPPED_EARLY and (end := self.curves.expected_end(trial)) is not None:
-            return end
-        return trial.value if self.searcher.mode == "min" else -trial.value
+    @cached_property
+    def model(self) -> Model:
+        """Of the trials that have ended; all free slots share it."""
+        told = self.searcher
+        return Model.of(self.space, self.trials, mode=told.mode, fits=told.fits, metric=told.metric)
 
     def suggest(self, number: int) -> Suggestion | None:
         """The trial of that number; None where the space is used up."""
@@ -161,7 +122,7 @@ class Study:
         if number == 0:
             return Suggestion(self.space.defaults(), "baseline")
         seed = [self.searcher.seed, number]
-        if number < start_size(self.space) or np.isfinite(self.losses).sum() < LEAST_VALUES:
+        if number < start_size(self.space) or self.values < LEAST_VALUES:
             params = self._sobol(number)
             if params is None or not self._new(params):
                 params = fresh(self.space, seed, self.taken)
@@ -183,22 +144,18 @@ class Study:
         return self.space.draw(points.random(1)[0])
 
     def _by_model(self, seed: list[int]) -> Suggestion | None:
-        cube = Cube(self.space)
-        x = np.array([self.space.encode(trial.params) for trial in self.known])
-        outputs = shown(self.losses)
-        pending = np.array([self.space.encode(params) for params in self.pending]).reshape(-1, cube.d)
-        surrogate = Surrogate(cube, self.searcher.hyperparameters(cube, x, self.losses), pending)
-        place = self._ask(cube, surrogate, x, outputs, np.random.default_rng(seed))
+        model = self.model
+        pending = np.array([self.space.encode(params) for params in self.pending]).reshape(-1, model.cube.d)
+        surrogate = Surrogate(model.cube, model.thetas, pending)
+        place = self._ask(surrogate, np.random.default_rng(seed))
         params = self.space.decode(place)
         if not self._new(params):
             again = fresh(self.space, seed, self.taken)
             return None if again is None else Suggestion(again, "random draw: the model's choice was taken")
-        return Suggestion(params, self._why(surrogate, place, outputs))
+        return Suggestion(params, why(model, surrogate, place, self.searcher.mode))
 
-    def _ask(
-        self, cube: Cube, surrogate: Surrogate, x: Array, outputs: Outputs, rng: np.random.Generator
-    ) -> Array:
-        choose = self.searcher.acquisition
+    def _ask(self, surrogate: Surrogate, rng: np.random.Generator) -> Array:
+        choose, cube = self.searcher.acquisition, self.model.cube
         if isinstance(choose, str):
             choose = Chooser(choose, cube, rng, self.taken, start_size(self.space))
         else:
@@ -206,19 +163,11 @@ class Study:
         bounds = dict.fromkeys(cube.names, (0.0, 1.0))
         state = np.random.RandomState(int(rng.integers(2**31)))
         optimizer = BayesianOptimization(None, bounds, choose, random_state=state, verbose=0)
-        optimizer._space = Record(bounds, x, -outputs.y)  # noqa: SLF001  the place for a target space
+        optimizer._space = Record(bounds, self.model.x, -self.model.outputs.y)  # noqa: SLF001  its place for one
         optimizer._gp = surrogate  # noqa: SLF001  the place for a Gaussian process
         suggested = optimizer.suggest()
         place: Array = cube.snap(np.array([[suggested[name] for name in cube.names]]))[0]
         return place
-
-    def _why(self, surrogate: Surrogate, place: Array, outputs: Outputs) -> str:
-        mean, sd = (float(v[0]) for v in surrogate.predict(place[None], return_std=True))
-        sign = 1.0 if self.searcher.mode == "min" else -1.0
-        middle = outputs.loss(-mean)
-        around = abs(outputs.loss(-mean + sd) - outputs.loss(-mean - sd)) / 2
-        best = sign * float(np.nanmin(self.losses))
-        return f"model: predicts {sign * middle:.4g} ± {around:.2g}, best so far {best:.4g}"
 
 
 def start_size(space: Space) -> int:

@@ -29,10 +29,12 @@ class Outputs:
     Attributes:
         y: (n,) with mean 0 and variance 1, low is good; a failed trial counts as the worst.
         knots: (k, 2) pairs (y, loss), ascending, for the way back.
+        unit: what 1 in y is in the loss, among good trials.
     """
 
     y: Array
     knots: Array
+    unit: float
 
     def loss(self, y: float) -> float:
         """The loss that a model's value stands for; linear beyond the ends."""
@@ -63,7 +65,7 @@ def shown(losses: Array) -> Outputs:
     center, scale = warped.mean(), warped.std()
     y = (warped - center) / (scale or 1.0)
     pairs = np.unique(np.column_stack([y, losses])[~failed], axis=0)
-    return Outputs(y, pairs[np.unique(pairs[:, 0], return_index=True)[1]])
+    return Outputs(y, pairs[np.unique(pairs[:, 0], return_index=True)[1]], float(scale or 1.0))
 
 
 def resolution(targets: Array) -> float:

@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from awstune.errors import UsageError
-from awstune.search.bayes import BayesSearcher, Study
 from awstune.search.curves import Curves, only_metric
 from awstune.search.halving import Asha, MedianRule, make_stopper
+from awstune.search.modelling import Fits, Model
 from awstune.search.space import Float, Space
 from awstune.search.trials import Report, Status, TrialRecord
 
@@ -101,11 +101,11 @@ def test_a_stopped_curve_is_taken_on_as_whole_ones_went():
 
 def test_bayes_takes_a_stopped_trial_for_what_it_would_have_reached():
     """A good trial stopped early is not mistaken for a bad one."""
-    space = Space(x=Float(0, 1))
     whole = [
         replace(trial(i, 2 + x, 1 + x, x, status=Status.SUCCEEDED), params={"x": x}, value=x, completed=i)
         for i, x in enumerate((0.3, 0.5, 0.7, 0.9))
     ]
     early = replace(trial(4, 2.1, status=Status.STOPPED_EARLY), params={"x": 0.1}, value=2.1, completed=4)
-    study = Study(BayesSearcher(mode="min"), space, [*whole, early])
-    assert study.losses.tolist() == pytest.approx([0.3, 0.5, 0.7, 0.9, 0.1])
+    trials = [*whole, early]
+    model = Model.of(Space(x=Float(0, 1)), trials, mode="min", fits=Fits(0))
+    assert model.losses.tolist() == pytest.approx([0.3, 0.5, 0.7, 0.9, 0.1])

@@ -1,0 +1,155 @@
+"""From a sweep's trials to a model of them: what `bayes`, the end rules and the posterior all start from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+from awstune.search import gp
+from awstune.search.cube import Cube
+from awstune.search.curves import Curves
+from awstune.search.outputs import Outputs, shown
+from awstune.search.surrogate import Surrogate
+from awstune.search.trials import Status, TrialRecord, by_completion
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+    from awstune.search.space import Space
+    from awstune.search.trials import Mode
+
+    Array = NDArray[np.float64]
+
+MOST_POINTS = 1000
+KEPT_BEST = 300
+LEAST_VALUES = 2
+DRAWS, MOST_AVERAGED = 3, 300
+"""Sets of hyperparameters beside the likeliest; beyond so many points that one stands for all."""
+
+
+@cache
+def one_thread() -> ThreadpoolController:
+    """The linear algebra's threads: more than one changes last digits, and waits for busy cores."""
+    return ThreadpoolController()
+
+
+def last_fit(n: int) -> int:
+    """The last size of the history, up to n, at which hyperparameters are fitted: steps of a tenth."""
+    size = LEAST_VALUES
+    while (larger := max(size + 1, math.ceil(1.1 * size))) <= n:
+        size = larger
+    return size
+
+
+@dataclass
+class Fits:
+    """Hyperparameters by the trials that they were fitted to: a cache of the last ones, nothing more.
+
+    Attributes:
+        seed: of the search.
+    """
+
+    seed: int
+    _last: dict[bytes, list[Array]] = field(default_factory=dict)
+
+    def at(self, cube: Cube, x: Array, losses: Array) -> list[Array]:
+        """The model's, (2 d + 3,) each, by the trials up to the last size at which it is fitted again."""
+        n = last_fit(min(len(losses), MOST_POINTS))
+        key = x[:n].tobytes() + losses[:n].tobytes()
+        if key not in self._last:
+            self._last = {key: self._fit(cube, x[:n], shown(losses[:n]).y)}
+        return self._last[key]
+
+    def _fit(self, cube: Cube, x: Array, y: Array) -> list[Array]:
+        mode = gp.fit(x, y, cube.categorical)
+        if len(y) > MOST_AVERAGED:
+            return [mode]
+        rng = np.random.default_rng([self.seed, len(y), 1])
+        evidence = gp.Evidence(gp.squared_distances(x, x, cube.categorical), y)
+        return [mode, *gp.nearby(evidence, mode, rng, DRAWS)]
+
+
+@dataclass(frozen=True)
+class Model:
+    """The trials that have ended, as arrays, and how the model takes them.
+
+    Attributes:
+        cube: the space.
+        known: the modelled trials, in the order of completion.
+        x: (n, d) their places.
+        losses: (n,) their losses, low is good; NaN where failed.
+        outputs: what the model is shown.
+        thetas: hyperparameters, the likeliest first.
+    """
+
+    cube: Cube
+    known: list[TrialRecord]
+    x: Array
+    losses: Array
+    outputs: Outputs
+    thetas: list[Array]
+
+    @classmethod
+    def of(
+        cls, space: Space, trials: Sequence[TrialRecord], *, mode: Mode, fits: Fits, metric: str | None = None
+    ) -> Model:
+        """The model of these trials; at least one of them has a value.
+
+        Args:
+            space: with at least one searched parameter.
+            trials: all of the sweep's.
+            mode: which values are better.
+            fits: where hyperparameters come from.
+            metric: whose reports tell what a trial that was stopped early would have reached.
+        """
+        cube, known = Cube(space), modelled(trials)
+        losses = losses_of(known, trials, mode, metric)
+        x = np.array([space.encode(trial.params) for trial in known])
+        thetas = fits.at(cube, x, losses)
+        if len(known) > MOST_POINTS:
+            keep = _most_telling(losses)
+            known, x, losses = [known[i] for i in keep], x[keep], losses[keep]
+        return cls(cube, known, x, losses, shown(losses), thetas)
+
+    def surrogate(self, pending: Array | None = None) -> Surrogate:
+        """The fitted model, with running trials at places (p, d) taken for what is expected of them."""
+        none = np.empty((0, self.cube.d))
+        return Surrogate(self.cube, self.thetas, none if pending is None else pending).fit(
+            self.x, -self.outputs.y
+        )
+
+
+def modelled(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
+    """The trials that say something: ended, and not because the user said so."""
+    return [trial for trial in by_completion(trials) if trial.status is not Status.CANCELLED]
+
+
+def losses_of(
+    known: Sequence[TrialRecord], trials: Sequence[TrialRecord], mode: Mode, metric: str | None
+) -> Array:
+    """The losses of some trials, low is good, NaN where failed: (n,)."""
+    curves = Curves(trials, metric, mode)
+    sign = 1.0 if mode == "min" else -1.0
+
+    def loss(trial: TrialRecord) -> float:
+        if not trial.counts or trial.value is None:
+            return math.nan
+        end = curves.expected_end(trial) if trial.status is Status.STOPPED_EARLY else None
+        return sign * trial.value if end is None else end
+
+    return np.array([loss(trial) for trial in known], dtype=float)
+
+
+def _most_telling(losses: Array) -> NDArray[np.intp]:
+    """Of a long history the best and the latest, in order."""
+    filled = np.where(np.isfinite(losses), losses, np.inf)
+    best = np.argsort(filled, kind="stable")[:KEPT_BEST]
+    latest = np.setdiff1d(np.arange(len(losses)), best)[-(MOST_POINTS - KEPT_BEST) :]
+    return np.sort(np.concatenate([best, latest]))

@@ -1,0 +1,173 @@
+"""What is believed after the trials: where good values lie, the model's best guess, advice about ranges.
+
+p(theta | M) over the space is prior(theta) times the probability that theta is among the best q % of what
+the model expects under the prior, given the trials M, normalised.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.special import ndtr
+
+from awstune.search import propose
+from awstune.search.compact import show
+from awstune.search.modelling import one_thread
+from awstune.search.parameters import Choice
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from awstune.search.modelling import Model
+    from awstune.search.parameters import Searched
+    from awstune.search.space import Params, Space
+    from awstune.search.trials import Mode
+
+    Array = NDArray[np.float64]
+
+SAMPLES = 2048
+BINS = 12
+EDGE = 0.02
+QUANTILE = 0.1
+
+
+@dataclass(frozen=True)
+class Marginal:
+    """The prior and the posterior of one or two parameters, as histograms over the same bins.
+
+    Attributes:
+        names: one or two.
+        values: for each name the values at its bins' middles.
+        prior: (b,) or (b, c) shares, summing to 1.
+        posterior: the same after the trials.
+    """
+
+    names: tuple[str, ...]
+    values: tuple[list[Any], ...]
+    prior: Array
+    posterior: Array
+
+
+@dataclass(frozen=True)
+class Guess:
+    """Where the model itself believes the best to be.
+
+    Attributes:
+        params: name to value.
+        mean: the value it expects.
+        sd: its standard deviation.
+    """
+
+    params: Params
+    mean: float
+    sd: float
+
+
+@dataclass(frozen=True)
+class Advice:
+    """A range that seems too narrow.
+
+    Attributes:
+        name: the parameter's.
+        text: what to do, in words, with the wider range to paste.
+    """
+
+    name: str
+    text: str
+
+
+class Belief:
+    """Draws from the prior, and how likely each is to be a good one.
+
+    Args:
+        model: of the trials.
+        seed: of the draws.
+        best: which share of the space counts as good.
+    """
+
+    def __init__(self, model: Model, *, seed: int = 0, best: float = QUANTILE) -> None:
+        self.space, self.cube = model.cube.space, model.cube
+        rng = np.random.default_rng([seed, len(model.x), 4])
+        self.places = np.array([self.space.encode(self.space.sample(rng)) for _ in range(SAMPLES)])
+        with one_thread().limit(limits=1):
+            mean, sd = model.surrogate().predict(self.places, return_std=True)
+        goal = np.quantile(mean, 1 - best)
+        good = ndtr((mean - goal) / sd)
+        self.weights: Array = good / good.sum()
+
+    def marginal(self, *names: str) -> Marginal:
+        """The histograms of one or two parameters."""
+        columns = [self.cube.names.index(name) for name in names]
+        edges = [self._edges(column) for column in columns]
+        data = [self.places[:, column] for column in columns]
+        prior, _ = np.histogramdd(data, bins=edges)
+        after, _ = np.histogramdd(data, bins=edges, weights=self.weights)
+        middles = tuple(self._values(c, e) for c, e in zip(columns, edges, strict=True))
+        return Marginal(names, middles, prior / prior.sum(), after / after.sum())
+
+    def _edges(self, column: int) -> Array:
+        codes = self.cube.columns[column].codes
+        if codes is None or len(codes) > BINS:
+            return np.linspace(0, 1, BINS + 1)
+        return np.concatenate([[-1e-9], (codes[1:] + codes[:-1]) / 2, [1 + 1e-9]])
+
+    def _values(self, column: int, edges: Array) -> list[Any]:
+        parameter = self.space.searched[self.cube.names[column]]
+        codes = self.cube.columns[column].codes
+        middles = (edges[1:] + edges[:-1]) / 2 if codes is None or len(codes) > BINS else codes
+        return [parameter.decode(middle) for middle in middles]
+
+    def sample(self, rng: np.random.Generator) -> Params:
+        """A draw from p(theta | M)."""
+        return self.space.decode(self.places[rng.choice(len(self.places), p=self.weights)])
+
+
+def best_guess(model: Model, mode: Mode, *, seed: int = 0) -> Guess:
+    """The place whose expected value is the best: often better to trust than the luckiest trial."""
+    with one_thread().limit(limits=1):
+        surrogate, cube = model.surrogate(), model.cube
+        rng = np.random.default_rng([seed, len(model.x), 5])
+        box = propose.whole(cube.d)
+        elite = model.x[np.argsort(model.outputs.y, kind="stable")[: propose.ELITE]]
+
+        def score(places: Array) -> Array:
+            mean: Array = surrogate.predict(places)
+            return np.where(cube.allowed(places), mean, -np.inf)
+
+        places = np.vstack([elite, propose.candidates(cube, rng, elite, None, box)])
+        places = places[np.argsort(-score(places), kind="stable")[:3]]
+        refined = propose.refine(cube, rng, places, score, box)
+        place = refined[int(score(refined).argmax())]
+        mean, sd = (float(v[0]) for v in surrogate.predict(place[None], return_std=True))
+    sign = 1.0 if mode == "min" else -1.0
+    return Guess(cube.space.decode(place), sign * model.outputs.loss(-mean), sd * model.outputs.unit)
+
+
+def advice(space: Space, best: Params) -> list[Advice]:
+    """Ranges at whose ends the best trial lies."""
+    found = []
+    for name, parameter in space.searched.items():
+        if name in best and not isinstance(parameter, Choice):
+            place = parameter.encode(best[name])
+            if min(place, 1 - place) <= EDGE:
+                found.append(Advice(name, _widen(name, parameter, upper=place > EDGE)))
+    return found
+
+
+def _widen(name: str, parameter: Searched, *, upper: bool) -> str:
+    assert not isinstance(parameter, Choice)  # noqa: S101  a choice has no ends
+    low, high = parameter.low, parameter.high
+    width = high - low
+    if parameter.log:
+        low, high = (low, high * 10) if upper else (low / 10, high)
+    else:
+        low, high = (low, high + width) if upper else (low - width, high)
+    if isinstance(parameter.low, int):
+        low, high = (max(int(low), 1) if parameter.log else int(low)), int(high)
+    end, at = ("upper", parameter.high) if upper else ("lower", parameter.low)
+    if (low, high) == (parameter.low, parameter.high):
+        return f"the best {name} is at the {end} end of its range, {at}"
+    wider = show(parameter.same(low=low, high=high))
+    return f"the best {name} is at the {end} end of its range, {at}: try {name}={wider}"
