@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
-from awstune.ec2 import guard, instances, keys
+from awstune.ec2 import backstop, guard, instances, keys
 from awstune.ec2.events import Changed, Removed
 from awstune.ec2.faults import Refused
 from awstune.ec2.instances import TAG_SPENT, Instance
@@ -57,6 +57,7 @@ def terminate(
     if doomed:
         cloud.ec2.terminate_instances(InstanceIds=[instance.id for instance in doomed])
         yield from _until(cloud, doomed, "terminated", now=now, sleep=sleep, timeout_s=timeout_s)
+        backstop.disarm(cloud, [instance.id for instance in doomed])
     for base in sorted({base_name(instance) for instance in doomed} - {""}):
         yield from clean(cloud, base, keys_dir, sleep=sleep)
 
@@ -90,7 +91,7 @@ def leftovers(cloud: Cloud, gone: Iterable[Instance]) -> list[dict[str, str]]:
         gone: the instances as they were before they ended.
 
     Returns:
-        ``{kind, id}`` each: instance, volume, network-interface, security-group, key-pair.
+        ``{kind, id}`` each: instance, volume, network-interface, schedule, security-group, key-pair.
     """
     known = list(gone)
     if not known:
@@ -102,6 +103,7 @@ def leftovers(cloud: Cloud, gone: Iterable[Instance]) -> list[dict[str, str]]:
     left = [("instance", one.id) for one in still if one.state != "terminated"]
     left += [("volume", volume["VolumeId"]) for volume in volumes if volume.get("State") != "deleting"]
     left += [("network-interface", interface["NetworkInterfaceId"]) for interface in interfaces]
+    left += [("schedule", id_) for id_ in backstop.left(cloud, [one.id for one in known])]
     return [{"kind": kind, "id": id_} for kind, id_ in [*left, *_beside(cloud, known)]]
 
 
@@ -153,6 +155,7 @@ def start(
         cloud.ec2.modify_instance_attribute(InstanceId=instance.id, UserData={"Value": text.encode()})
         tags = {names.TAG_ENDS: guard.ends_word(ends), TAG_SPENT: str(round(instance.running_s(now())))}
         cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(tags))
+        backstop.arm(cloud, instance, ends)
         cloud.ec2.start_instances(InstanceIds=[instance.id])
         yield Changed(instance.id, instance.name, "pending")
 

@@ -64,6 +64,14 @@ class NoRoom:
 
 
 @dataclass(frozen=True)
+class NoBackstop:
+    """The account has a backstop, and AWS would not arm it: the instance's own guard is its only end."""
+
+    name: str
+    error: str
+
+
+@dataclass(frozen=True)
 class Waiting:
     """Where an instance stands on its way to being ready.
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
-from awstune.ec2 import guard
+from awstune.ec2 import backstop, guard
 from awstune.ec2.instances import TAG_SPENT, Instance, iso
 from awstune.ec2.network import tag_list
 from awstune.ec2.steps import span
@@ -74,12 +74,13 @@ def propose(instance: Instance, by_s: float, prices: Prices, now: float) -> Exte
 
 
 def write_end(cloud: Cloud, instance: Instance, ends: float | None) -> None:
-    """Writes the end to the tag.
+    """Writes the end to the tag, and moves the backstop where there is one.
 
     Raises:
         CloudError: AWS refused.
     """
     _tag(cloud, instance, names.TAG_ENDS, guard.ends_word(ends))
+    backstop.arm(cloud, instance, ends)
 
 
 def write_host_keys(cloud: Cloud, instance: Instance, keys: tuple[str, ...]) -> None:

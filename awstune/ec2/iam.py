@@ -12,13 +12,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from awstune import names
+from awstune.ec2 import backstop
 
 _ANY = "any"
 _MADE = "made"
 _MARKED = "marked"
 _KEYS = "keys"
 _PARAMETERS = "parameters"
+_SCHEDULES = "schedules"
 _SPOT_ROLE = "arn:aws:iam::*:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
+
+_BACKSTOP = [
+    f"arn:aws:scheduler:*:*:schedule-group/{backstop.GROUP}",
+    f"arn:aws:scheduler:*:*:schedule/{backstop.GROUP}/*",
+]
 
 
 @dataclass(frozen=True)
@@ -28,7 +35,8 @@ class Call:
     Attributes:
         action: IAM's name for it, such as ``ec2:RunInstances``.
         scope: ``any`` resource (AWS knows no narrower one), ``made`` (tagged in the same call),
-            ``marked`` (tagged already), ``keys`` (key pairs by name), ``parameters`` (AWS's public ones).
+            ``marked`` (tagged already), ``keys`` (key pairs by name),
+            ``parameters`` (AWS's public ones), ``schedules`` (those of the backstop).
         why: what it is for.
         optional: whether everything but ``why`` works without it.
     """
@@ -70,6 +78,11 @@ CALLS = (
     Call("servicequotas:GetServiceQuota", _ANY, "the quota, before a launch meets it", optional=True),
     Call("servicequotas:RequestServiceQuotaIncrease", _ANY, "doctor --request-quota", optional=True),
     Call("pricing:GetProducts", _ANY, "today's prices", optional=True),
+    Call("scheduler:GetScheduleGroup", _SCHEDULES, "whether the account has the backstop", optional=True),
+    Call("scheduler:CreateSchedule", _SCHEDULES, "launch: an end from outside", optional=True),
+    Call("scheduler:UpdateSchedule", _SCHEDULES, "extend, start", optional=True),
+    Call("scheduler:DeleteSchedule", _SCHEDULES, "terminate", optional=True),
+    Call("scheduler:GetSchedule", _SCHEDULES, "whether one is left after terminate", optional=True),
     Call("ssm:GetParameter", _PARAMETERS, "--ami ssm:/aws/...", optional=True),
 )
 
@@ -91,6 +104,8 @@ def policy() -> dict[str, Any]:
             _statement("KeyPairs", _of(_KEYS), _ec2(f"key-pair/{names.KEY_PAIR_NAME.format(name='*')}")),
             _marked(),
             _statement("PublicParameters", _of(_PARAMETERS), "arn:aws:ssm:*::parameter/aws/service/*"),
+            _statement("Backstop", _of(_SCHEDULES), _BACKSTOP),
+            _pass_role(),
             _statement("FirstSpotInstance", ["iam:CreateServiceLinkedRole"], _SPOT_ROLE),
         ],
     }
@@ -116,6 +131,11 @@ def _tag_on_create() -> dict[str, Any]:
 def _marked() -> dict[str, Any]:
     condition = {"Null": {f"aws:ResourceTag/{names.TAG_OWNER}": "false"}}
     return _statement("ChangeOwn", _of(_MARKED), _ec2("*/*"), condition)
+
+
+def _pass_role() -> dict[str, Any]:
+    condition = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
+    return _statement("BackstopActsAs", ["iam:PassRole"], f"arn:aws:iam::*:role/{backstop.ROLE}", condition)
 
 
 def _of(scope: str) -> list[str]:

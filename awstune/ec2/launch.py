@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from awstune import errors, names
-from awstune.ec2 import instances, keys, network, survey
-from awstune.ec2.events import Applied, Launched, NoRoom, Retried
+from awstune.ec2 import backstop, instances, keys, network, survey
+from awstune.ec2.events import Applied, Launched, NoBackstop, NoRoom, Retried
 from awstune.ec2.faults import NotPermitted, Refused
 from awstune.ec2.run import run
 from awstune.ec2.steps import (
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from awstune.ec2.plan import Plan
     from awstune.ec2.session import Cloud
 
-Event = Applied | Launched | Retried | NoRoom
+Event = Applied | Launched | Retried | NoRoom | NoBackstop
 Now = Callable[[], float]
 Sleep = Callable[[float], None]
 
@@ -58,12 +58,21 @@ def apply(
         if isinstance(step, RunInstance):
             try:
                 for event in run(cloud, step, keys_dir, now=now, sleep=sleep):
-                    launched += [event.instance] if isinstance(event, Launched) else []
                     yield event
+                    if isinstance(event, Launched):
+                        launched.append(event.instance)
+                        yield from _backstop(cloud, event.instance)
             except errors.CloudError as error:
                 raise _explained(cloud, error, launched, plan) from error
         elif not isinstance(step, Wait):
             yield Applied(step, _apply_one(cloud, step))
+
+
+def _backstop(cloud: Cloud, instance: Instance) -> Iterator[NoBackstop]:
+    try:
+        backstop.arm(cloud, instance, instance.ends)
+    except errors.CloudError as error:
+        yield NoBackstop(instance.name, error.message)
 
 
 class PartLaunched(errors.CloudError):

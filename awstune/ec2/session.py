@@ -107,6 +107,15 @@ class Cloud:
         """What `awstune:owner` says of this caller's things: see `owner_of`."""
         return owner_of(self._identity["Arn"])
 
+    @cached_property
+    def has_backstop(self) -> bool:
+        """Whether the account's owner has applied ``infra/ttl-backstop.yaml`` in this region."""
+        try:
+            self.client("scheduler", attempts=1).get_schedule_group(Name="awstune")
+        except CloudError:
+            return False
+        return True
+
     def decoded(self, error: NotPermitted) -> NotPermitted:
         """The same error saying why, where AWS sent an encoded account and the caller may decode it."""
         if not error.encoded:

@@ -1,0 +1,104 @@
+"""A second end, from outside: a one-time EventBridge schedule that ends an instance whose guard did not.
+
+It is optional: it exists where an account owner has applied ``infra/ttl-backstop.yaml``, which makes the
+schedule group and the role that the schedules act under. One schedule an instance, named by its id.
+
+Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-universal.html
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from awstune.ec2.faults import Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from awstune.ec2.instances import Instance
+    from awstune.ec2.session import Cloud
+
+GROUP = "awstune"
+ROLE = "awstune-backstop"
+# The guard may hold an end off for ten minutes while results are fetched.
+GRACE_S = 15 * 60.0
+_VERBS = {"stop": "stopInstances", "terminate": "terminateInstances"}
+
+
+def arm(cloud: Cloud, instance: Instance, ends: float | None) -> None:
+    """Schedules the end of ``instance`` for some minutes after ``ends``, or moves it there.
+
+    Does nothing where the account has no backstop. None takes the schedule away.
+
+    Raises:
+        CloudError: AWS refused.
+    """
+    if not cloud.has_backstop:
+        return
+    if ends is None:
+        disarm(cloud, [instance.id])
+        return
+    client, asked = cloud.client("scheduler"), _schedule(cloud, instance, ends)
+    try:
+        client.create_schedule(**asked)
+    except Refused as error:
+        if error.code != "ConflictException":
+            raise
+        client.update_schedule(**asked)
+
+
+def disarm(cloud: Cloud, ids: Iterable[str]) -> None:
+    """Takes the schedules of these instances away; those that are gone are fine.
+
+    Raises:
+        CloudError: AWS refused.
+    """
+    if not cloud.has_backstop:
+        return
+    for id_ in ids:
+        try:
+            cloud.client("scheduler").delete_schedule(GroupName=GROUP, Name=id_)
+        except Refused as error:
+            if error.code != "ResourceNotFoundException":
+                raise
+
+
+def left(cloud: Cloud, ids: Iterable[str]) -> list[str]:
+    """Those of ``ids`` that still have a schedule.
+
+    Raises:
+        CloudError: AWS refused.
+    """
+    if not cloud.has_backstop:
+        return []
+    return [id_ for id_ in ids if _there(cloud, id_)]
+
+
+def _there(cloud: Cloud, id_: str) -> bool:
+    try:
+        cloud.client("scheduler").get_schedule(GroupName=GROUP, Name=id_)
+    except Refused as error:
+        if error.code == "ResourceNotFoundException":
+            return False
+        raise
+    return True
+
+
+def _schedule(cloud: Cloud, instance: Instance, ends: float) -> dict[str, Any]:
+    at = datetime.fromtimestamp(ends + GRACE_S, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    verb = _VERBS.get(instance.at_end, "terminateInstances")
+    return {
+        "GroupName": GROUP,
+        "Name": instance.id,
+        "ScheduleExpression": f"at({at})",
+        "ScheduleExpressionTimezone": "UTC",
+        "FlexibleTimeWindow": {"Mode": "OFF"},
+        "ActionAfterCompletion": "DELETE",
+        "Target": {
+            "Arn": f"arn:aws:scheduler:::aws-sdk:ec2:{verb}",
+            "RoleArn": f"arn:aws:iam::{cloud.account}:role/{ROLE}",
+            "Input": json.dumps({"InstanceIds": [instance.id]}),
+        },
+    }

@@ -1,0 +1,95 @@
+import json
+
+import pytest
+from botocore.exceptions import ClientError
+
+from awstune.ec2 import backstop, end, extend, instances
+from awstune.ec2.events import NoBackstop
+from awstune.errors import CloudError
+from tests.unit.ec2.test_end import _launch, _terminate
+
+
+@pytest.fixture
+def owner_applied(cloud):
+    """An account whose owner has made the schedule group."""
+    cloud.client("scheduler").create_schedule_group(Name="awstune")
+    return cloud
+
+
+def _schedules(cloud):
+    names = [
+        one["Name"] for one in cloud.client("scheduler").list_schedules(GroupName="awstune")["Schedules"]
+    ]
+    return [cloud.client("scheduler").get_schedule(GroupName="awstune", Name=name) for name in names]
+
+
+def test_a_launch_arms_it(owner_applied, keys_dir):
+    """A one-time schedule, a quarter of an hour after the end, that stops this instance only."""
+    (lab,) = _launch(owner_applied, keys_dir, ttl_s=3600)
+    (schedule,) = _schedules(owner_applied)
+    assert schedule["Name"] == lab.id
+    at = instances.iso(lab.ends + 900).removesuffix("Z")
+    assert schedule["ScheduleExpression"] == f"at({at})"
+    assert schedule["Target"]["Arn"] == "arn:aws:scheduler:::aws-sdk:ec2:stopInstances"
+    assert schedule["Target"]["RoleArn"] == "arn:aws:iam::123456789012:role/awstune-backstop"
+    assert json.loads(schedule["Target"]["Input"]) == {"InstanceIds": [lab.id]}
+
+
+def test_it_follows_the_end(owner_applied, keys_dir):
+    """Extend moves it, no end at all takes it away."""
+    (lab,) = _launch(owner_applied, keys_dir)
+    extend.write_end(owner_applied, lab, 4102444800.0)
+    assert _schedules(owner_applied)[0]["ScheduleExpression"] == "at(2100-01-01T00:15:00)"
+    extend.write_end(owner_applied, lab, None)
+    assert _schedules(owner_applied) == []
+    extend.write_end(owner_applied, lab, None)
+
+
+def test_it_goes_with_its_instance(owner_applied, keys_dir):
+    """Terminate takes it away, and one that stays is named."""
+    (lab,) = _launch(owner_applied, keys_dir)
+    assert {"kind": "schedule", "id": lab.id} in end.leftovers(owner_applied, [lab])
+    _terminate(owner_applied, [lab], keys_dir)
+    assert end.leftovers(owner_applied, [lab]) == []
+
+
+def test_without_it_nothing_is_scheduled(cloud, keys_dir):
+    """An account that has none launches as before."""
+    _launch(cloud, keys_dir)
+    assert not cloud.has_backstop
+    assert cloud.client("scheduler").list_schedules()["Schedules"] == []
+
+
+@pytest.mark.parametrize("operation", ["CreateSchedule", "DeleteSchedule", "GetSchedule"])
+def test_a_refusal_is_told(owner_applied, keys_dir, answering, operation):
+    """A launch goes on and says so; elsewhere it is an error."""
+    (lab,) = _launch(owner_applied, keys_dir)
+    answering("scheduler", operation, "AccessDeniedException")
+    calls = {
+        "CreateSchedule": lambda: backstop.arm(owner_applied, lab, 1.0),
+        "DeleteSchedule": lambda: backstop.disarm(owner_applied, [lab.id]),
+        "GetSchedule": lambda: backstop.left(owner_applied, [lab.id]),
+    }
+    with pytest.raises(CloudError, match="AccessDenied"):
+        calls[operation]()
+
+
+def test_a_launch_goes_on_without_it(owner_applied, keys_dir):
+    """The instance's own guard is its first end: a backstop that cannot be armed is told, not fatal."""
+    from awstune.ec2 import launch, survey
+    from awstune.ec2.plan import make_plan
+    from awstune.ec2.wanted import Wanted
+
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": "AccessDeniedException", "Message": "No."}}, "CreateSchedule")
+
+    events = owner_applied.client("scheduler").meta.events
+    events.register("before-call.scheduler.CreateSchedule", refuse)
+    wanted = Wanted("lab", type="g4dn.xlarge", ssh_from="203.0.113.7/32")
+    plan = make_plan(wanted, survey.look(owner_applied, wanted, keys_dir))
+    try:
+        told = list(launch.apply(owner_applied, plan, keys_dir))
+    finally:
+        events.unregister("before-call.scheduler.CreateSchedule", refuse)
+    assert isinstance(told[-1], NoBackstop)
+    assert instances.find(owner_applied, "lab").live
