@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 START_MOST = 10
 PARZEN_FROM = 10
-BEST = "mean"
+BEST = "seen"
 STEP = 1.0
 
 

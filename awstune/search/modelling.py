@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 MOST_POINTS = 1000
-KEPT_BEST = 300
 LEAST_VALUES = 2
-DRAWS, MOST_AVERAGED = 3, 300
-"""Sets of hyperparameters beside the likeliest; beyond so many points that one stands for all."""
+AVERAGED = ((100, 3), (300, 1))
+"""(up to so many points, sets of hyperparameters beside the likeliest): the more points, the surer it is."""
+MOST_FITTED = 300
 
 
 @cache
@@ -68,12 +68,16 @@ class Fits:
         return self._last[key]
 
     def _fit(self, cube: Cube, x: Array, y: Array) -> list[Array]:
-        mode = gp.fit(x, y, cube.categorical)
-        if len(y) > MOST_AVERAGED:
-            return [mode]
+        draws = next((count for most, count in AVERAGED if len(y) <= most), 0)
         rng = np.random.default_rng([self.seed, len(y), 1])
+        if len(y) > MOST_FITTED:
+            keep = _most_telling(y, MOST_FITTED)
+            x, y = x[keep], y[keep]
+        mode = gp.fit(x, y, cube.categorical)
+        if not draws:
+            return [mode]
         evidence = gp.Evidence(gp.squared_distances(x, x, cube.categorical), y)
-        return [mode, *gp.nearby(evidence, mode, rng, DRAWS)]
+        return [mode, *gp.nearby(evidence, mode, rng, draws)]
 
 
 @dataclass(frozen=True)
@@ -114,7 +118,7 @@ class Model:
         x = np.array([space.encode(trial.params) for trial in known])
         thetas = fits.at(cube, x, losses)
         if len(known) > MOST_POINTS:
-            keep = _most_telling(losses)
+            keep = _most_telling(losses, MOST_POINTS)
             known, x, losses = [known[i] for i in keep], x[keep], losses[keep]
         return cls(cube, known, x, losses, shown(losses), thetas)
 
@@ -147,9 +151,10 @@ def losses_of(
     return np.array([loss(trial) for trial in known], dtype=float)
 
 
-def _most_telling(losses: Array) -> NDArray[np.intp]:
-    """Of a long history the best and the latest, in order."""
+def _most_telling(losses: Array, count: int) -> NDArray[np.intp]:
+    """Of a long history the best third and, evenly spread, others: in order."""
     filled = np.where(np.isfinite(losses), losses, np.inf)
-    best = np.argsort(filled, kind="stable")[:KEPT_BEST]
-    latest = np.setdiff1d(np.arange(len(losses)), best)[-(MOST_POINTS - KEPT_BEST) :]
-    return np.sort(np.concatenate([best, latest]))
+    best = np.argsort(filled, kind="stable")[: count // 3]
+    others = np.setdiff1d(np.arange(len(losses)), best)
+    spread = others[np.linspace(0, len(others) - 1, count - len(best)).astype(int)]
+    return np.sort(np.concatenate([best, spread]))

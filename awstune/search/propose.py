@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 UNIFORM, MUTATED, PARZEN = 300, 300, 64
 ELITE = 5
+STEPS = 12
 HALF, JUMP, STAY = 0.5, 0.3, 0.8
 """Shares: mutations of one parameter, discrete ones that jump, names that a Parzen draw keeps."""
 BOX_FROM = 5
@@ -193,7 +194,7 @@ def refine(
 
 
 def _around(cube: Cube, rng: np.random.Generator, place: Array, sd: float, box: Box) -> Array:
-    count = 16 + 2 * cube.d
+    count = STEPS + cube.d
     moved = rng.random((count, cube.d)) < max(0.5, 2 / cube.d)
     steps = np.where(moved, sd * rng.standard_normal((count, cube.d)), 0.0)
     numeric = np.where(cube.categorical, place, box.clip(reflect(place + steps)))
@@ -201,16 +202,12 @@ def _around(cube: Cube, rng: np.random.Generator, place: Array, sd: float, box: 
 
 
 def _neighbours(cube: Cube, place: Array) -> Array:
-    """Of each discrete column the next codes, or a few of the names: always 4 a column, (4 d, d)."""
-    around = np.repeat(place[None], 4 * cube.d, axis=0)
-    for i, column in enumerate(cube.columns):
-        if column.codes is None:
-            continue
-        at = int(np.searchsorted(column.codes, place[i]))
+    """Of each discrete column the next codes, or a few of the names: 4 a discrete column, (m, d)."""
+    discrete = [(i, c.codes, c.categorical) for i, c in enumerate(cube.columns) if c.codes is not None]
+    around = np.repeat(place[None], 4 * len(discrete), axis=0)
+    for row, (i, codes, names) in enumerate(discrete):
+        at = int(np.searchsorted(codes, place[i]))
         for k, shift in enumerate((-1, 1, -2, 2)):
-            codes = column.codes
-            index = (
-                (at + shift) % len(codes) if column.categorical else np.clip(at + shift, 0, len(codes) - 1)
-            )
-            around[4 * i + k, i] = codes[index]
+            index = (at + shift) % len(codes) if names else np.clip(at + shift, 0, len(codes) - 1)
+            around[4 * row + k, i] = codes[index]
     return cube.snap(around)
