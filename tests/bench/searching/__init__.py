@@ -1,0 +1,1 @@
+"""What `scripts/bench search` runs: problems, contestants, one run, the table."""
