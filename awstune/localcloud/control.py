@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from awstune.localcloud import answers, gate, rules, simulated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from wsgiref.types import StartResponse, WSGIEnvironment
 
     from awstune.localcloud.faults import Faults
@@ -30,11 +30,19 @@ PREFIX = "/awstune/"
 class Control:
     """WSGI application that answers below `PREFIX` and passes everything else on to ``app``."""
 
-    def __init__(self, app: Faults, lives: Lives, faults: rules.Rules, quotas: Quotas) -> None:
+    def __init__(
+        self,
+        app: Faults,
+        lives: Lives,
+        faults: rules.Rules,
+        quotas: Quotas,
+        resources: Callable[[], list[dict[str, str]]],
+    ) -> None:
         self._app = app
         self._lives = lives
         self._faults = faults
         self._quotas = quotas
+        self._resources = resources
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -56,6 +64,8 @@ class Control:
                 return self._lives.shown()
             case ["GET", "rules"]:
                 return self._faults.shown()
+            case ["GET", "resources"]:
+                return self._resources()
             case ["GET", "calls"]:
                 return self._app.calls()
             case ["POST", "rules"]:

@@ -49,10 +49,10 @@ class Faults:
             return dict(self._calls)
 
     def _strike(self, rule: Rule, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
-        if rule.delay_s:
-            time.sleep(rule.delay_s)
         if rule.after_commit:
             commit(self._app, environ)
+        if rule.delay_s:
+            time.sleep(rule.delay_s)
         if rule.reset:
             reset(environ)
         if rule.error:

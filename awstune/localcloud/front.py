@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
+import uuid
 from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import escape
 
 from awstune.localcloud import answers, faults, gate, pricelist
 from awstune.localcloud.quotas import NoSuchQuota, Quotas
@@ -22,6 +25,11 @@ _IMAGES = dict.fromkeys(
         "base-oss-nvidia-driver-ubuntu-22.04",
     ),
     "ami-0c0ffee2824040001",
+)
+_DECODED = (
+    "<DecodeAuthorizationMessageResponse><DecodeAuthorizationMessageResult><DecodedMessage>{message}"
+    "</DecodedMessage></DecodeAuthorizationMessageResult><ResponseMetadata><RequestId>{request}</RequestId>"
+    "</ResponseMetadata></DecodeAuthorizationMessageResponse>"
 )
 _JSON = "application/x-amz-json-1.1"
 
@@ -46,6 +54,8 @@ class Front:
             answer = self._answer(environ)
         except NoSuchQuota as missing:
             return answers.error(environ, start_response, 400, "NoSuchResourceException", str(missing))
+        if answer is None and _decodes(environ):
+            return _decoded(environ, start_response)
         if answer is None:
             return self._app(environ, start_response)
         return answers.send(start_response, 200, json.dumps(answer).encode(), _JSON)
@@ -73,3 +83,20 @@ def _parameter(action: str, document: dict[str, Any], region: str) -> Any:
     arn = f"arn:aws:ssm:{region}::parameter{name}"
     value = {"Name": name, "Type": "String", "Value": _IMAGES[match.group(1)], "Version": 1}
     return {"Parameter": value | {"ARN": arn, "DataType": "aws:ec2:image"}}
+
+
+def _decodes(environ: WSGIEnvironment) -> bool:
+    is_sts = environ[gate.SCOPE].service == "sts"
+    return is_sts and faults.step(environ)[0] == "DecodeAuthorizationMessage"
+
+
+def _decoded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    """What STS makes of an encoded message: here it is base64, so that a fault rule can carry one."""
+    encoded = faults.step(environ)[1].get("EncodedMessage", "")
+    try:
+        message = base64.b64decode(encoded, validate=True).decode()
+    except ValueError:
+        code = "InvalidAuthorizationMessageException"
+        return answers.error(environ, start_response, 400, code, "Message is not valid")
+    body = _DECODED.format(message=escape(message), request=uuid.uuid4())
+    return answers.send(start_response, 200, body.encode(), "text/xml")

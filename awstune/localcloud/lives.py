@@ -30,6 +30,7 @@ STOPPING = "stopping"
 STOPPED = "stopped"
 SHUTTING_DOWN = "shutting-down"
 TERMINATED = "terminated"
+_CONSOLE_BYTES = 64 * 1024  # as much as AWS keeps
 _ENDED = (SHUTTING_DOWN, TERMINATED)
 
 
@@ -189,6 +190,11 @@ class Lives:
         with self._lock:
             return [self._show(life) for life in self._lives.values()]
 
+    def console(self, instance_id: str) -> bytes:
+        """The end of what the instance has said on its console; nothing where it has none."""
+        log = self._folder / instance_id / "console.log"
+        return log.read_bytes()[-_CONSOLE_BYTES:] if log.exists() else b""
+
     def order(self, instance_id: str, **order: Any) -> None:
         """Tell an instance's process something.
 
@@ -234,10 +240,13 @@ class Lives:
             spec = replace(spec, port=life.port)
             life.machine = self._make(spec, lambda machine, event: self._on_event(body, machine, event))
 
-    def _strikes(self, action: str, body: Body) -> bool:
+    def _take(self, action: str, body: Body) -> rules.Rule | None:
         if not self._faults.any_of(rules.INSTANCE):  # an instance's facts cost a look at all tags
-            return False
-        return self._faults.take(rules.INSTANCE, action, body.region, body.facts()) is not None
+            return None
+        return self._faults.take(rules.INSTANCE, action, body.region, body.facts())
+
+    def _strikes(self, action: str, body: Body) -> bool:
+        return self._take(action, body) is not None
 
     def _on_event(self, body: Body, machine: Host, event: dict[str, Any]) -> None:
         with self._lock:
@@ -246,23 +255,44 @@ class Lives:
                 return
             match event["event"]:
                 case machines.LISTENING:
-                    self._on_listening(life, event["port"])
+                    life.port = event["port"]
+                    self._when_allowed(rules.BOOT, life, machine, self._on_listening)
                 case machines.READY:
-                    life.ready_at = time.time()
+                    self._when_allowed(rules.READY, life, machine, self._on_ready)
                 case machines.SHUTDOWN:
                     self._on_shutdown(body, event.get("reboot", False))
                 case machines.GONE:
                     self._on_gone(life)
 
-    def _on_listening(self, life: _Life, port: int) -> None:
-        life.port = port
+    def _when_allowed(
+        self, action: str, life: _Life, machine: Host, then: Callable[[_Life, rules.Rule | None], None]
+    ) -> None:
+        """Go on at once, or as much later as a rule says."""
+        rule = self._take(action, life.body)
+        if rule is None or not rule.delay_s:
+            then(life, rule)
+            return
+
+        def go_on() -> None:
+            with self._lock:
+                if life.machine is machine:
+                    then(life, rule)
+
+        timer = threading.Timer(rule.delay_s, go_on)
+        timer.daemon = True
+        timer.start()
+
+    def _on_listening(self, life: _Life, rule: rules.Rule | None) -> None:
         if life.body.state == RUNNING:  # it was rebooted
-            life.body.listen_at(port)
-        elif life.body.state == PENDING and self._strikes(rules.BOOT, life.body):
-            self.terminate(life.body, INTERNAL_ERROR)
+            life.body.listen_at(life.port)
+        elif life.body.state == PENDING and rule is not None and rule.error:
+            self.terminate(life.body, Reason(rule.error, rule.message or INTERNAL_ERROR.message))
         elif life.body.state == PENDING:
-            life.body.listen_at(port)
+            life.body.listen_at(life.port)
             life.body.enter(RUNNING)
+
+    def _on_ready(self, life: _Life, _rule: rules.Rule | None) -> None:
+        life.ready_at = time.time()
 
     def _on_shutdown(self, body: Body, reboot: bool) -> None:
         if reboot:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from moto.core.responses import ActionResult
+from moto.core.responses import ActionResult, EmptyResult
 from moto.core.types import Base64EncodedString
 from moto.ec2 import utils as ec2_utils
 from moto.ec2.exceptions import DependencyViolationError, EC2ClientError, InvalidInstanceTypeError
@@ -31,10 +31,12 @@ from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState
 from moto.ec2.models.security_groups import SecurityGroupBackend
 from moto.ec2.responses import instances as instance_responses
 from moto.ec2.responses.amis import AmisResponse
+from moto.ec2.responses.general import General as ConsoleResponse
 from moto.ec2.responses.instances import InstanceResponse
+from moto.ec2.responses.spot_instances import SpotInstances
 
 from awstune.localcloud import lives as states
-from awstune.localcloud import quotas as limits
+from awstune.localcloud import moto_checks, pricelist
 from awstune.localcloud.lives import Lives
 from awstune.localcloud.moto_body import CODES, MotoBody, loopback_address
 from awstune.localcloud.p2 import P2_XLARGE, P2_ZONES
@@ -42,10 +44,6 @@ from awstune.localcloud.quotas import Quotas
 
 HOME_REGION = "us-east-1"
 DEPRECATED_AFTER = timedelta(days=730)
-# Of the images in images.json.
-_IMAGE_GIB = {"ami-0c0ffee0021200001": 75, "ami-0c0ffee2824040001": 45}
-_OTHER_IMAGE_GIB = 8
-_COUNTED = (states.PENDING, states.RUNNING)  # what a quota counts
 _TIME = "%Y-%m-%dT%H:%M:%S.000Z"
 
 
@@ -65,6 +63,9 @@ def install(lives: Lives, quotas: Quotas) -> None:
     _tags_are_read_quickly()
     _filters_are_known()
     _user_data_is_encoded_once()
+    _shutdown_behavior_can_be_changed()
+    _spot_prices_are_plausible()
+    _consoles_are_their_own(lives)
 
 
 def _rebind(owner: Any, name: str, value: Any) -> Any:
@@ -161,8 +162,8 @@ def _launches_are_idempotent_and_within(quotas: Quotas) -> None:
             if token in done:
                 return _again(done[token], wishes)
             self.params["MinCount"] = self.params.get("MaxCount") or self.params.get("MinCount")
-            _check_disks(self)
-            _check_quota(self, quotas)
+            moto_checks.disks(self)
+            moto_checks.quota(self, quotas)
             result = original(self)
             done[token] = (wishes, result.result)
             return result
@@ -175,53 +176,6 @@ def _again(before: tuple[str, Any], wishes: str) -> ActionResult:
         message = "Arguments on this idempotent request are inconsistent with those used before."
         raise EC2ClientError("IdempotentParameterMismatch", message)
     return ActionResult(before[1])
-
-
-def _check_disks(call: Any) -> None:
-    image = call.ec2_backend.amis.get(call.params.get("ImageId"))
-    for mapping in call.params.get("BlockDeviceMappings") or []:
-        ebs = mapping.get("Ebs", {})
-        ebs.setdefault("DeleteOnTermination", True)
-        is_root = image is not None and mapping.get("DeviceName") == image.root_device_name
-        if is_root and ebs.get("VolumeSize", _image_gib(image)) < _image_gib(image):
-            message = (
-                f"Volume of size {ebs['VolumeSize']}GB is smaller than snapshot "
-                f"'{image.ebs_snapshot.id}', expect size >= {_image_gib(image)}GB"
-            )
-            raise EC2ClientError("InvalidBlockDeviceMapping", message)
-
-
-def _check_quota(call: Any, quotas: Quotas) -> None:
-    wanted = call.params.get("InstanceType", "")
-    market = call.params.get("InstanceMarketOptions", {}).get("MarketType", limits.ON_DEMAND)
-    found = quotas.limit(wanted, market)
-    if found is None or wanted not in INSTANCE_TYPES:
-        return
-    quota, value = found
-    running = [i for i in call.ec2_backend.all_instances() if i._state.name in _COUNTED]  # noqa: SLF001
-    used = [i.instance_type for i in running if _quota_of(i) == quota]
-    asked = [wanted] * int(call.params.get("MinCount") or 1)
-    if sum(_vcpus(one) for one in used + asked) > value:
-        raise _over(quota, value)
-
-
-def _over(quota: limits.Quota, value: float) -> EC2ClientError:
-    if quota.market == limits.SPOT:
-        return EC2ClientError("MaxSpotInstanceCountExceeded", "Max spot instance count exceeded")
-    message = (
-        f"You have requested more vCPU capacity than your current vCPU limit of {value:g} allows for the "
-        "instance bucket that the specified instance type belongs to. Please visit "
-        "http://aws.amazon.com/contact-us/ec2-request to request an adjustment to this limit."
-    )
-    return EC2ClientError("VcpuLimitExceeded", message)
-
-
-def _quota_of(instance: Any) -> limits.Quota | None:
-    return limits.of_type(instance.instance_type, instance.lifecycle or limits.ON_DEMAND)
-
-
-def _vcpus(instance_type: str) -> int:
-    return int(INSTANCE_TYPES[instance_type]["VCpuInfo"]["DefaultVCpus"])
 
 
 def _addresses_are_loopback() -> None:
@@ -274,7 +228,7 @@ def _images_have_their_size() -> None:
     def block_device_mappings(self: Any) -> list[dict[str, Any]]:
         ebs = {
             "SnapshotId": self.ebs_snapshot.id,
-            "VolumeSize": _image_gib(self),
+            "VolumeSize": moto_checks.image_gib(self),
             "DeleteOnTermination": True,
             "VolumeType": "gp2",
             "Encrypted": False,
@@ -282,10 +236,6 @@ def _images_have_their_size() -> None:
         return [{"DeviceName": self.root_device_name, "Ebs": ebs}]
 
     _rebind(Ami, "block_device_mappings", property(block_device_mappings))
-
-
-def _image_gib(image: Any) -> int:
-    return _IMAGE_GIB.get(image.id, _OTHER_IMAGE_GIB)
 
 
 def _today(image: Any) -> datetime:
@@ -355,3 +305,44 @@ def _user_data_is_encoded_once() -> None:
         return original(value)
 
     original = _rebind(instance_responses, "parse_user_data", parse_user_data)
+
+
+def _shutdown_behavior_can_be_changed() -> None:
+    """Promise: ModifyInstanceAttribute changes what a shutdown from inside does (moto: HTTP 500)."""
+
+    def modify_instance_attribute(self: Any) -> Any:
+        behavior = self._get_param("InstanceInitiatedShutdownBehavior.Value")
+        if behavior is None:
+            return original(self)
+        self.error_on_dryrun()
+        instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+        instance.instance_initiated_shutdown_behavior = behavior
+        return EmptyResult()
+
+    original = _rebind(InstanceResponse, "modify_instance_attribute", modify_instance_attribute)
+
+
+def _spot_prices_are_plausible() -> None:
+    """Promise: spot prices are a part of the on-demand price, another in each zone, and of this day."""
+
+    def describe_spot_price_history(self: Any) -> Any:
+        result = original(self)
+        for row in result.result["SpotPriceHistory"]:
+            row["SpotPrice"] = f"{pricelist.spot(row['InstanceType'], row['AvailabilityZone']):.6f}"
+            row["Timestamp"] = datetime.now(UTC)
+            row["ProductDescription"] = "Linux/UNIX"
+        return result
+
+    original = _rebind(SpotInstances, "describe_spot_price_history", describe_spot_price_history)
+
+
+def _consoles_are_their_own(lives: Lives) -> None:
+    """Promise: GetConsoleOutput is what the instance itself has said (moto: one fixed sample)."""
+
+    def get_console_output(self: Any) -> ActionResult:
+        instance = self.ec2_backend.get_instance(self._get_param("InstanceId"))
+        output = base64.b64encode(lives.console(instance.id)).decode()
+        found = {"InstanceId": instance.id, "Output": output, "Timestamp": datetime.now(UTC)}
+        return ActionResult(found)
+
+    _rebind(ConsoleResponse, "get_console_output", get_console_output)

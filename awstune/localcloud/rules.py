@@ -2,8 +2,9 @@
 
 A rule matches a *step*: a service and an action with its region and parameters. The steps of AWS
 calls bear AWS's names (``ec2``, ``RunInstances``). An instance's own life has the service
-``instance`` with the actions ``boot`` (it would run now), ``checks`` (somebody looks at its status
-checks) and ``ssh`` (its SSH server would accept).
+``instance`` with the actions ``boot`` (it would run now: a delay makes it wait, an error is the reason
+that it ends with instead), ``ready`` (its checks would pass now: a delay makes them wait), ``checks``
+(somebody looks at its checks: they are impaired) and ``ssh`` (its SSH server would accept: it refuses).
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 INSTANCE = "instance"
 BOOT = "boot"
+READY = "ready"
 CHECKS = "checks"
 SSH = "ssh"
 
@@ -41,7 +43,7 @@ class Rule:
         error: AWS's error code to answer with, if any.
         message: what the error says.
         status: the HTTP status of the error.
-        delay_s: how long to wait first, in seconds.
+        delay_s: how long to wait before the answer, in seconds.
         reset: cut the connection instead of answering.
         after_commit: let the call act first; only its answer is lost or replaced.
         id: given when it is added.
@@ -133,7 +135,7 @@ class Rules:
         """
         action = SWITCHES[name]
         if on:
-            self.add(Rule(service=INSTANCE, action=action, id=name))
+            self.add(Rule(service=INSTANCE, action=action, error="Server.InternalError", id=name))
         else:
             self.remove(name)
 

@@ -6,6 +6,7 @@ everything it has started, when it gets SIGTERM.
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 import secrets
@@ -79,10 +80,12 @@ def _serve(places: state.Places) -> tuple[BaseWSGIServer, Lives]:
 def _behind_the_gate(lives: Lives, rules: Rules, quotas: Quotas) -> WSGIApplication:
     from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
-    from awstune.localcloud import control, faults, front
+    from awstune.localcloud import control, faults, front, resources
 
     moto = DomainDispatcherApplication(create_backend_app)
-    return control.Control(faults.Faults(front.Front(moto, quotas, ACCOUNT), rules), lives, rules, quotas)
+    struck = faults.Faults(front.Front(moto, quotas, ACCOUNT), rules)
+    there = functools.partial(resources.resources, ACCOUNT)
+    return control.Control(struck, lives, rules, quotas, there)
 
 
 def _cloud(port: int, keys: Keys) -> state.LocalCloud:

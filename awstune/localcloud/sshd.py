@@ -88,14 +88,17 @@ async def listen(spec: Spec, children: Children, port: int = 0) -> asyncssh.SSHA
     )
 
 
-def host_keys(spec: Spec) -> list[str]:
-    """The files of the instance's private host keys; one is made where user-data brought none."""
+def host_keys(spec: Spec) -> list[asyncssh.SSHKey]:
+    """The instance's private host keys, from its disk; one is made where user-data brought none.
+
+    Public halves beside them do not matter, as they do not to sshd: a rotation may have left old ones.
+    """
     folder = spec.root / "etc" / "ssh"
     folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    found = sorted(str(path) for path in folder.glob("ssh_host_*_key"))
+    found = sorted(folder.glob("ssh_host_*_key"))
     if not found:
         path = spec.root / HOST_KEY.format(kind="ed25519")
         asyncssh.generate_private_key("ssh-ed25519").write_private_key(path)
         path.chmod(0o600)
-        found = [str(path)]
-    return found
+        found = [path]
+    return [asyncssh.read_private_key(path) for path in found]

@@ -1,6 +1,8 @@
 """The embedded cloud's ways to fail on purpose, as boto3 meets them."""
 
+import base64
 import json
+from datetime import UTC, datetime
 
 import pytest
 from botocore.exceptions import ClientError, ConnectionClosedError
@@ -156,6 +158,35 @@ class TestConnections:
         assert struck(cloud, one) == 1
 
 
+class TestLives:
+    """Rules about an instance's own life."""
+
+    def test_a_slow_boot_and_slow_checks(self, rule, launcher, cloud, until):
+        """A delay holds a step back, and no other."""
+        rule(service="instance", action="boot", delay_s=0.3, times=1)
+        slow = rule(service="instance", action="ready", delay_s=0.5, times=1)
+        with launcher() as host:
+            host.reaches("running")
+            until(lambda: struck(cloud, slow), "cloud-init to be done")
+            assert host.checks == "initializing"
+            host.is_ready()
+
+    def test_a_death_of_ones_choice(self, rule, launcher):
+        """An instance may end with any of AWS's reasons, by its tags."""
+        code = "Client.VolumeLimitExceeded"
+        rule(
+            service="instance",
+            action="boot",
+            params={"tag:doomed": "yes"},
+            error=code,
+            message=f"{code}: Limit",
+        )
+        tags = [{"ResourceType": "instance", "Tags": [{"Key": "doomed", "Value": "yes"}]}]
+        with launcher(TagSpecifications=tags) as host:
+            host.reaches("terminated")
+            assert host.shown["StateReason"] == {"Code": code, "Message": f"{code}: Limit"}
+
+
 class TestQuotas:
     """Quotas are answered, and held to."""
 
@@ -243,6 +274,34 @@ class TestAnswers:
                 MaxCount=1,
                 BlockDeviceMappings=disk,
             )
+
+    def test_a_refusal_is_decoded(self, aws):
+        """What a rule encodes in a refusal, STS decodes."""
+        encoded = base64.b64encode(b'{"allowed": false}').decode()
+        decoded = aws("sts").decode_authorization_message(EncodedMessage=encoded)
+        assert decoded["DecodedMessage"] == '{"allowed": false}'
+        with pytest.raises(ClientError, match="InvalidAuthorizationMessageException"):
+            aws("sts").decode_authorization_message(EncodedMessage="no base64!")
+
+    def test_spot_prices(self, ec2):
+        """They are a part of the on-demand price, and of today."""
+        rows = ec2.describe_spot_price_history(InstanceTypes=["p2.xlarge"])["SpotPriceHistory"]
+        assert {row["AvailabilityZone"] for row in rows} >= {"us-east-1a", "us-east-1b"}
+        assert all(0.1 < float(row["SpotPrice"]) < 0.9 for row in rows)
+        assert all(abs((datetime.now(UTC) - row["Timestamp"]).total_seconds()) < 60 for row in rows)
+
+    def test_what_is_there_is_listed(self, cloud, launcher):
+        """Every resource shows in moto's own state, and goes with the instance."""
+
+        def kinds(instance_id):
+            there = client.call(cloud, "GET", "/awstune/resources")
+            return {one["kind"] for one in there if instance_id in (one["id"], "any")}, len(there)
+
+        before = kinds("any")[1]
+        with launcher() as host:
+            host.is_ready()
+            assert kinds(host.id) == ({"instance"}, before + 3)
+        assert kinds(host.id) == (set(), before)
 
     def test_calls_are_counted(self, cloud, ec2):
         """How many calls there were can be asked, struck ones included."""

@@ -176,6 +176,37 @@ class TestFromInside:
             folder = next(i["folder"] for i in lifecycle.instances(cloud) if i["id"] == host.id)
             assert Path(folder, "home/ubuntu/script.txt").read_text() == "ran\n"
 
+    def test_what_a_shutdown_does_can_be_changed(self, launcher, ec2):
+        """ModifyInstanceAttribute turns a stop into an end."""
+        with launcher() as host:
+            host.is_ready()
+            behavior = {"Value": "terminate"}
+            ec2.modify_instance_attribute(InstanceId=host.id, InstanceInitiatedShutdownBehavior=behavior)
+            host.ssh("poweroff")
+            host.reaches("terminated")
+
+    def test_the_host_key_can_be_changed(self, launcher):
+        """A new host key on the disk is shown after `systemctl reload ssh`; no connection is cut."""
+        with launcher() as host:
+            host.is_ready()
+            client = host.paramiko()
+            fresh = guard.HostKey.generate()
+            file = '"$AWSTUNE_ROOT/etc/ssh/ssh_host_ed25519_key"'
+            stdin, out, _ = client.exec_command(f"cat > {file} && sudo systemctl reload ssh")
+            stdin.write(fresh.private)
+            stdin.close()
+            assert out.channel.recv_exit_status() == 0
+            assert host.ssh("true").returncode == 255
+            host.host_key = fresh.public
+            assert host.ssh("true").returncode == 0
+            assert client.exec_command("echo on")[1].read() == b"on\n"
+
+    def test_the_console_is_its_own(self, launcher, ec2):
+        """GetConsoleOutput shows what went wrong in user-data."""
+        with launcher(user_data=lambda _: "#cloud-config\nruncmd: [[sh, -c, exit 3]]") as host:
+            host.is_ready()
+            assert "status 3" in ec2.get_console_output(InstanceId=host.id)["Output"]
+
     def test_user_data_can_be_read_back(self, lab, ec2):
         """DescribeInstanceAttribute shows what was given at launch."""
         answer = ec2.describe_instance_attribute(InstanceId=lab.id, Attribute="userData")

@@ -219,7 +219,7 @@ def test_a_reboot_keeps_the_state(world):
 
 def test_a_rule_on_boot_kills_only_so_many(world):
     """Death during the wait can strike the first instance and spare the second."""
-    world.rules.add(Rule(service="instance", action="boot", times=1))
+    world.rules.add(Rule(service="instance", action="boot", error="Server.InternalError", times=1))
     first, process = world.launch()
     process.says("listening", port=1)
     first.reaches(states.TERMINATED)
