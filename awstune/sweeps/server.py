@@ -73,8 +73,10 @@ class Server:
         except BaseException:  # noqa: BLE001  each trial will say it in its own log
             traceback.print_exc()
             self._spawn_instead("the target cannot be imported")
-        if "torch" in sys.modules and not before:
-            warm.preload_torch()
+        if "torch" in sys.modules:
+            child.devices()
+            if not before:
+                warm.preload_torch()
         why = warm.why_not_fork()
         if why:
             self._spawn_instead(why)

@@ -29,7 +29,8 @@ def preload_torch() -> None:
     """
     with suppress(Exception):  # a trial says it better, in its own log
         importlib.import_module("torch._dynamo")
-        _step(_by_hand)
+        for kind in ("SGD", "Adam", "AdamW"):
+            _step(kind, _by_hand)
 
 
 def rehearse() -> None:
@@ -37,22 +38,19 @@ def rehearse() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         with suppress(Exception):
-            _step(_by_hand if torch.cuda.is_available() else _backward)
+            _step("SGD", _by_hand if torch.cuda.is_available() else _backward)
 
 
-def _step(differentiate: Callable[[Any, Any], None]) -> None:
-    torch = importlib.import_module("torch")
-    optim = importlib.import_module("torch.optim")
+def _step(kind: str, differentiate: Callable[[Any, Any], None]) -> None:
+    torch, optim = importlib.import_module("torch"), importlib.import_module("torch.optim")
     with torch.device("cpu"):
-        inputs, labels = torch.ones(3, 4), torch.tensor([0, 1, 0])
-        for kind in (optim.SGD, optim.Adam, optim.AdamW):
-            model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
-            optimizer = kind(model.parameters(), lr=0.1)
-            loss = torch.nn.functional.cross_entropy(model(inputs), labels)
-            float(loss.detach())
-            differentiate(model, loss)
-            optimizer.step()
-            optimizer.zero_grad()
+        model = torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.ReLU(), torch.nn.Linear(4, 2))
+        optimizer = getattr(optim, kind)(model.parameters(), lr=0.1)
+        loss = torch.nn.functional.cross_entropy(model(torch.ones(3, 4)), torch.tensor([0, 1, 0]))
+        float(loss.detach())
+        differentiate(model, loss)
+        optimizer.step()
+        optimizer.zero_grad()
 
 
 def _by_hand(model: Any, _: Any) -> None:

@@ -77,7 +77,8 @@ def until(folder, kind, trial):
 def nothing_lives(folder, within=5.0):
     """Whether all processes of the sweep are gone soon, by themselves."""
     deadline = time.monotonic() + within
-    while marks.marked(marks.of_sweep(folder.path)):
+    # A process that was just being started when its parent died holds the journal until it notices.
+    while marks.marked(marks.of_sweep(folder.path)) or journal.is_open(folder.journal_file):
         if time.monotonic() > deadline:
             return False
     return True
