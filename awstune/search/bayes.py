@@ -141,7 +141,9 @@ class Study:
         points = qmc.Sobol(self.space.dimensions, scramble=True, rng=rng)
         if number > 1:
             points.fast_forward(number - 1)
-        return self.space.draw(points.random(1)[0])
+        u = points.random(1)[0]
+        # Every third start point doubts the prior.
+        return self.space.decode(u) if self.space.informed and not number % 3 else self.space.draw(u)
 
     def _by_model(self, seed: list[int]) -> Suggestion | None:
         model = self.model

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     Array = NDArray[np.float64]
 
+DOUBT = 0.2
+"""The share of a prior that is taken for wrong."""
 MOST_CODES = 4096
 """Above so many values a column counts as continuous; decoding still snaps it."""
 
@@ -64,7 +66,7 @@ class Cube:
         self.columns = [self._column(name, p) for name, p in space.searched.items()]
         self.categorical = np.array([c.categorical for c in self.columns])
         self.discrete = np.array([c.codes is not None for c in self.columns])
-        self.informed = bool(space.joint) or any(p.informed for p in space.searched.values())
+        self.informed = space.informed
         self.conditional = [i for i, c in enumerate(self.columns) if c.parents or not c.possible]
 
     @property
@@ -118,14 +120,17 @@ class Cube:
         return self.space.key(self.space.decode(place))
 
     def prior(self, places: Array) -> Array:
-        """The log density of the prior at places (m, d), relative to no prior: (m,)."""
+        """The log density of the prior at places (m, d), relative to no prior: (m,).
+
+        Each part is mixed with a fifth of doubt, so that a wrong prior rules nothing out.
+        """
         total = np.zeros(len(places))
         for i, parameter in enumerate(self.space.searched.values()):
             if parameter.informed:
-                total += [parameter.log_prior(place) for place in places[:, i]]
-        return (
-            total if self.space.copula is None else total + self.space.copula.log_density(self._ranks(places))
-        )
+                total += _doubting(np.array([parameter.log_prior(place) for place in places[:, i]]))
+        if self.space.copula is None:
+            return total
+        return total + _doubting(self.space.copula.log_density(self._ranks(places)))
 
     def _ranks(self, places: Array) -> Array:
         ranks = places.copy()
@@ -139,6 +144,11 @@ class Cube:
         if not self.space.constraints:
             return np.ones(len(places), dtype=bool)
         return np.array([self.space.allows(self.space.decode(place)) for place in places])
+
+
+def _doubting(log_density: Array) -> Array:
+    mixed: Array = np.log((1 - DOUBT) * np.exp(log_density) + DOUBT)
+    return mixed
 
 
 def _allows(parent: Parameter, values: tuple[object, ...]) -> bool:

@@ -26,6 +26,7 @@ ROOT5 = math.sqrt(5.0)
 NOISE_FLOOR = 1e-6
 ITERATIONS = 25
 LEAST_SUBSET = 30
+SHORTENED = 6
 LENGTH = (math.log(0.02), math.log(1e3))
 SIGNAL = (-6.0, 6.0)
 NOISE = (math.log(1e-6), 1.0)
@@ -207,9 +208,24 @@ def nearby(evidence: Evidence, theta: Array, rng: np.random.Generator, count: in
     hessian = np.array(columns)
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     sd = 1 / np.sqrt(np.maximum(values, 0.25))
-    low, high = np.array(limits(theta)).T
     draws = rng.standard_normal((count, len(theta)))
-    return [np.clip(theta + vectors @ (sd * z), low, high) for z in draws]
+    return [_credible(evidence, theta, vectors @ (sd * z), 1 + 0.5 * float(z @ z)) for z in draws]
+
+
+def _credible(evidence: Evidence, theta: Array, step: Array, allowed: float) -> Array:
+    """The mode moved by a step, shortened until the posterior falls by no more than the normal's would.
+
+    A length that may as well be longer is flat on one side and a cliff on the other: the normal
+    approximation would walk off it.
+    """
+    low, high = np.array(limits(theta)).T
+    worst = evidence(theta)[0] + allowed
+    for _ in range(SHORTENED):
+        moved: Array = np.clip(theta + step, low, high)
+        if evidence(moved)[0] <= worst:
+            return moved
+        step = step / 2
+    return theta
 
 
 @dataclass(frozen=True)

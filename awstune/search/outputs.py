@@ -78,14 +78,15 @@ def resolution(targets: Array) -> float:
         targets: (n,), high is good.
 
     Returns:
-        The median gap between the distinct values of the better half, in full once four trials share the
-        best; 0 where the best is alone.
+        The median gap between the distinct values of the better half (two at least), in full once four
+        trials share the best; 0 where the best is alone.
     """
     shared = int(np.isclose(targets, targets.max(), rtol=0, atol=TIE).sum())
-    better = np.unique(np.round(targets[targets >= np.median(targets)] / TIE)) * TIE
-    if shared == 1 or len(better) == 1:
+    values = np.unique(np.round(targets / TIE)) * TIE
+    if shared == 1 or len(values) == 1:
         return 0.0
-    return float(np.median(np.diff(better))) * min(1.0, (shared - 1) / 3)
+    better = max(int((values >= np.median(targets) - TIE).sum()), 2)
+    return float(np.median(np.diff(values[-better:]))) * min(1.0, (shared - 1) / 3)
 
 
 def _spread(losses: Array, good: NDArray[np.bool_], median: float) -> float:

@@ -47,8 +47,7 @@ class RandomSearcher:
         return None if params is None else Suggestion(params, self._why(space))
 
     def _why(self, space: Space) -> str:
-        informed = any(p.informed for p in space.searched.values())
-        return "random draw from the prior" if informed else "random draw"
+        return "random draw from the prior" if space.informed else "random draw"
 
 
 def fresh(space: Space, seed: Sequence[int], taken: set[str]) -> Params | None:

@@ -133,9 +133,12 @@ class _Range(Described):
 
     @property
     def baseline(self) -> Value:
-        """The given default, else the middle (of the logs, on a log scale)."""
+        """The given default, else the prior's center, else the middle (of the logs, on a log scale)."""
+        if self.default is not None:
+            return self.default
         # Of two middle integers the smaller one, which is the cheaper one more often than not.
-        return self.decode(0.5 - 1e-9 * (self.count is not None)) if self.default is None else self.default
+        middle = 0.5 - 1e-9 * (self.count is not None)
+        return self.decode(middle if self.prior is None else self.encode(self.prior))
 
     def level(self, points: int) -> list[Value]:
         """That many values, evenly over the encoding, both ends included; fewer where there are fewer."""

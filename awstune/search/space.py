@@ -140,6 +140,11 @@ class Space(Mapping[str, Parameter]):
         for parent, _ in self._parameters[name].conditions:
             self._check_circle(parent, (*seen, name))
 
+    @property
+    def informed(self) -> bool:
+        """Whether there is a prior, of a parameter or a joint one."""
+        return bool(self.joint) or any(p.informed for p in self.searched.values())
+
     def active(self, name: str, params: Mapping[str, Any]) -> bool:
         """Whether a parameter is there, given the others' values."""
         return all(

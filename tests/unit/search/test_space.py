@@ -216,3 +216,10 @@ def test_nested_conditions_in_the_cube():
     places = Cube(space).uniform(np.random.default_rng(0), 200)
     for place in places:
         assert space.encode(space.decode(place)) == pytest.approx(place)
+
+
+def test_a_prior_without_a_default_is_the_baseline():
+    """Who believes in a value has it as the baseline, unless they say otherwise."""
+    assert Float(0, 1, prior=0.2).baseline == pytest.approx(0.2)
+    assert Int(1, 9, prior=7).baseline == 7
+    assert Float(0, 1, prior=0.2, default=0.9).baseline == 0.9
