@@ -12,6 +12,7 @@ from awstune.ec2 import backstop, guard, instances, keys
 from awstune.ec2.events import Changed, Removed
 from awstune.ec2.faults import Refused
 from awstune.ec2.instances import TAG_SPENT, Instance
+from awstune.ec2.intent import intent_path
 from awstune.ec2.network import tag_list
 
 if TYPE_CHECKING:
@@ -74,13 +75,21 @@ def clean(cloud: Cloud, base: str, keys_dir: Path, *, sleep: Sleep = time.sleep)
     for pair in cloud.ec2.describe_key_pairs(Filters=of_base)["KeyPairs"]:
         cloud.ec2.delete_key_pair(KeyName=pair["KeyName"])
         yield Removed("key-pair", pair["KeyName"])
-        path = keys.key_path(keys_dir, pair["KeyName"], cloud.region)
-        if path.is_symlink() or path.exists():
-            path.unlink()
-            yield Removed("key-file", str(path))
+    path = keys.key_path(keys_dir, keys.pair_name(base), cloud.region)
+    if path.is_symlink() or path.exists():
+        path.unlink()
+        yield Removed("key-file", str(path))
+    intent_path(keys_dir, base, cloud.region).unlink(missing_ok=True)
     for group in cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"]:
         _delete_group(cloud, group["GroupId"], sleep)
         yield Removed("security-group", group["GroupId"])
+
+
+def left_of(cloud: Cloud, base: str) -> bool:
+    """Whether a launch of NAME left a key pair or a security group of one's own behind."""
+    of_base = _filters(cloud, names.TAG_NAME, [base])
+    pairs = cloud.ec2.describe_key_pairs(Filters=of_base)["KeyPairs"]
+    return bool(pairs or cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"])
 
 
 def leftovers(cloud: Cloud, gone: Iterable[Instance]) -> list[dict[str, str]]:
