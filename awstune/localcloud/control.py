@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from awstune.localcloud.quotas import Quotas
 
 PREFIX = "/awstune/"
+_MOTOS_OWN = "/moto-api"  # a reset there would forget instances whose processes live on
 
 
 class Control:
@@ -47,6 +48,8 @@ class Control:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         path = environ.get("PATH_INFO", "")
+        if path.startswith(_MOTOS_OWN):
+            return answers.document(start_response, {"message": "moto's own controls are closed"}, 404)
         if not path.startswith(PREFIX):
             return self._app(environ, start_response)
         words = [environ["REQUEST_METHOD"], *path.removeprefix(PREFIX).strip("/").split("/")]

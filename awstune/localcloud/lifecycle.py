@@ -193,7 +193,7 @@ def _launch(places: Places, ready: int) -> int:
     # posix_spawn rather than Popen: nobody here waits for this child, and it must outlive us.
     log = (os.POSIX_SPAWN_OPEN, 2, str(places.log), os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     null = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
-    argv = [sys.executable, "-P", "-m", "awstune.localcloud.server", str(places.home.absolute())]
+    argv = [sys.executable, "-P", "-m", "awstune.localcloud.server", str(places.home.resolve())]
     return os.posix_spawn(
         sys.executable,
         argv,

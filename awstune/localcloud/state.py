@@ -48,12 +48,12 @@ class Places:
     @property
     def folder(self) -> Path:
         """All of it; removed when the cloud stops."""
-        return self.home.absolute() / "local"
+        return self.home.resolve() / "local"
 
     @property
     def lock(self) -> Path:
         """Held while a cloud is started or stopped. It lies beside the folder, and stays."""
-        return self.home.absolute() / "local.lock"
+        return self.home.resolve() / "local.lock"
 
     @property
     def state(self) -> Path:

@@ -21,6 +21,22 @@ SOCKET = "control.sock"
 # language; above all none of its credentials.
 _KEPT = ("LANG", "LANGUAGE", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "LD_LIBRARY_PATH", "NO_PROXY")
 _KEPT_PREFIXES = ("LC_", "PIP_", "UV_", "COVERAGE_")
+# Where pip installs on an instance: its Python is the laptop's, and must not be changed from here.
+_PACKAGES = ".local/python"
+_PYTHON = """\
+#!/bin/sh
+[ "$1 $2" != "-m pip" ] || export PIP_TARGET={packages}
+exec {python} "$@"
+"""
+_PIP = """\
+#!/bin/sh
+export PIP_TARGET={packages}
+exec {python} -m pip "$@"
+"""
+_IDLE = """\
+#!/bin/sh
+echo "{name}: an embedded instance has what its laptop has; nothing was done" >&2
+"""
 _ASKED = ("shutdown", "poweroff", "halt", "reboot", "systemctl", "cloud-init")
 _IGNORED = ("apt-get", "apt", "dpkg", "snap", "update-initramfs")
 _SUDO = """\
@@ -74,6 +90,7 @@ def environment(spec: Spec, outer: Mapping[str, str]) -> dict[str, str]:
         "PATH": _path(spec, outer),
         names.ROOT_VARIABLE: str(spec.root),
         names.INSTANCE_MARK: spec.id,
+        "PYTHONPATH": str(spec.home / _PACKAGES),
     }
 
 
@@ -111,12 +128,11 @@ def _commands(spec: Spec) -> dict[str, str]:
     asker = Path(__file__).with_name("shim.py")
     ask = shlex.join([sys.executable, "-I", "-S", str(asker), spec.folder])
     commands = {name: f'#!/bin/sh\nexec {ask} {name} "$@"\n' for name in _ASKED}
-    commands |= dict.fromkeys(
-        _IGNORED, "#!/bin/sh\n# An embedded instance has what its laptop has.\nexit 0\n"
-    )
-    # A script rather than a link: a virtual environment's Python finds it by the name it is called by.
-    python = f'#!/bin/sh\nexec {shlex.quote(sys.executable)} "$@"\n'
-    commands |= {"python3": python, "python": python}
+    commands |= {name: _IDLE.format(name=name) for name in _IGNORED}
+    # Scripts rather than links: a virtual environment's Python finds it by the name it is called by.
+    words = {"python": shlex.quote(sys.executable), "packages": shlex.quote(str(spec.home / _PACKAGES))}
+    commands |= dict.fromkeys(("python", "python3"), _PYTHON.format(**words))
+    commands |= dict.fromkeys(("pip", "pip3"), _PIP.format(**words))
     commands["hostname"] = f"#!/bin/sh\necho {shlex.quote(spec.hostname)}\n"
     commands["sudo"] = _SUDO % {"shims": shlex.quote(str(shims(spec)))}
     return commands

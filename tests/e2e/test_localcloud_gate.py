@@ -116,6 +116,11 @@ def test_its_owner_is_let_in(cloud, aws):
     assert isinstance(json.loads(answer), list)
 
 
+def test_motos_own_controls_are_closed(cloud):
+    """Not even their owner resets moto behind the instances' back."""
+    assert ask(cloud, "POST", "/moto-api/reset", signed(cloud, "POST", "/moto-api/reset"))[0] == 404
+
+
 def test_an_unknown_switch_is_an_error(cloud):
     """A switch that is not there is refused by name."""
     with pytest.raises(errors.CloudError, match="no-such-switch"):

@@ -110,6 +110,23 @@ class TestStates:
             assert host.address == address
             assert host.ssh("cat file").stdout == "kept\n"
 
+    def test_in_another_region(self, aws, key_file, until):
+        """Each region has its own instances, key pairs and metadata."""
+        there = aws("ec2", "eu-west-1")
+        image = there.describe_images()["Images"][0]["ImageId"]
+        there.import_key_pair(KeyName="lab", PublicKeyMaterial=key_file.with_suffix(".pub").read_bytes())
+        wishes = {"ImageId": image, "InstanceType": "g4dn.xlarge", "KeyName": "lab"}
+        answer = there.run_instances(**wishes, MinCount=1, MaxCount=1)
+        instance_id = answer["Instances"][0]["InstanceId"]
+
+        def shown():
+            return there.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+
+        until(lambda: shown()["State"]["Name"] == "running", "it to run")
+        assert shown()["Placement"]["AvailabilityZone"].startswith("eu-west-1")
+        there.terminate_instances(InstanceIds=[instance_id])
+        until(lambda: shown()["State"]["Name"] == "terminated", "it to end")
+
     def test_what_a_state_does_not_allow(self, lab, ec2):
         """Starting what runs changes nothing; stopping what is gone is refused."""
         ec2.start_instances(InstanceIds=[lab.id])

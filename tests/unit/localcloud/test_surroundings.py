@@ -84,6 +84,18 @@ def test_sudo_finds_the_instances_command_by_its_name(spec, run):
     assert run("sudo /sbin/shutdown -h now") == "the instance: -h now"
 
 
+@pytest.mark.parametrize("pip", ["pip", "pip3", "python3 -m pip", "python -m pip"])
+def test_pip_leaves_the_laptops_python_alone(spec, run, pip):
+    """Pip installs into the instance's home, from where its Python imports."""
+    where = run(f"{pip} config debug | grep PIP_TARGET=").partition("=")[2].strip("'")
+    assert run("python3 -c 'import sys; print(sys.path[1])'") == where
+
+
+def test_packages_are_the_laptops(run):
+    """What would install packages says that it does not, and is no error."""
+    assert run("apt-get install -y x 2>&1; echo $?").endswith("nothing was done\n0")
+
+
 def test_a_second_boot_keeps_the_home(spec):
     """What the login changed in its profile stays."""
     profile = spec.home / ".bashrc"
