@@ -38,6 +38,9 @@ REMOTE_ROOT = ".awstune"
 INSTANCE_MARK = "AWSTUNE_INSTANCE"
 SWEEP_MARK = "AWSTUNE_SWEEP"
 TRIAL_MARK = "AWSTUNE_TRIAL"
+SEED_VARIABLE = "AWSTUNE_SEED"
+DIR_VARIABLE = "AWSTUNE_DIR"
+NOT_FOUND_STATUS = 127  # as a shell has it
 
 # Set inside an instance of the embedded cloud: the folder that stands for its "/".
 ROOT_VARIABLE = "AWSTUNE_ROOT"

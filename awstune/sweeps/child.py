@@ -43,9 +43,8 @@ def die_with(parent: int) -> None:
 def prepare(job: Job) -> None:
     """The log in place of stdout and stderr, the job's environment and limits."""
     os.makedirs(job["dir"], exist_ok=True)  # noqa: PTH103  pathlib's takes longer than a fork
-    log = os.open(
-        os.path.join(job["dir"], job["log"]), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644
-    )
+    appending = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
+    log = os.open(f"{job['dir']}/{job['log']}", appending, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     for source, place in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, place)

@@ -6,6 +6,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from awstune.sweeps import words
+from awstune.sweeps.commands import Commands
 from awstune.sweeps.pool import Limits, Pool
 
 if TYPE_CHECKING:
@@ -21,19 +23,43 @@ def make_executor(spec: Spec, folder: Folder, cwd: Path | None = None) -> Execut
         spec: the sweep's.
         folder: the sweep's.
         cwd: the folder that trials run in; the one one is in.
+
+    Raises:
+        TargetError: a command leaves a parameter out, or has a hole too many.
+        UsageError: its ``metric_regex`` is no pattern.
     """
-    memory = spec.options.get("trial_memory")
-    limits = Limits(
-        seconds=spec.options.get("trial_timeout"),
-        memory_bytes=None if memory is None else int(memory * 2**30),
-        threads=spec.options.get("trial_threads"),
-    )
+    here, limits = cwd or Path.cwd(), _limits(spec)
+    if spec.target.kind == "command":
+        words.check(spec.target.command, spec.space)
+        return Commands(
+            spec.target,
+            cwd=here,
+            folder=folder.path,
+            slots=spec.parallel,
+            limits=limits,
+            patterns=_patterns(spec),
+            metric=spec.metric,
+        )
     return Pool(
         spec.target,
-        cwd=cwd or Path.cwd(),
+        cwd=here,
         folder=folder.path,
         python=spec.python or sys.executable,
         slots=spec.parallel,
         limits=limits,
         mode=spec.options.get("start", "fork"),
     )
+
+
+def _limits(spec: Spec) -> Limits:
+    memory = spec.options.get("trial_memory")
+    return Limits(
+        seconds=spec.options.get("trial_timeout"),
+        memory_bytes=None if memory is None else int(memory * 2**30),
+        threads=spec.options.get("trial_threads"),
+    )
+
+
+def _patterns(spec: Spec) -> list[str]:
+    given = spec.options.get("metric_regex", ())
+    return [given] if isinstance(given, str) else list(given)

@@ -10,7 +10,8 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -43,9 +44,19 @@ class Limits:
     threads: int | None = None
 
 
+NO_LIMITS = Limits()
+
+
 @dataclass
-class _Run:
-    """A trial's process."""
+class Run:
+    """A trial's process.
+
+    Attributes:
+        deaf: its end of the channel is closed; only its exit will be heard.
+        told: it was told to end early.
+        killed: how it counts once it is gone, where it was killed.
+        kill_at: when to stop being polite.
+    """
 
     job: Job
     key: int
@@ -56,10 +67,10 @@ class _Run:
     pid: int | None = None
     began: float | None = None
     done: bool = False
+    deaf: bool = False
     told: bool = False
     killed: tuple[Status, str | None] | None = None
     kill_at: float | None = None
-    step: int | None = field(default=None)
 
 
 class Pool:
@@ -84,7 +95,7 @@ class Pool:
         folder: Path,
         python: str = sys.executable,
         slots: int = 1,
-        limits: Limits = Limits(),
+        limits: Limits = NO_LIMITS,
         mode: str = "fork",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -93,7 +104,7 @@ class Pool:
         self._limits, self._mode, self._clock = limits, mode, clock
         self._threads = limits.threads or max(1, cores() // slots)
         self._serving: Serving | None = None
-        self._runs: dict[int, _Run] = {}
+        self._runs: dict[int, Run] = {}
         self._leaving: dict[int, float] = {}
         self._messages: list[Message] = []
         self._keys = 0
@@ -106,7 +117,7 @@ class Pool:
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
         self._keys += 1
-        run = _Run(job, self._keys, self._free_slot(), ours, self._clock())
+        run = Run(job, self._keys, self._free_slot(), ours, self._clock())
         self._runs[run.key] = run
         with theirs:
             serving.start(self._plain(run), theirs)
@@ -125,7 +136,7 @@ class Pool:
         taken = {run.slot for run in self._runs.values()}
         return min(set(range(self.slots)) - taken)
 
-    def _plain(self, run: _Run) -> dict[str, Any]:
+    def _plain(self, run: Run) -> dict[str, Any]:
         """The job as the server hears it."""
         job = run.job
         return {
@@ -154,7 +165,7 @@ class Pool:
         return messages
 
     def _listen(self, serving: Serving, timeout_s: float) -> None:
-        channels = {run.channel.fileno(): run for run in self._runs.values()}
+        channels = {run.channel.fileno(): run for run in self._runs.values() if not run.deaf}
         ready = wait_readable([serving.fileno(), *channels], timeout_s)
         if serving.fileno() in ready:
             self._hear_server(serving)
@@ -185,7 +196,7 @@ class Pool:
             run.pid, run.began = pid, self._clock()
             self._messages.append(Started(run.job.trial, pid, run.slot))
 
-    def _hear_trial(self, run: _Run) -> None:
+    def _hear_trial(self, run: Run) -> None:
         """Read all that a trial has said so far."""
         while not run.done:
             try:
@@ -193,13 +204,14 @@ class Pool:
             except OSError:
                 return
             if not data:
+                run.deaf = True
                 return
             *lines, run.text = (run.text + data).split(b"\n")
             for line in lines:
                 if not run.done:
                     self._take(run, json.loads(line))
 
-    def _take(self, run: _Run, message: Mapping[str, Any]) -> None:
+    def _take(self, run: Run, message: Mapping[str, Any]) -> None:
         while run.pid is None and self._serving is not None:  # it was quicker than its server's word of it
             self._hear_server(self._serving)
         trial = run.job.trial
@@ -221,9 +233,14 @@ class Pool:
         self._hear_trial(run)
         self._leaving.pop(key, None)
         if not run.done:
-            self._finish(run, *(run.killed or (Status.FAILED, _how_it_ended(status))))
+            self._finish(run, *(run.killed or self._silent_end(run, status)))
 
-    def _finish(self, run: _Run, status: Status, error: str | None) -> None:
+    def _silent_end(self, run: Run, status: int) -> tuple[Status, str | None]:
+        """What it means that a process ended without having said how its trial did."""
+        del run
+        return Status.FAILED, f"{how_it_ended(status)} before train() returned"
+
+    def _finish(self, run: Run, status: Status, error: str | None) -> None:
         run.done = True
         run.channel.close()
         del self._runs[run.key]
@@ -248,9 +265,13 @@ class Pool:
                 self._terminate(run, Status.CANCELLED, None)
             elif not run.told:
                 run.told = True
-                run.channel.send(b"stop\n")
+                self._tell_to_stop(run)
 
-    def _terminate(self, run: _Run, status: Status, error: str | None) -> None:
+    def _tell_to_stop(self, run: Run) -> None:
+        with suppress(OSError):  # it is about to end anyway
+            run.channel.send(b"stop\n")
+
+    def _terminate(self, run: Run, status: Status, error: str | None) -> None:
         if run.killed is None and self._serving is not None:
             run.killed = (status, error)
             run.kill_at = self._clock() + _TERMINATING_S
@@ -304,10 +325,10 @@ def _outcome(error: str | None, *, told: bool) -> tuple[Status, str | None]:
     return (Status.STOPPED_EARLY if told else Status.SUCCEEDED), None
 
 
-def _how_it_ended(status: int) -> str:
-    """The end of a process that did not say a word, in words."""
+def how_it_ended(status: int) -> str:
+    """The end of a process in words; ``status`` is negative for a signal."""
     if status >= 0:
-        return f"its process ended with status {status} before train() returned"
+        return f"its process ended with status {status}"
     name = signal.Signals(-status).name if -status in {s.value for s in signal.Signals} else str(-status)
-    hint = ": out of memory, most likely" if -status == signal.SIGKILL else ""
+    hint = ", out of memory most likely," if -status == signal.SIGKILL else ""
     return f"its process was killed by {name}{hint}"

@@ -24,6 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
+from awstune.names import NOT_FOUND_STATUS
 from awstune.sweeps import boot, child, warm
 from awstune.sweeps.loading import load_function
 
@@ -180,7 +181,7 @@ class Server:
             words = boot.command(sys.executable, "child", plain, str(channel))
             os.execv(words[0], words)  # noqa: S606  no shell is wanted
         else:
-            os.execvp(job["command"][0], job["command"])  # noqa: S606  no shell is wanted
+            _execute(job["command"])
 
     def _kill(self, key: int, number: int) -> None:
         for pid, known in self._children.items():
@@ -201,6 +202,15 @@ class Server:
             if key is not None:
                 _kill_group(pid, signal.SIGKILL)  # what the trial left behind
                 self._send({"key": key, "status": os.waitstatus_to_exitcode(status)})
+
+
+def _execute(words: list[str]) -> NoReturn:
+    """Become a program."""
+    try:
+        os.execvp(words[0], words)  # noqa: S606  no shell is wanted
+    except OSError as error:
+        print(f"{words[0]}: {error.strerror}", file=sys.stderr, flush=True)  # noqa: T201  the trial's log
+        os._exit(NOT_FOUND_STATUS)
 
 
 def _kill_group(pid: int, number: int) -> None:

@@ -189,7 +189,7 @@ def test_a_lost_answer(cloud, keys_dir, strike, call, when):
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("call", CALLS)
 def test_killed_around_any_call(cloud, keys_dir, strike, call, when):
-    """kill -9 just before a call or just after it: the next launch finds what there is."""
+    """Kill -9 just before a call or just after it: the next launch finds what there is."""
     strike(call, **{when: Killed()})
     with pytest.raises(Killed):
         _launch(cloud, keys_dir)

@@ -1,0 +1,86 @@
+"""Pick metrics from what a program prints."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from awstune.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+_LINE = re.compile(r"\s*awstune:\s+(.*)")
+_PAIR = re.compile(r"([^\s=]+)=(\S+)")
+_STEPS = ("epoch", "step")
+_LONGEST = 1 << 16  # of a line without an end, such as a progress bar's
+
+
+class Picker:
+    """Turns output, as it comes, into reports.
+
+    Lines ``awstune: val_loss=0.3 epoch=4`` are reports; so is what a pattern finds.
+
+    Args:
+        patterns: regular expressions. A named group is a metric of that name (``epoch`` or ``step`` say
+            what it is about), the only group of a pattern without names is the sweep's metric.
+        metric: the sweep's.
+
+    Raises:
+        UsageError: a pattern is none, or has no group.
+    """
+
+    def __init__(self, patterns: Sequence[str] = (), metric: str | None = None) -> None:
+        self._patterns = [_compiled(pattern) for pattern in patterns]
+        self._metric = metric or "value"
+        self._rest = ""
+        self._latest: tuple[int, dict[str, float]] = (-1, {})
+
+    def feed(self, text: str, *, end: bool = False) -> list[tuple[int, Mapping[str, float]]]:
+        """Take more output; with ``end`` the last line counts though it has no end.
+
+        Returns:
+            ``(step, metrics)`` of each report, in order. Of two for one step the later holds both.
+        """
+        *lines, self._rest = re.split(r"[\r\n]+", self._rest + text)
+        if end:
+            lines, self._rest = [*lines, self._rest], ""
+        self._rest = self._rest[-_LONGEST:]
+        return [self._report(found) for line in lines for found in self._found(line) if found]
+
+    def _found(self, line: str) -> Iterator[dict[str, float]]:
+        own = _LINE.match(line)
+        if own:
+            yield _numbers(_PAIR.findall(own[1]))
+        for pattern in self._patterns:
+            for match in pattern.finditer(line):
+                yield _numbers((match.groupdict() or {self._metric: match[1]}).items())
+
+    def _report(self, found: dict[str, float]) -> tuple[int, Mapping[str, float]]:
+        given = [int(found.pop(name)) for name in _STEPS if name in found]
+        step = given[0] if given else self._latest[0] + 1
+        before = self._latest[1] if step == self._latest[0] else {}
+        self._latest = (step, {**before, **found})
+        return self._latest
+
+
+def _compiled(pattern: str) -> re.Pattern[str]:
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise UsageError(f"--metric-regex {pattern!r}: {error}") from None
+    if not compiled.groups:
+        raise UsageError(
+            f"--metric-regex {pattern!r} has no group", r"put the number in one: val_loss=([0-9.eE+-]+)"
+        )
+    return compiled
+
+
+def _numbers(pairs: object) -> dict[str, float]:
+    found = {}
+    for name, value in dict(pairs).items():  # type: ignore[call-overload]
+        try:
+            found[str(name)] = float(value)
+        except (TypeError, ValueError):
+            continue
+    return found if any(name not in _STEPS for name in found) else {}

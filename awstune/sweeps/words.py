@@ -1,0 +1,72 @@
+"""The holes of a command: ``{lr}``, ``{args}``, ``{hydra}``, and ``{{`` for a brace."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from awstune.errors import TargetError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+_HOLE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+_ALL = {"args", "hydra"}
+
+
+def check(words: Sequence[str], names: Iterable[str]) -> None:
+    """Refuse a command that leaves a parameter out, or has a hole that no parameter fills.
+
+    Raises:
+        TargetError: naming the parameter or the hole.
+    """
+    known, holes = list(names), _holes(words)
+    for hole in holes:
+        if hole not in known and hole not in _ALL:
+            raise TargetError(
+                f"{{{hole}}} is no parameter of the space",
+                f"the space has {', '.join(known)}; a brace of the command's own is written '{{{{'",
+            )
+    for name in known:
+        if name not in holes and not _ALL & set(holes):
+            raise TargetError(
+                f"the command has no place for {name}",
+                f"write {{{name}}} where its value goes, or {{args}} for all as --name value",
+            )
+
+
+def _holes(words: Sequence[str]) -> list[str]:
+    return [match[1] for word in words for match in _HOLE.finditer(word) if match[1] is not None]
+
+
+def fill(words: Sequence[str], params: Mapping[str, Any]) -> list[str]:
+    """The command of one trial; each word stays one, but ``{args}`` and ``{hydra}`` of their own are many."""
+    filled: list[str] = []
+    for word in words:
+        if word == "{args}":
+            filled += [part for name, value in params.items() for part in (f"--{name}", show(value))]
+        elif word == "{hydra}":
+            filled += [f"{name}={show(value, none='null')}" for name, value in params.items()]
+        else:
+            filled.append(_HOLE.sub(lambda match: _filled(match, params), word))
+    return filled
+
+
+def _filled(match: re.Match[str], params: Mapping[str, Any]) -> str:
+    name = match[1]
+    if name is None:
+        return match[0][0]
+    if name == "args":
+        return " ".join(f"--{key} {show(value)}" for key, value in params.items())
+    if name == "hydra":
+        return " ".join(f"{key}={show(value, none='null')}" for key, value in params.items())
+    return show(params[name]) if name in params else ""
+
+
+def show(value: Any, none: str = "none") -> str:
+    """A value as a command line has it."""
+    if value is None:
+        return none
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value)
