@@ -113,7 +113,7 @@ class Study:
         if self.space.size is not None and len(self.taken) >= self.space.size:
             return None
         suggestion = self._suggestion(number)
-        if suggestion is not None:
+        if suggestion is not None:  # pragma: no branch  a space too large to count can still be used up
             self.taken.add(self.space.key(suggestion.params))
             self.pending.append(dict(suggestion.params))
         return suggestion
@@ -124,19 +124,21 @@ class Study:
         seed = [self.searcher.seed, number]
         if number < start_size(self.space) or self.values < LEAST_VALUES:
             params = self._sobol(number)
-            if params is None or not self._new(params):
-                params = fresh(self.space, seed, self.taken)
-            return None if params is None else Suggestion(params, "start: spread over the space (Sobol)")
+            if self._new(params):
+                return Suggestion(params, "start: spread over the space (Sobol)")
+            return self._fresh(seed, "start: random draw")
         return self._by_model(seed)
+
+    def _fresh(self, seed: list[int], words: str) -> Suggestion | None:
+        params = fresh(self.space, seed, self.taken)
+        return None if params is None else Suggestion(params, words)
 
     def _new(self, params: Params) -> bool:
         return self.space.allows(params) and self.space.key(params) not in self.taken
 
-    def _sobol(self, number: int) -> Params | None:
+    def _sobol(self, number: int) -> Params:
         from scipy.stats import qmc
 
-        if not self.space.dimensions:
-            return None
         rng = np.random.default_rng([self.searcher.seed, 0])
         points = qmc.Sobol(self.space.dimensions, scramble=True, rng=rng)
         if number > 1:
@@ -152,8 +154,7 @@ class Study:
         place = self._ask(surrogate, np.random.default_rng(seed))
         params = self.space.decode(place)
         if not self._new(params):
-            again = fresh(self.space, seed, self.taken)
-            return None if again is None else Suggestion(again, "random draw: the model's choice was taken")
+            return self._fresh(seed, "random draw: the model's choice was taken")
         return Suggestion(params, why(model, surrogate, place, self.searcher.mode))
 
     def _ask(self, surrogate: Surrogate, rng: np.random.Generator) -> Array:

@@ -150,11 +150,6 @@ class Fixed(Described):
         checked_key(self.value)
 
     @property
-    def count(self) -> int:
-        """One."""
-        return 1
-
-    @property
     def baseline(self) -> Value:
         """The value."""
         return self.value

@@ -116,12 +116,8 @@ class Asha:
 
 def _best_until(curve: list[tuple[int, float]], steps: int) -> float:
     """The best loss up to the report that reaches that many steps, that one included."""
-    best = math.inf
-    for done, loss in curve:
-        best = min(best, loss)
-        if done >= steps:
-            break
-    return best
+    before = [0, *(done for done, _ in curve)]
+    return min(loss for (_, loss), done in zip(curve, before, strict=False) if done < steps)
 
 
 @dataclass(frozen=True)

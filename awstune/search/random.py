@@ -58,10 +58,10 @@ def fresh(space: Space, seed: Sequence[int], taken: set[str]) -> Params | None:
     if space.size is not None and len(taken) >= space.size:
         return None
     for _ in range(ATTEMPTS):
-        params = space.sample(rng)
-        if space.key(params) not in taken:
+        params = space.draw(rng.random(space.dimensions))
+        if space.allows(params) and space.key(params) not in taken:
             return params
-    return _left_over(space, taken)
+    return space.sample(rng) if space.size is None else _left_over(space, taken)
 
 
 def _left_over(space: Space, taken: set[str]) -> Params | None:

@@ -84,8 +84,6 @@ class _Range(Described):
         return math.exp((1 - u) * math.log(low) + u * math.log(high))
 
     def _scale(self, value: float, low: float, high: float) -> float:
-        if low == high:
-            return 0.5
         if not self.log:
             return (value - low) / (high - low)
         return (math.log(value) - math.log(low)) / (math.log(high) - math.log(low))

@@ -188,3 +188,31 @@ def test_gain_falls_as_the_search_goes_on():
         expected_gain(space, history(space, lambda u: 100 * bowl(u), n), mode="min") for n in (10, 60)
     )
     assert 0 < many < few < 20
+
+
+def test_a_choice_that_is_taken_gives_way():
+    """bayes_opt's own acquisitions know nothing of what has run: the trial is then drawn, and new."""
+    from bayes_opt.acquisition import UpperConfidenceBound
+
+    space = Space(a=Choice("x", "y"), b=Choice("p", "q"), c=Choice("s", "t"))
+    searcher, trials = BayesSearcher(mode="min", acquisition=UpperConfidenceBound()), []
+    while found := searcher.suggest(space, trials, 1):
+        value = float(bowl(space.encode(found[0].params)))
+        trials.append(
+            TrialRecord(len(trials), found[0].params, Status.SUCCEEDED, value=value, completed=len(trials))
+        )
+    assert len({space.key(t.params) for t in trials}) == len(trials) == 8
+
+
+def test_matrices_that_are_none():
+    """A covariance that is not positive gets what it lacks; an evidence without one is the worst."""
+    factor = gp._stable_cholesky(np.array([[1.0, 1.0], [1.0, 1.0 - 1e-7]]))
+    assert np.isfinite(factor).all()
+    squared = np.array([[[0.0, 9.0, 0.0], [9.0, 0.0, 0.0], [0.0, 0.0, 0.0]]])
+    evidence = gp.Evidence(squared, np.array([1.0, 0.0, -1.0]))
+    theta = np.array([math.log(0.1), 0.0, -6.0, 6.0, math.log(1e-6)])
+    assert evidence(theta)[0] == 1e10
+    assert (
+        gp._credible(lambda t: (1e9 * float(np.abs(t).sum()), t), np.zeros(5), np.ones(5), 0.0).tolist()
+        == [0] * 5
+    )

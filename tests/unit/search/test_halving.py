@@ -91,7 +91,8 @@ def test_a_stopped_curve_is_taken_on_as_whole_ones_went():
     """What whole trials still gained after that step is taken off the last loss; the median of it."""
     whole = [trial(i, 1.0, 0.8, 0.8 - 0.1 * i, status=Status.SUCCEEDED) for i in (1, 2, 3)]
     stopped = trial(9, 2.0, 1.9, status=Status.STOPPED_EARLY)
-    assert Curves([*whole, stopped], "loss", "min").expected_end(stopped) == pytest.approx(1.7)
+    curves = Curves([*whole, stopped], "loss", "min")
+    assert [curves.expected_end(stopped), curves.expected_end(stopped)] == pytest.approx([1.7, 1.7])
     assert Curves(whole[:2], None, "min").expected_end(stopped) == pytest.approx(1.9)
     assert Curves(whole[:2], "loss", "max").expected_end(stopped) == pytest.approx(-1.9)
     assert Curves(whole, "loss", "min").expected_end(trial(9)) is None

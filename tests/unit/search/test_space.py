@@ -83,6 +83,13 @@ def test_baseline_is_given_or_the_middle():
         (Space(x=Choice("a", "b"), y=Int(1, 3, when={"x": "a"})), 4),
         (Space(x=Fixed(1), y=Int(1, 3, when={"x": 2})), 1),
         (Space(), 1),
+        (
+            Space(
+                a=Choice("x", "y"), b=Choice(1, 2, when={"a": "x"}), c=Int(1, 3, when={"b": 1}), d=Fixed(1)
+            ),
+            5,
+        ),
+        (Space(d=Fixed(1), c=Int(1, 3, when={"d": 1})), 3),
     ],
 )
 def test_size(space, size):
