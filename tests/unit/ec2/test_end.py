@@ -183,3 +183,35 @@ def test_start_without_an_end(cloud, keys_dir, new_user_data):
     list(end.stop(cloud, lab, sleep=lambda _: None))
     list(end.start(cloud, [instances.find(cloud, "lab")], ttl_s=None))
     assert instances.find(cloud, "lab").ends is None
+
+
+def test_states_are_told_once_each(cloud, keys_dir):
+    """While an instance takes its time, each state is told when it comes, second by second."""
+    (lab,) = _launch(cloud, keys_dir)
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 3:
+            cloud.ec2.stop_instances(InstanceIds=[lab.id])
+
+    told = list(end._until(cloud, [lab], "stopped", now=lambda: 0.0, sleep=sleep, timeout_s=60))
+    assert [event.state for event in told] == ["running", "stopped"]
+    assert pauses == [1.0, 1.0, 1.0]
+
+
+def test_what_an_interrupted_launch_left(cloud, keys_dir):
+    """A key pair or a group without an instance is seen, and cleaned."""
+    assert not end.left_of(cloud, "lab")
+    wanted = Wanted("lab", type="g4dn.xlarge", ssh_from="203.0.113.7/32")
+    story = launch.apply(cloud, make_plan(wanted, survey.look(cloud, wanted, keys_dir)), keys_dir)
+    next(story)
+    assert end.left_of(cloud, "lab")
+    list(end.clean(cloud, "lab", keys_dir))
+    assert not end.left_of(cloud, "lab")
+
+
+def test_clean_leaves_what_is_used(cloud, keys_dir):
+    """While an instance of that NAME lives, nothing of it is removed."""
+    _launch(cloud, keys_dir)
+    assert list(end.clean(cloud, "lab", keys_dir)) == []

@@ -1,6 +1,8 @@
 import base64
+import http.server
 import json
 import stat
+import threading
 import time
 from pathlib import Path
 
@@ -10,8 +12,9 @@ from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from awstune import names
-from awstune.ec2 import events, faults, instances, intent, keys, launch, network, run, survey
-from awstune.ec2.plan import make_plan
+from awstune.ec2 import events, faults, images, instances, intent, keys, launch, network, prices, run, survey
+from awstune.ec2.plan import Plan, make_plan
+from awstune.ec2.steps import Step
 from awstune.ec2.wanted import Wanted
 from awstune.errors import CloudError, KeyFileError, NameTaken, NotOffered, UsageError
 from tests.unit.ec2.conftest import COURSE_IMAGE, NEW_IMAGE
@@ -540,3 +543,90 @@ def test_an_image_by_its_parameter(cloud, keys_dir):
         events_of.unregister("before-call.ssm.GetParameter", asked)
     with pytest.raises(UsageError, match="there is no image"):
         _plan(cloud, keys_dir, image="/aws/service/none")
+
+
+def test_the_port_moves_when_a_launch_is_repeated_elsewhere(cloud, keys_dir):
+    """The same launch from another address lets that one in and the old one out, and makes nothing new."""
+    _launch(cloud, keys_dir)
+    told = _launch(cloud, keys_dir, ssh_from="198.51.100.9")
+    assert [event.step.action for event in told] == ["allow-ssh", "revoke-ssh"]
+    group = network.find_group(cloud, "awstune-lab", network.network_of(cloud, None))
+    assert group.ssh_from == {"198.51.100.9/32"}
+
+
+def test_a_group_of_ones_own(cloud, keys_dir):
+    """--security-group: the instance gets it, and no address is asked for."""
+    vpc = network.network_of(cloud, None)
+    mine = cloud.ec2.create_security_group(GroupName="mine", Description="x", VpcId=vpc)["GroupId"]
+    wanted = Wanted("lab", **G4, security_group=mine)
+    plan = make_plan(wanted, survey.look(cloud, wanted, keys_dir, fetch=pytest.fail))
+    list(launch.apply(cloud, plan, keys_dir))
+    assert [group["GroupId"] for group in _only(cloud)["SecurityGroups"]] == [mine]
+
+
+def test_a_group_that_is_gone(cloud):
+    """Deleted between plan and launch: an error that says to repeat."""
+    with pytest.raises(CloudError, match="is gone"):
+        network.group_id(cloud, "awstune-lab", network.network_of(cloud, None))
+
+
+def test_a_pem_that_aws_knows_is_linked(cloud, keys_dir, tmp_path):
+    """From another laptop with the same PEM: the pair stays as it is, this disk remembers the file."""
+    own = tmp_path / "course.pem"
+    keys.generate(own)
+    _launch(cloud, keys_dir, key=str(own))
+    link = keys_dir / "awstune-lab-us-east-1.pem"
+    link.unlink()
+    told = _launch(cloud, keys_dir, key=str(own), count=1, name="lab")
+    assert told == []
+    told = list(launch.apply(cloud, _plan(cloud, keys_dir, key=str(own), count=2), keys_dir))
+    assert told[0].step.action == "link-key"
+    assert link.resolve() == own
+
+
+def test_prices_may_be_given(cloud, keys_dir):
+    """A table at hand is not asked for again; for spot the zones' prices are added."""
+    wanted = Wanted("lab", **G4, market="spot", ssh_from=HERE)
+    table = prices.shipped().with_types({})
+    assert survey.look(cloud, wanted, keys_dir, table=table).prices is table
+    assert survey.look(cloud, wanted, keys_dir).prices.usd_per_hour("g4dn.xlarge", "spot") < 0.526
+
+
+def test_errors_that_are_nobodys_fault_are_handed_on(cloud, answering):
+    """A refusal that means nothing else is never taken for absence."""
+    answering("ssm", "GetParameter", "AccessDeniedException")
+    answering("ec2", "DescribeImages", "UnauthorizedOperation")
+    for query in ("ssm:/aws/service/x", COURSE_IMAGE):
+        with pytest.raises(faults.NotPermitted):
+            images.find_image(cloud, query, "g4dn.xlarge")
+    answering("ec2", "AuthorizeSecurityGroupIngress", "UnauthorizedOperation")
+    answering("ec2", "RevokeSecurityGroupIngress", "UnauthorizedOperation")
+    for change in (network.allow_ssh, network.revoke_ssh):
+        with pytest.raises(faults.NotPermitted):
+            change(cloud, "sg-1", HERE)
+
+
+def test_a_step_that_nobody_knows(cloud, keys_dir):
+    """A plan holds known steps only."""
+    with pytest.raises(TypeError, match="nobody knows"):
+        list(launch.apply(cloud, Plan("us-east-1", (Step(),)), keys_dir))
+
+
+def test_the_address_is_fetched_without_a_proxy(monkeypatch):
+    """What checkip says is the address that SSH comes from, not a proxy's."""
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+
+    class Answer(http.server.BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b"203.0.113.7\n")
+
+        def log_message(self, *_):
+            """Says nothing."""
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        assert network.fetch(f"http://127.0.0.1:{server.server_port}/").strip() == "203.0.113.7"
+        thread.join()

@@ -2,6 +2,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from awstune.ec2 import keys, plan, prices, steps
 from awstune.ec2.images import Image
@@ -390,3 +392,65 @@ def test_the_group_of_a_name():
     """What the group is called that is made for NAME."""
     assert plan.wanted_group(Wanted("lab")) == "awstune-lab"
     assert keys.key_path(Path("/k"), "awstune-lab", "us-east-1") == Path("/k/awstune-lab-us-east-1.pem")
+
+
+def test_stand_ins_for_a_full_zone():
+    """--or-similar: three types at most that the same image drives and the cap would pay for."""
+    table = prices.shipped().types
+    like = ("g4dn.xlarge", "g6.xlarge", "p3.2xlarge", "g4dn.2xlarge")
+    actual = replace(NOTHING, stand_ins=tuple(table[name] for name in like))
+    run = make_plan(Wanted("lab", or_similar=True), actual).launches[0]
+    assert [other.type for other in run.fallbacks] == ["g4dn.xlarge", "p3.2xlarge"]
+    assert run.prose().endswith(
+        "; where there is no capacity: g4dn.xlarge (1 x T4, 16 GiB, $0.526/h), "
+        "then p3.2xlarge (1 x V100, 16 GiB, $3.06/h)"
+    )
+    capped = make_plan(Wanted("lab", or_similar=True, max_usd=10), actual)
+    assert [other.type for other in capped.launches[0].fallbacks] == ["g4dn.xlarge"]
+    dear = make_plan(Wanted("lab", or_similar=True), actual)
+    assert dear.usd_worst_case == pytest.approx(8 * (3.06 + 0.005 + 100 * 0.08 / 730), abs=1e-3)
+
+
+def _applied(made, actual, wanted):
+    """What is there once a plan is applied, as far as plans look at it."""
+    key, group, launched = actual.key, actual.group, list(actual.instances)
+    for step in made.steps:
+        match step:
+            case steps.ImportKeyPair():
+                public = step.public or PUBLIC
+                key = replace(key, here=public, at_aws=keys.KeyPair(step.pair, public))
+            case steps.CreateGroup():
+                group = Group("sg-1", step.group, step.vpc_id, actual.owner)
+            case steps.AllowSsh():
+                group = replace(group, ssh_from=group.ssh_from | {step.ssh_from})
+            case steps.RevokeSsh():
+                group = replace(group, ssh_from=group.ssh_from - {step.ssh_from})
+            case steps.RunInstance():
+                launched.append(replace(RUNNING, name=step.name, type=step.type, wishes=step.wishes))
+    return replace(actual, key=key, group=group, instances=tuple(launched))
+
+
+@given(
+    count=st.integers(1, 4),
+    ttl_s=st.none() | st.floats(60, 1e6),
+    there=st.sets(st.integers(1, 4)),
+    key=st.sampled_from([KEY, replace(KEY, here=PUBLIC), ALL.key]),
+    admitted=st.none() | st.sets(st.sampled_from(["203.0.113.7/32", "198.51.100.1/32", "192.0.2.0/24"])),
+    cut=st.integers(0, 12),
+)
+def test_a_plan_after_apply_is_empty(count, ttl_s, there, key, admitted, cut):
+    """From any half-done state, and after applying any part of a plan, the rest leads to an empty plan."""
+    wanted = Wanted("lab", count=count, ttl_s=ttl_s)
+    names = [name for number, name in enumerate(wanted.names, 1) if number in there]
+    actual = replace(
+        NOTHING,
+        key=key,
+        group=None if admitted is None else replace(GROUP, ssh_from=frozenset(admitted)),
+        instances=tuple(replace(RUNNING, name=name, wishes=wanted.wishes_tag()) for name in names),
+    )
+    made = make_plan(wanted, actual)
+    part = _applied(replace(made, steps=made.steps[:cut]), actual, wanted)
+    whole = _applied(make_plan(wanted, part), part, wanted)
+    assert make_plan(wanted, whole).empty
+    assert sorted(found.name for found in whole.instances) == sorted(wanted.names)
+    assert whole.group is None or whole.group.ssh_from == {"203.0.113.7/32"}
