@@ -11,7 +11,7 @@ import random
 import re
 import shutil
 import sys
-from collections.abc import Callable, MutableMapping, Sequence
+from collections.abc import Callable, Mapping, MutableMapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -21,7 +21,12 @@ if TYPE_CHECKING:
 _NAME = re.compile(r"epoch-(\d+)\.(?:pt|pkl)")
 
 
-def save(folder: Path, epoch: int, states: Sequence[Any], *, last: bool = False) -> Path:
+Reports = Sequence[tuple[int, Mapping[str, float]]]
+
+
+def save(
+    folder: Path, epoch: int, states: Sequence[Any], reports: Reports = (), *, last: bool = False
+) -> Path:
     """Write what is needed to begin ``epoch`` again, and forget the checkpoint before it.
 
     Args:
@@ -29,13 +34,19 @@ def save(folder: Path, epoch: int, states: Sequence[Any], *, last: bool = False)
         epoch: how many epochs are done.
         states: objects with ``state_dict``, ``get_state`` (a torch.Generator), a ``bit_generator`` (a
             numpy Generator), or dicts.
+        reports: what was reported so far. A sweep that is killed may not have heard all of it.
         last: whether there is no such epoch; the checkpoint before it is then kept, to resume from.
 
     Returns:
         The checkpoint's file.
     """
     before = found(folder)
-    content = {"epoch": epoch, "states": [_state(item) for item in states], "random": random_state()}
+    content = {
+        "epoch": epoch,
+        "states": [_state(item) for item in states],
+        "reports": list(reports),
+        "random": random_state(),
+    }
     dump, suffix = _dumper()
     path = folder / f"epoch-{epoch:04d}.{suffix}"
     place(path, lambda aside: dump(content, aside))
@@ -45,11 +56,11 @@ def save(folder: Path, epoch: int, states: Sequence[Any], *, last: bool = False)
     return path
 
 
-def restore(folder: Path, below: int, states: Sequence[Any]) -> int:
+def restore(folder: Path, below: int, states: Sequence[Any]) -> tuple[int, Reports]:
     """Bring the states, and the random state, back to the newest checkpoint before epoch ``below``.
 
     Returns:
-        The epoch to begin with; 0 where there is no checkpoint that can be read.
+        The epoch to begin with and the reports before it; 0 and none where no checkpoint can be read.
     """
     for path in reversed(found(folder)):
         if _epoch(path) >= below:
@@ -62,8 +73,8 @@ def restore(folder: Path, below: int, states: Sequence[Any]) -> int:
         for item, state in zip(states, content["states"], strict=True):
             _set_state(item, state)
         set_random_state(content["random"])
-        return int(content["epoch"])
-    return 0
+        return int(content["epoch"]), content["reports"]
+    return 0, ()
 
 
 def found(folder: Path) -> list[Path]:

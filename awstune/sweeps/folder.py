@@ -91,7 +91,12 @@ class Folder:
             NameTaken: there is a sweep of that name already.
         """
         home = parent.resolve() / names.SWEEPS_DIR
-        home.mkdir(parents=True, exist_ok=True)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UsageError(
+                f"cannot write {home}: {error.strerror}", "go to a folder of yours, such as the project's"
+            ) from error
         if name is None:
             return cls._numbered(home, stem)
         _checked(name)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import shutil
 import tempfile
+from collections import deque
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -17,6 +18,8 @@ from awstune.sweeps import checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+
+_REMEMBERED = 10_000  # reports that a checkpoint holds
 
 
 class Channel(Protocol):
@@ -65,7 +68,7 @@ class Trial:
         self._folder: Path | None = None
         self._channel: Channel = Console()
         self._epoch: int | None = None
-        self._latest: tuple[int, dict[str, float]] | None = None
+        self._reports: deque[tuple[int, Mapping[str, float]]] = deque(maxlen=_REMEMBERED)
 
     @classmethod
     def of_sweep(
@@ -103,9 +106,12 @@ class Trial:
             raise TypeError("report() takes metrics: trial.report(val_loss=0.3)")
         values = {name: _number(name, value) for name, value in metrics.items()}
         number = self._step(epoch, step)
-        before = self._latest[1] if self._latest and self._latest[0] == number else {}
-        self._latest = (number, {**before, **values})
-        self._channel.report(*self._latest)
+        before = self._reports.pop()[1] if self._reports and self._reports[-1][0] == number else {}
+        self._hand_on(number, {**before, **values})
+
+    def _hand_on(self, step: int, metrics: Mapping[str, float]) -> None:
+        self._reports.append((step, metrics))
+        self._channel.report(step, metrics)
 
     def _step(self, *given: int | None) -> int:
         known = [number for number in (*given, self._epoch) if number is not None]
@@ -114,7 +120,7 @@ class Trial:
     @property
     def next_step(self) -> int:
         """The step after the latest report."""
-        return self._latest[0] + 1 if self._latest else 0
+        return self._reports[-1][0] + 1 if self._reports else 0
 
     def epochs(self, count: int, state: Sequence[Any] = ()) -> Iterator[int]:
         """Count epochs from 0 or from the last checkpoint, until told to stop.
@@ -128,7 +134,7 @@ class Trial:
         Yields:
             The epoch's number.
         """
-        first = checkpoint.restore(self._checkpoints, count, state) if self._keeps(state) else 0
+        first = self._resume(count, state) if self._keeps(state) else 0
         for epoch in range(first, count):
             self._epoch = epoch
             yield epoch
@@ -139,6 +145,12 @@ class Trial:
                 break
         self._epoch = None
 
+    def _resume(self, count: int, state: Sequence[Any]) -> int:
+        first, reports = checkpoint.restore(self._checkpoints, count, state)
+        for step, metrics in reports:  # the sweep may have been killed before it heard of them
+            self._hand_on(step, metrics)
+        return first
+
     def _keeps(self, state: Sequence[Any]) -> bool:
         return bool(state) and self._folder is not None
 
@@ -147,7 +159,7 @@ class Trial:
         return self.dir / names.CHECKPOINT_DIR
 
     def _save(self, epoch: int, state: Sequence[Any], *, last: bool) -> None:
-        path = checkpoint.save(self._checkpoints, epoch + 1, state, last=last)
+        path = checkpoint.save(self._checkpoints, epoch + 1, state, self._reports, last=last)
         self._channel.checkpointed(path, epoch)
 
     def checkpoint(self, path: str | Path) -> Path:
