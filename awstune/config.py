@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -28,7 +28,6 @@ class Config:
         cwd: the folder one is in; ``sweeps/`` lies below it.
         json: whether stdout is one JSON document.
         verbosity: -1 quiet, 0 as usual, 1 more.
-        defaults: ``[launch]`` and ``[sweep]`` of awstune.toml, long option names as keys.
     """
 
     cloud: CloudName
@@ -38,7 +37,6 @@ class Config:
     cwd: Path
     json: bool = False
     verbosity: int = 0
-    defaults: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> Config:
@@ -65,7 +63,6 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> Con
         cwd=cwd,
         json=bool(flags.get("json")),
         verbosity=int(flags.get("verbose") or 0) - int(flags.get("quiet") or 0),
-        defaults={section: file.get(section, {}) for section in SECTIONS},
     )
 
 
@@ -88,7 +85,18 @@ def read_file(cwd: Path) -> dict[str, Any]:
             f"{path} has an unknown key {unknown[0]!r}",
             f"keys are {', '.join(TOP_LEVEL)}, and sections [launch] and [sweep]",
         )
+    _refuse_wrong_types(path, table)
     return table
+
+
+def _refuse_wrong_types(path: Path, table: Mapping[str, Any]) -> None:
+    for key, value in table.items():
+        wanted = dict if key in SECTIONS else str
+        if not isinstance(value, wanted):
+            form = f"[{key}]" if wanted is dict else f'{key} = "..."'
+            raise UsageError(
+                f"{path}: {key} is no {'section' if wanted is dict else 'text'}", f"write {form}"
+            )
 
 
 def find_file(cwd: Path) -> Path | None:
@@ -109,6 +117,8 @@ def ensure_home(home: Path) -> Path:
     """
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if home.stat().st_mode & 0o077:
+            home.chmod(0o700)
     except OSError as error:
         hint = "set AWSTUNE_HOME to a folder that you may write to"
         raise UsageError(f"cannot make {home}: {error.strerror}", hint) from error

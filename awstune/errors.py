@@ -15,6 +15,7 @@
     │   └── NotReady                 an instance that does not pass its checks in time
     ├── KeyFileError             1   a private key that is missing, or readable by others
     ├── RemoteError              1   what failed at the other end of an SSH connection
+    │   ├── ConnectionLost           nobody answers, or the connection broke
     │   └── HostKeyError             the instance is not the one that was pinned
     ├── SweepError               1   a sweep that stopped for a reason of its own
     │   ├── JournalError             a journal that cannot be read or written
@@ -130,6 +131,12 @@ class RemoteError(AwstuneError):
     """Something failed at the other end of an SSH connection."""
 
     kind = "remote"
+
+
+class ConnectionLost(RemoteError):
+    """Nobody answers, or the connection broke; trying again may help."""
+
+    kind = "connection"
 
 
 class HostKeyError(RemoteError):

@@ -8,7 +8,7 @@ from typing import Any
 from awstune.cli.options import command
 from awstune.cli.screen import Screen
 from awstune.config import Config
-from awstune.errors import Interrupted, NothingSucceeded
+from awstune.errors import NothingSucceeded
 
 
 @command("demo", example="awstune demo")
@@ -26,11 +26,7 @@ def demo_command(config: Config) -> int:
     began = time.monotonic()
     with Screen(config) as screen:
         story = demo.tell(config, warn=screen.warn, in_words=_InWords())
-        try:
-            document = screen.follow(story, Progress(screen, stream=config.json))
-        except KeyboardInterrupt:
-            story.close()
-            raise Interrupted("the demo's instance is ended, and its cloud with it", "awstune demo") from None
+        document = screen.follow(story, Progress(screen, stream=config.json))
         if config.json:
             screen.document(document)
             return 0 if document["best"] else NothingSucceeded.exit_status
@@ -39,7 +35,7 @@ def demo_command(config: Config) -> int:
         took, name = duration(time.monotonic() - began), document["sweep"]
         screen.say(f"all of it took {took}; the trials are in sweeps/{name}")
         screen.say(f"next: awstune results {name} · awstune --cloud local launch lab")
-    return 0
+    return 0 if document["best"] else NothingSucceeded.exit_status
 
 
 class _InWords:

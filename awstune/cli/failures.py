@@ -28,6 +28,9 @@ def show(error: BaseException, words: Sequence[str]) -> int:
     """
     if isinstance(error, click.exceptions.Exit):
         return error.exit_code
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        print(error.format_message())
+        return 0
     known = as_awstune_error(error, words)
     if "--json" in _own_words(words):
         document = {"error": {"kind": known.kind, "message": known.message, "hint": known.hint}}
@@ -52,8 +55,10 @@ def as_awstune_error(error: BaseException, words: Sequence[str]) -> AwstuneError
         return UsageError(error.format_message().rstrip("."), f"{path} --help")
     if isinstance(error, click.ClickException):
         return UsageError(error.format_message().rstrip("."))
-    if isinstance(error, (KeyboardInterrupt, click.Abort)):
-        return Interrupted("nothing was left half done", "")
+    if isinstance(error, click.Abort):
+        return Interrupted("not done, as you said", "")
+    if isinstance(error, KeyboardInterrupt):
+        return Interrupted("stopped", "awstune ls shows what is there, and what it costs")
     return _unexpected(error, words)
 
 

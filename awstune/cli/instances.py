@@ -55,21 +55,29 @@ def stop_command(config: Config, names: tuple[str, ...]) -> None:
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @option("--ttl", type=Span(may_be_none=True), default=DEFAULT_TTL_S,
         help="Time to live from now, then it ends itself.  [default: 8h]")  # fmt: skip
-def start_command(config: Config, names: tuple[str, ...], ttl: float) -> None:
+@option("--yes", is_flag=True, help="Answer the question in advance.")
+def start_command(config: Config, names: tuple[str, ...], ttl: float, yes: bool) -> None:
     """Start stopped instances again.
 
     Each gets a new end, and is waited for until it passes every status check.
     """
+    from awstune.ec2 import prices
     from awstune.flow import clouds, end
+    from awstune.report.words import money
 
     with Screen(config) as screen:
         cloud = clouds.open_for(config, warn=screen.warn)
         which = end.chosen(cloud, names)
+        if not cloud.local:
+            rates = [prices.shipped().usd_per_hour(one.type, one.market) or 0.0 for one in which]
+            screen.confirm(
+                f"Start {' '.join(one.name for one in which)}, at {money(sum(rates))} an hour?", yes=yes
+            )
         ready = screen.follow(end.start(config, cloud, which, ttl_s=None if math.isinf(ttl) else ttl))
         if config.json:
             screen.document([one.document for one in ready])
-        for one in ready:
-            screen.result("" if config.json else one.ssh_line)
+        else:
+            screen.result("\n".join(one.ssh_line for one in ready))
 
 
 def _show(config: Config, screen: Screen, cloud: Any, which: Any) -> None:

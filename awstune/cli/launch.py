@@ -43,7 +43,11 @@ MACHINE, END, ACCESS, HOW = "The machine", "Its end", "Access", "How"
     help="What its end does.  [default: stop; terminate for spot]",
 )
 @option(
-    "--key", metavar="PATH", type=click.Path(), group=ACCESS, help="A private key of your own (mode 600)."
+    "--key",
+    metavar="PATH",
+    type=click.Path(exists=True, dir_okay=False),
+    group=ACCESS,
+    help="A private key of your own (mode 600).",
 )
 @option(
     "--key-type",
@@ -138,5 +142,5 @@ def show_launched(screen: Screen, config: Config, launched: Any) -> None:
         left = one.document["ttl_left_s"]
         ends = "" if left is None else f", and ends itself in {duration(left)}"
         screen.result(f"{one.document['name']} is {one.document['state']}{ends}\n  {one.ssh_line}")
-    names = launched[0].document["name"]
-    screen.say(f"next: awstune ssh {names} · awstune sweep --on {names} train.py · awstune terminate {names}")
+    first, names = launched[0].document["name"], " ".join(one.document["name"] for one in launched)
+    screen.say(f"next: awstune ssh {first} · awstune sweep --on {first} train.py · awstune terminate {names}")

@@ -49,9 +49,7 @@ class LocalGroup(Listing, click.Group):
     """The group, with the help of the others."""
 
 
-@click.group(
-    "local", cls=type("LocalGroup", (Listing, click.Group), {}), epilog="Example: awstune local status"
-)
+@click.group("local", cls=LocalGroup, epilog="Example: awstune local status")
 def local_command() -> None:
     """Start, stop or show the embedded cloud.
 

@@ -6,16 +6,18 @@ Only click is imported here. A command's module is loaded when the command is ca
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import os
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 
 from awstune.cli import failures
 from awstune.cli.options import GLOBAL_OPTIONS, Listing, with_global_options
+from awstune.errors import UsageError
 
 # name: (module below awstune.cli, what it does in a line)
 COMMANDS = {
@@ -56,6 +58,14 @@ class Commands(Listing, click.Group):
         """Names in the order of the sections."""
         del ctx
         return list(COMMANDS)
+
+    def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
+        """Finds the command, or names the one that may have been meant."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            near = difflib.get_close_matches(args[0], COMMANDS, 1)
+            hint = f"did you mean awstune {near[0]}? " if near else ""
+            raise UsageError(f"there is no command {args[0]!r}", f"{hint}awstune --help lists them")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """Loads one command, or none of that name."""

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, TypeVar
 
 import click
 
-from awstune.config import Config, load
+from awstune.config import SECTIONS, Config, load, read_file
 from awstune.errors import UsageError
 
 HELP_WIDTH = 80
@@ -97,6 +97,14 @@ class Listing(click.Command):
 class Command(Listing):
     """A leaf command; its function gets the Config first."""
 
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        """Has the project's awstune.toml say what was not typed."""
+        if self.name in SECTIONS:
+            extra.setdefault("default_map", file_defaults(self.name, self.params))
+        return super().make_context(info_name, args, parent, **extra)
+
 
 class TailCommand(Command):
     """A command that hands on the words after ``--``, as they are."""
@@ -142,21 +150,20 @@ def command(
 
 
 def config_of(ctx: click.Context) -> Config:
-    """The Config of this call, with awstune.toml's defaults checked against the commands' options."""
+    """The Config of this call."""
     return load(ctx.find_root().ensure_object(dict), os.environ, Path.cwd())
 
 
-def file_defaults(config: Config, section: str, params: list[click.Parameter]) -> dict[str, Any]:
+def file_defaults(section: str, params: list[click.Parameter]) -> dict[str, Any]:
     """The defaults that awstune.toml has for a command, as click's ``default_map`` wants them.
 
     Raises:
-        UsageError: a key is no long option of that command.
+        UsageError: the file is not TOML, or a key is no long option of that command.
     """
     names = {opt.removeprefix("--"): str(param.name) for param in params for opt in param.opts}
-    table = config.defaults.get(section, {})
+    table = read_file(Path.cwd()).get(section, {})
     for key in table:
         if key not in names:
-            raise UsageError(
-                f"awstune.toml has an unknown key {key!r} in [{section}]", f"awstune {section} --help"
-            )
+            what = f"awstune.toml has an unknown key {key!r} in [{section}]"
+            raise UsageError(what, f"awstune {section} --help lists the options; they are the keys")
     return {names[key]: value for key, value in table.items()}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from awstune.cli.screen import Screen
 from awstune.report.words import duration, value
-from awstune.search.trials import Fold, Mode, TrialRecord
+from awstune.search.trials import Fold, History, Mode, TrialRecord
 
 CELL = 9  # what four significant digits and an exponent need
 
@@ -40,40 +40,39 @@ class Progress:
             self.screen.say(f"trial {event['trial']} was lost, and starts again")
         elif event["event"] == "note":
             self.screen.say(str(event.get("text", "")))
-        self._now()
+        elif event["event"] == "ended" and event.get("reason") == "exhausted":
+            self.screen.say("every point of the space has been tried")
+        if self.screen.live:
+            self._now()
 
     def _finished(self, number: int) -> None:
         history = self.fold.history()
         trial = next((one for one in history.trials if one.number == number), None)
         if trial is None or number in self.told:
             return
+        names = list(history.spec.get("space", trial.params))
         if not self.told:
-            self.screen.say(self._header())
+            self._say(self._header(history.spec, names))
         self.told.add(number)
-        best = history.best(self.mode)
-        self.screen.say(self._line(trial, best=best is not None and best.number == number))
+        best = history.best(_mode(history))
+        self._say(self._line(trial, names, best=best is not None and best.number == number))
 
-    @property
-    def mode(self) -> Mode:
-        """The better direction, as the spec has it."""
-        return "max" if self.fold.history().spec.get("mode") == "max" else "min"
+    def _header(self, spec: Mapping[str, Any], names: Sequence[str]) -> str:
+        metric = f"{spec.get('metric') or 'value':>12}"
+        return "  ".join(("trial", metric, " ", "   took", *(f"{name:>{CELL}}" for name in names)))
 
-    def _header(self) -> str:
-        spec = self.fold.history().spec
-        return "  ".join(("trial", f"{spec.get('metric') or 'value':>12}", " ", "   took", *self._names()))
-
-    def _names(self) -> list[str]:
-        return [f"{name:>{CELL}}" for name in self.fold.history().spec.get("space", {})]
-
-    def _line(self, trial: TrialRecord, *, best: bool) -> str:
+    def _line(self, trial: TrialRecord, names: Sequence[str], *, best: bool) -> str:
         outcome = value(trial.value) if trial.value is not None else str(trial.status).replace("_", " ")
-        cells = [f"{value(trial.params.get(name.strip())):>{len(name)}}" for name in self._names()]
-        star = "*" if best else " "
-        words = "  ".join(
-            (f"{trial.number:>5}", f"{outcome:>12}", star, f"{duration(trial.seconds):>7}", *cells)
-        )
+        cells = [f"{value(trial.params.get(name)):>{max(CELL, len(name))}}" for name in names]
+        star, took = "*" if best else " ", duration(trial.seconds)
+        words = "  ".join((f"{trial.number:>5}", f"{outcome:>12}", star, f"{took:>7}", *cells))
         note = "baseline" if trial.number == 0 and not trial.error else trial.error
         return f"{words}  {note}" if note else words
+
+    def _say(self, line: str) -> None:
+        # Cut on a terminal, where a wrapped table cannot be read; `awstune results` has it all.
+        width = self.screen.console.width if self.screen.live else len(line)
+        self.screen.say(line if len(line) <= width else f"{line[: width - 1]}…")
 
     def _now(self) -> None:
         history = self.fold.history()
@@ -81,7 +80,7 @@ class Progress:
         planned = spec.get("trials")
         done = [trial for trial in trials if not trial.running]
         parts = [f"{len(done)} of {planned} trials" if planned else f"{len(done)} trials"]
-        best = history.best(self.mode)
+        best = history.best(_mode(history))
         if best is not None:
             parts.append(f"best {spec.get('metric') or 'value'} {value(best.value)} (trial {best.number})")
         took = [trial.seconds for trial in done if trial.seconds is not None]
@@ -92,5 +91,8 @@ class Progress:
             step = f" step {trial.reports[-1].step}" if trial.reports else ""
             since = f" for {duration(time.time() - trial.started)}" if trial.started else ""
             parts.append(f"trial {trial.number}{step}{since}")
-        if self.screen.live:
-            self.screen.doing(" · ".join(parts))
+        self.screen.doing(" · ".join(parts))
+
+
+def _mode(history: History) -> Mode:
+    return "max" if history.spec.get("mode") == "max" else "min"

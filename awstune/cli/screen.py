@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import click
@@ -52,7 +52,7 @@ class Screen(AbstractContextManager["Screen"]):
     @property
     def live(self) -> bool:
         """Whether a line that changes can be seen."""
-        return self.config.verbosity >= 0 and self.console.is_terminal
+        return self.config.verbosity >= 0 and sys.stderr.isatty()
 
     def result(self, text: str) -> None:
         """What the command was called for."""
@@ -78,7 +78,7 @@ class Screen(AbstractContextManager["Screen"]):
         if self.config.verbosity < 0 or text == self.last:
             return
         self.last = text
-        if not self.console.is_terminal:
+        if not self.live:
             self.say(text)
         elif self._status is None:
             from rich.markup import escape
@@ -106,14 +106,19 @@ class Screen(AbstractContextManager["Screen"]):
         Returns:
             What the story returns.
         """
-        while True:
-            try:
-                event = next(story)
-            except StopIteration as end:
-                self.still()
-                result: T = end.value
-                return result
-            self._show(event, journal)
+        with closing(story):
+            while True:
+                try:
+                    event = next(story)
+                except StopIteration as end:
+                    self.still()
+                    result: T = end.value
+                    return result
+                try:
+                    self._show(event, journal)
+                except KeyboardInterrupt as interrupt:
+                    # The story knows what is half done and says so; it must hear of it.
+                    story.throw(interrupt)
 
     def _show(self, event: Any, journal: Callable[[Any], None] | None) -> None:
         from awstune.flow.events import Chapter, Doing, Done, Warned

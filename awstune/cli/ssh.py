@@ -10,11 +10,15 @@ import click
 from awstune.cli.options import TailCommand, command
 from awstune.cli.screen import Screen
 from awstune.config import Config
+from awstune.errors import UsageError
 
 
 @command("ssh", cls=TailCommand, example="awstune ssh lab -- nvidia-smi", options_metavar="[OPTIONS]")
 @click.argument("name", required=False)
-def ssh_command(config: Config, name: str | None, words: tuple[str, ...] | None) -> int:
+@click.argument("rest", nargs=-1, metavar="[-- CMD...]")
+def ssh_command(
+    config: Config, name: str | None, rest: tuple[str, ...], words: tuple[str, ...] | None
+) -> int:
     """Open a shell on an instance, or run one command there.
 
     The host key is the one that was pinned at launch; an unknown or changed one is refused. A command's
@@ -24,6 +28,8 @@ def ssh_command(config: Config, name: str | None, words: tuple[str, ...] | None)
     from awstune.flow import access, clouds
     from awstune.remote import hosts, openssh
 
+    if rest:
+        raise UsageError(f"{rest[0]!r}: a command goes after --", f"awstune ssh {name} -- {' '.join(rest)}")
     with Screen(config) as screen:
         cloud = clouds.open_for(config, warn=screen.warn)
         address = access.address_of(config, cloud, instances.find(cloud, name))

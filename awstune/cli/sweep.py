@@ -6,15 +6,18 @@ from typing import Any
 
 import click
 
-from awstune.cli.options import command, option
+from awstune.cli.options import TailCommand, command, option
+from awstune.cli.params import Span
 from awstune.cli.screen import Screen
 from awstune.config import Config
 
 WHAT, HOW, WHERE = "What is searched", "How", "Where"
+OPTIONS = ("trial_timeout", "metric_regex")
 
 
-@command("sweep", example="awstune sweep train.py -p lr=1e-5..1e-1:log -p batch=16,32")
-@click.argument("target")
+@command("sweep", cls=TailCommand, options_metavar="[OPTIONS]",
+         example="awstune sweep train.py -p lr=1e-5..1e-1:log -p batch=16,32")  # fmt: skip
+@click.argument("target", required=False)
 @option(
     "-p",
     "assignments",
@@ -24,23 +27,28 @@ WHAT, HOW, WHERE = "What is searched", "How", "Where"
     help="A parameter: lr=1e-5..1e-1:log, opt=sgd,adam.",
 )
 @option("--space", "space_file", type=click.Path(), metavar="FILE", group=WHAT, help="A space in TOML.")
+@option(
+    "--spec",
+    "spec_file",
+    type=click.Path(),
+    metavar="FILE",
+    group=WHAT,
+    help="A sweep.toml; what is typed beside it wins.",
+)
 @option("--metric", metavar="NAME", group=WHAT, help="What the trials are measured by.")
+@option("--metric-regex", metavar="REGEX", group=WHAT, help="Finds it in a command's output.")
 @option("--mode", type=click.Choice(["min", "max"]), group=WHAT, help="Which way is better.")
 @option(
     "--value",
     type=click.Choice(["last", "best"]),
-    default="last",
-    show_default=True,
     group=WHAT,
-    help="Which report of a trial counts.",
+    help="Which report of a trial counts.  [default: last]",
 )
 @option(
     "--search",
     type=click.Choice(["bayes", "random", "grid"]),
-    default="bayes",
-    show_default=True,
     group=HOW,
-    help="How trials are chosen.",
+    help="How trials are chosen.  [default: bayes]",
 )
 @option(
     "--trials",
@@ -48,47 +56,49 @@ WHAT, HOW, WHERE = "What is searched", "How", "Where"
     group=HOW,
     help="How many, the baseline among them.  [default: 20]",
 )
-@option(
-    "--parallel",
-    type=click.IntRange(min=1),
-    default=1,
-    show_default=True,
-    group=HOW,
-    help="How many at a time.",
-)
-@option("--search-seed", "seed", type=int, default=0, show_default=True, group=HOW, help="The search's seed.")
+@option("--parallel", type=click.IntRange(min=1), group=HOW, help="How many at a time.  [default: 1]")
+@option("--search-seed", "seed", type=int, group=HOW, help="The search's seed.  [default: 0]")
+@option("--trial-timeout", type=Span(), group=HOW, help="A trial that takes longer has failed.")
 @option("--python", metavar="PATH", group=HOW, help="The interpreter of the trials.")
+@option("--dry-run", is_flag=True, group=HOW, help="Show what would be done, and do nothing.")
 @option("--on", metavar="NAME", group=WHERE, help="On an instance of yours; else on this machine.")
 @option("--detach", is_flag=True, group=WHERE, help="Start it and leave; `awstune attach` looks again.")
+@option("--yes", is_flag=True, group=WHERE, help="Answer questions in advance.")
 @option("--name", metavar="SWEEP", group=WHERE, help="Its name.  [default: the target's, numbered]")
 def sweep_command(
-    config: Config, target: str, on: str | None, detach: bool, name: str | None, **typed: Any
-) -> int:
+    config: Config, *, on: str | None, detach: bool, name: str | None, dry_run: bool, yes: bool,
+    words: tuple[str, ...] | None, **typed: Any,
+) -> int:  # fmt: skip
     """Search for the best hyperparameters of a training script.
 
-    TARGET is train.py (its function train), train.py:function or pkg.mod:function. The search space is
-    the module's `space`, overridden by --space and -p. What happens is kept in sweeps/SWEEP/, and
-    `awstune resume` goes on after any stop.
+    TARGET is train.py (its function train), train.py:function or pkg.mod:function, or a command after
+    -- with {name} holes. The search space is the module's `space`, overridden by --space and -p. What
+    happens is kept in sweeps/SWEEP/, and `awstune resume` goes on after any stop.
     """
     from awstune.cli import sweeping
     from awstune.flow import follow, spec
 
+    options = {key: value for key in OPTIONS if (value := typed.pop(key)) is not None}
     with Screen(config) as screen:
-        screen.doing(f"looking into {target}")
-        made = spec.make(config, spec.Typed(target, **typed), elsewhere=on is not None)
+        screen.doing(f"looking into {typed['target'] or 'the target'}")
+        made = spec.make(
+            config, spec.Typed(**typed, command=words, options=options), elsewhere=on is not None
+        )
         screen.still()
+        if dry_run:
+            return _show_forecast(screen, config, made, on)
         screen.say(sweeping.plan(made))
         if on is not None:
-            return _on_instance(screen, config, made, on, name, detach=detach)
+            return _on_instance(screen, config, made, on, name, detach=detach, yes=yes)
         folder = spec.new_folder(config, made, name)
         if detach:
             screen.follow(follow.detached(folder))
-            return sweeping.leave(screen, config, folder, "in the background")
+            return sweeping.leave(screen, config, folder)
         return sweeping.watch(screen, config, folder, follow.here(folder), where=None)
 
 
 def _on_instance(
-    screen: Screen, config: Config, made: Any, on: str, name: str | None, *, detach: bool
+    screen: Screen, config: Config, made: Any, on: str, name: str | None, *, detach: bool, yes: bool
 ) -> int:
     from awstune.cli import sweeping
     from awstune.ec2 import instances
@@ -96,7 +106,29 @@ def _on_instance(
 
     open_cloud = sweeping.opener(screen, config)
     cloud = open_cloud()
-    folder = screen.follow(ship.to_instance(config, cloud, instances.find(cloud, on), made, name))
+    one = instances.find(cloud, on)
+    ship.refuse_real_image(cloud)
+    parcel = ship.travels(config, made)
+    if parcel.size > ship.ASKED_ABOVE:
+        screen.confirm(f"{sweeping.heaviest(parcel)}\nSend all of it to {on}?", yes=yes)
+    folder = screen.follow(ship.to_instance(config, cloud, one, made, name, parcel))
     if detach:
-        return sweeping.leave(screen, config, folder, f"on {on}")
+        return sweeping.leave(screen, config, folder)
     return sweeping.watch(screen, config, folder, follow.attach(config, folder, open_cloud), where=on)
+
+
+def _show_forecast(screen: Screen, config: Config, made: Any, on: str | None) -> int:
+    from awstune.cli import sweeping
+    from awstune.ec2 import instances, prices
+    from awstune.flow import forecast
+
+    rate = None
+    if on is not None:
+        one = instances.find(sweeping.opener(screen, config)(), on)
+        rate = prices.shipped().usd_per_hour(one.type, one.market)
+    ahead = forecast.make(config, made, elsewhere=on is not None, usd_per_hour=rate)
+    if config.json:
+        screen.document(ahead.to_json())
+    else:
+        screen.result(sweeping.forecast(ahead))
+    return 0

@@ -10,10 +10,12 @@ from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.errors import Interrupted, NothingSucceeded
 from awstune.report import tables
-from awstune.report.words import value
+from awstune.report.words import money, size, value
 from awstune.search.compact import show
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
+
+BACKGROUND = "in the background"
 
 
 def opener(screen: Screen, config: Config) -> Callable[[], Any]:
@@ -46,6 +48,32 @@ def plan(spec: Spec) -> str:
     )
 
 
+def forecast(ahead: Any) -> str:
+    """What a sweep would do: its plan, its first trials, what travels, and what it costs."""
+    rows = [
+        (str(number), *(value(one.params.get(name)) for name in ahead.spec.space), one.why)
+        for number, one in enumerate(ahead.suggestions)
+    ]
+    first = tables.columns(rows, ("trial", *ahead.spec.space, "why"), "r" * (1 + len(ahead.spec.space)))
+    lines = [plan(ahead.spec), "", "The first trials, if none had reported yet:", first]
+    if ahead.travels is not None:
+        lines += ["", heaviest(ahead.travels)]
+    if ahead.usd_per_hour is not None:
+        lines += [
+            "",
+            f"Costs {money(ahead.usd_per_hour)} an hour; the first trial tells how long it takes.",
+        ]
+    return "\n".join(lines)
+
+
+def heaviest(travels: Any) -> str:
+    """What of a project would go to an instance, with its largest files."""
+    rows = [f"  {size(weight):>9}  {file}" for file, weight in travels.largest(3)]
+    return "\n".join(
+        [f"Travels: {travels.root} ({len(travels.files)} files, {size(travels.size)}); heaviest:", *rows]
+    )
+
+
 def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: str | None) -> int:
     """Runs a sweep's story, shows it, and gives the exit status.
 
@@ -54,7 +82,7 @@ def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: 
         config: the options.
         folder: the sweep's.
         story: events of its journal, then its results.
-        where: the NAME of the instance it runs on; None for this machine.
+        where: the NAME of the instance it runs on, `BACKGROUND` for another process here; None for this one.
 
     Raises:
         Interrupted: by Ctrl-C; says what goes on.
@@ -75,14 +103,14 @@ def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: 
     return 0
 
 
-def leave(screen: Screen, config: Config, folder: Folder, where: str) -> int:
+def leave(screen: Screen, config: Config, folder: Folder) -> int:
     """The last word of a sweep that goes on without this terminal."""
     if config.json:
         from awstune.sweeps import results
 
         screen.document(results.results(folder))
         return 0
-    screen.result(f"{folder.name} goes on {where}")
+    screen.result(folder.name)
     screen.say(f"next: awstune attach {folder.name} · awstune status {folder.name}")
     return 0
 
@@ -91,6 +119,10 @@ def _interrupted(folder: Folder, where: str | None) -> Interrupted:
     if where is None:
         what = f"{folder.name} has stopped, and nothing of it is lost"
         return Interrupted(what, f"awstune resume {folder.name} goes on")
+    if where == BACKGROUND:
+        return Interrupted(
+            f"{folder.name} goes on in the background", f"awstune attach {folder.name} looks again"
+        )
     return Interrupted(
         f"{folder.name} goes on on {where}, which goes on costing",
         f"awstune attach {folder.name} looks again; awstune terminate {where} fetches it and ends {where}",

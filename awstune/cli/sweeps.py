@@ -68,7 +68,7 @@ def attach_command(config: Config, sweep: str | None) -> int:
     with Screen(config) as screen:
         folder = Folder.find(config.cwd, sweep)
         story = follow.attach(config, folder, sweeping.opener(screen, config))
-        return sweeping.watch(screen, config, folder, story, where=look.where(folder) or "this machine")
+        return sweeping.watch(screen, config, folder, story, where=look.where(folder) or sweeping.BACKGROUND)
 
 
 @command("logs", example="awstune logs train-3 --trial 7")
@@ -87,6 +87,7 @@ def logs_command(config: Config, sweep: str | None, trial: int | None) -> None:
         folder = Folder.find(config.cwd, sweep)
         log = screen.follow(look.log(config, folder, trial, sweeping.opener(screen, config)))
         screen.still()
+        screen.say(f"{folder.name}, trial {int(log.parent.name)}:")
         with log.open("rb") as file:
             shutil.copyfileobj(file, sys.stdout.buffer)
 
@@ -109,10 +110,11 @@ def resume_command(config: Config, sweep: str | None, **typed: Any) -> int:
 
     with Screen(config) as screen:
         folder = Folder.find(config.cwd, sweep)
-        story.change(folder, **typed)
+        changes = story.Changes(**typed)
         if look.where(folder) is None:
+            story.here(folder, changes)
             return sweeping.watch(screen, config, folder, follow.here(folder), where=None)
         open_cloud = sweeping.opener(screen, config)
-        screen.follow(story.there(config, open_cloud(), folder))
+        screen.follow(story.there(config, open_cloud(), folder, changes))
         attached = follow.attach(config, folder, open_cloud)
         return sweeping.watch(screen, config, folder, attached, where=look.where(folder))

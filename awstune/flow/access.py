@@ -5,14 +5,16 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from awstune.config import Config, ensure_home
-from awstune.ec2 import keys
+from awstune.ec2 import instances, keys
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import KeyFileError, RemoteError, UnknownName
+from awstune.errors import ConnectionLost, KeyFileError, UnknownName
 from awstune.names import SSH_USER
 from awstune.remote import hosts, ssh
+from awstune.remote.where import Where
 
 RETRY_S = 0.25
 
@@ -29,9 +31,13 @@ def address_of(config: Config, cloud: Cloud, instance: Instance) -> ssh.Address:
         UnknownName: it has no address: it is not running.
         KeyFileError: its private key is not here, or others can read it.
     """
-    if instance.address is None:
-        what = f"{instance.name} is {instance.state} and has no address"
-        raise UnknownName(what, f"awstune start {instance.name}")
+    if instance.address is None or instance.state != "running":
+        hint = (
+            f"awstune start {instance.name}"
+            if instance.state == "stopped"
+            else f"awstune ls shows {instance.name}"
+        )
+        raise UnknownName(f"{instance.name} is {instance.state}, so nobody can get in", hint)
     key_file = instance.key_file(keys_dir(config, cloud))
     if key_file is None:
         path = keys.key_path(keys_dir(config, cloud), instance.key_name, instance.region)
@@ -61,6 +67,25 @@ def pinned_keys(home: Path, instance: Instance) -> tuple[str, ...]:
     return hosts.pinned(home, instance.id)
 
 
+def instance_of(cloud: Cloud, where: Where) -> Instance:
+    """The very instance that has a sweep; one that took its name later is another.
+
+    Raises:
+        UnknownName: it is gone.
+    """
+    found = [one for one in instances.describe(cloud, filters=_by_id(where.instance)) if one.live]
+    if not found:
+        raise UnknownName(
+            f"{where.name} ({where.instance}), which has the sweep, is gone", "what had been fetched is here"
+        )
+    return found[0]
+
+
+def _by_id(instance_id: str) -> list[dict[str, Any]]:
+    # A filter rather than an id: AWS answers an id that it has forgotten with an error.
+    return [{"Name": "instance-id", "Values": [instance_id]}]
+
+
 def connect(
     address: ssh.Address,
     *,
@@ -78,13 +103,14 @@ def connect(
 
     Raises:
         HostKeyError: the host key is not the pinned one; tried once.
-        RemoteError: nobody answers, or the login is refused.
+        RemoteError: the login is refused; tried once.
+        ConnectionLost: nobody answers.
     """
     deadline = now() + patience_s
     while True:
         try:
             return ssh.connect(address)
-        except RemoteError as error:
-            if type(error) is not RemoteError or now() >= deadline:
+        except ConnectionLost:
+            if now() >= deadline:
                 raise
         sleep(RETRY_S)

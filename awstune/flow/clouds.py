@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 
 from awstune.config import Config, ensure_home
 from awstune.ec2.session import Cloud, Endpoint, open_cloud
 from awstune.errors import CloudNotRunning, UsageError
+from awstune.localcloud import lifecycle
 
 
 def open_for(config: Config, *, warn: Callable[[object], None], may_start: bool = False) -> Cloud:
@@ -19,18 +21,16 @@ def open_for(config: Config, *, warn: Callable[[object], None], may_start: bool 
 
     Raises:
         CloudNotRunning: the embedded cloud is not running and may not be started by this command.
-        UsageError: the embedded cloud's packages are not installed.
+        UsageError: the embedded cloud has no such region.
     """
     endpoint = _embedded(config, warn=warn, may_start=may_start) if config.cloud == "local" else None
-    return open_cloud(region=config.region, profile=config.profile, endpoint=endpoint)
+    cloud = open_cloud(region=config.region, profile=config.profile, endpoint=endpoint)
+    if endpoint is not None:
+        _refuse_unknown_region(cloud)
+    return cloud
 
 
 def _embedded(config: Config, *, warn: Callable[[object], None], may_start: bool) -> Endpoint:
-    try:
-        from awstune.localcloud import lifecycle
-    except ImportError as error:
-        what = f"the embedded cloud needs {error.name}, which is not installed"
-        raise UsageError(what, "pip install 'awstune[local]'") from error
     home = ensure_home(config.home)
     found = lifecycle.start(home, on_lost=warn) if may_start else lifecycle.find(home, on_lost=warn)
     if found is None:
@@ -38,3 +38,13 @@ def _embedded(config: Config, *, warn: Callable[[object], None], may_start: bool
             "the embedded cloud is not running", "awstune local start (or: awstune --cloud local launch)"
         )
     return Endpoint(found.endpoint_url, found.access_key, found.secret_key)
+
+
+def _refuse_unknown_region(cloud: Cloud) -> None:
+    # At AWS a region may be newer than this list; the embedded cloud has no others.
+    known = cloud.session.get_available_regions("ec2")
+    if cloud.region not in known:
+        near = difflib.get_close_matches(cloud.region, known, 1)
+        raise UsageError(
+            f"there is no region {cloud.region!r}", f"--region {near[0] if near else 'us-east-1'}"
+        )

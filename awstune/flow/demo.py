@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from awstune.config import Config, ensure_home
 from awstune.ec2.plan import Plan
 from awstune.ec2.wanted import Wanted
-from awstune.errors import LeftBehind
+from awstune.errors import Interrupted, LeftBehind
 from awstune.flow import end, follow, launch, ship, spec
 from awstune.flow.events import Chapter, Doing, Done, Story
 from awstune.localcloud import lifecycle
@@ -59,9 +59,20 @@ def tell(config: Config, *, warn: Callable[[object], None], in_words: InWords) -
         cloud = lifecycle.start(home)
         yield Done(f"the embedded cloud answers at {cloud.endpoint_url}; nothing here costs anything")
         return (yield from _story(config, warn, in_words))
+    except (KeyboardInterrupt, Interrupted):
+        raise _interrupted(ended=began_here) from None
     finally:
         if began_here:
             lifecycle.stop(home)
+
+
+def _interrupted(*, ended: bool) -> Interrupted:
+    if ended:
+        return Interrupted("the demo is over; its instance is ended, and its cloud with it")
+    return Interrupted(
+        f"the demo is over; its instance may still be there: {NAME}",
+        f"awstune --cloud local terminate {NAME}",
+    )
 
 
 def _story(config: Config, warn: Callable[[object], None], in_words: InWords) -> Story[dict[str, Any]]:
@@ -76,7 +87,7 @@ def _story(config: Config, warn: Callable[[object], None], in_words: InWords) ->
     document = yield from _sweep(config, proposal, ready, in_words)
 
     yield Chapter("Terminate, and look whether anything is left")
-    left = yield from end.terminate(config, proposal.cloud, [ready.instance], discard=False)
+    left = yield from end.terminate(config, proposal.cloud, end.Doomed((ready.instance,)), discard=False)
     if left:
         raise LeftBehind(f"still there: {left}", "awstune terminate --all")
     yield Done("nothing is left: no instance, disk, network interface, security group or key pair")
@@ -92,6 +103,7 @@ def _sweep(
         yield Doing("looking into digits.py")
         made = spec.make(config, spec.Typed(str(script), trials=TRIALS), elsewhere=True)
         yield Done(in_words.spec(made))
-        sweep = yield from ship.to_instance(config, proposal.cloud, ready.instance, made, None)
+        parcel = ship.travels(config, made)
+        sweep = yield from ship.to_instance(config, proposal.cloud, ready.instance, made, None, parcel)
         yield from follow.attach(config, sweep, lambda: proposal.cloud)
     return results.results(sweep)

@@ -3,43 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from awstune.config import Config
 from awstune.ec2 import end, events, instances
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import RemoteError, UsageError
+from awstune.errors import Interrupted, KeyFileError, RemoteError, UnknownName, UsageError
 from awstune.flow import access, launch
-from awstune.flow.events import Doing, Done, Story
+from awstune.flow.events import Doing, Done, Story, Warned
+from awstune.names import SWEEPS_DIR
 from awstune.remote import hosts
-from awstune.remote.mirror import Mirror, Where, remote_path, sweeps_on
+from awstune.remote.mirror import Mirror, remote_path, sweeps_on
 from awstune.remote.ssh import Connection
+from awstune.remote.where import Where
 from awstune.sweeps.folder import Folder
 
 Left = list[dict[str, str]]
 
 
-def chosen(cloud: Cloud, names: Sequence[str], *, every: bool = False) -> list[Instance]:
+@dataclass(frozen=True)
+class Doomed:
+    """What `terminate` was asked to end.
+
+    Attributes:
+        instances: one's own, not yet terminated.
+        leftovers: names of which only a key pair or a security group is left, by an interrupted launch.
+    """
+
+    instances: tuple[Instance, ...]
+    leftovers: tuple[str, ...] = ()
+
+
+def chosen(cloud: Cloud, names: Sequence[str]) -> list[Instance]:
     """One's live instances of these names; without a name the only one.
 
     Raises:
         UnknownName: there is none of a name, or without a name there are several.
     """
     own = instances.own(cloud)
-    if every:
-        return own
     if not names:
         return [instances.pick(own, None, cloud.region)]
     return [instances.pick(own, name, cloud.region) for name in dict.fromkeys(names)]
 
 
-def terminate(config: Config, cloud: Cloud, doomed: Sequence[Instance], *, discard: bool) -> Story[Left]:
+def doomed(cloud: Cloud, names: Sequence[str], *, every: bool = False) -> Doomed:
+    """What is meant by these names; nothing is ended yet.
+
+    Raises:
+        UnknownName: there is nothing of a name, or without a name there are several.
+    """
+    if every:
+        return Doomed(tuple(instances.own(cloud)))
+    if not names:
+        return Doomed(tuple(chosen(cloud, ())))
+    own = instances.own(cloud)
+    there = {one.name for one in own}
+    left = [name for name in dict.fromkeys(names) if name not in there and end.left_of(cloud, name)]
+    asked = [name for name in dict.fromkeys(names) if name not in left]
+    return Doomed(tuple(instances.pick(own, name, cloud.region) for name in asked), tuple(left))
+
+
+def terminate(config: Config, cloud: Cloud, what: Doomed, *, discard: bool) -> Story[Left]:
     """Fetches, ends, removes what was made beside, and looks whether anything is left.
 
     Args:
         config: says where the sweeps' folders are.
         cloud: where the instances are.
-        doomed: which.
+        what: which.
         discard: whether what a sweep has not sent home may be lost.
 
     Returns:
@@ -48,32 +79,48 @@ def terminate(config: Config, cloud: Cloud, doomed: Sequence[Instance], *, disca
     Raises:
         RemoteError: something could not be fetched; then nothing was ended.
         CloudError: AWS refused.
+        Interrupted: by Ctrl-C; what is there can be ended by the same command.
     """
-    if not discard:
-        for one in doomed:
-            yield from _fetch_home(config, cloud, one)
+    try:
+        if not discard:
+            for one in what.instances:
+                yield from _fetch_home(config, cloud, one)
+        return (yield from _end(config, cloud, what))
+    except KeyboardInterrupt:
+        names = " ".join([*(one.name for one in what.instances), *what.leftovers])
+        raise Interrupted(
+            f"{names}: some of it may still be there, and cost",
+            f"awstune terminate {names} goes on where it stopped",
+        ) from None
+
+
+def _end(config: Config, cloud: Cloud, what: Doomed) -> Story[Left]:
     keys_dir = access.keys_dir(config, cloud)
-    for event in end.terminate(cloud, doomed, keys_dir):
+    for event in end.terminate(cloud, what.instances, keys_dir):
         yield _told(event)
-    for one in doomed:
+    for name in what.leftovers:
+        for event in end.clean(cloud, name, keys_dir):
+            yield _told(event)
+    for one in what.instances:
         hosts.unpin(config.home, one.id)
+        _note_ended(config, one)
     yield Doing("looking whether anything is left")
-    return end.leftovers(cloud, doomed)
-
-
-def clean(config: Config, cloud: Cloud, name: str) -> Story[bool]:
-    """Removes what a launch made that never came to an instance; False where there is nothing."""
-    found = False
-    for event in end.clean(cloud, name, access.keys_dir(config, cloud)):
-        found = True
-        yield _told(event)
-    return found
+    return end.leftovers(cloud, what.instances)
 
 
 def stop(cloud: Cloud, which: Sequence[Instance]) -> Story[None]:
-    """Stops instances and waits until they are."""
-    for event in end.stop(cloud, which):
-        yield _told(event)
+    """Stops instances and waits until they are.
+
+    Raises:
+        Interrupted: by Ctrl-C; AWS goes on stopping them.
+    """
+    try:
+        for event in end.stop(cloud, which):
+            yield _told(event)
+    except KeyboardInterrupt:
+        raise Interrupted(
+            "AWS goes on stopping what was asked for", "awstune ls shows when it is done"
+        ) from None
 
 
 def start(
@@ -84,13 +131,19 @@ def start(
     Raises:
         InstanceDied: one ended instead.
         NotReady: one does not pass its checks, or lets nobody in.
+        Interrupted: by Ctrl-C; what was started goes on.
     """
-    for event in end.start(cloud, which, ttl_s=ttl_s):
-        yield _told(event)
-    yield from launch.until_in(config, cloud, which)
-    return [
-        launch.describe(config, cloud, one) for one in instances.describe(cloud, [one.id for one in which])
-    ]
+    try:
+        for event in end.start(cloud, which, ttl_s=ttl_s):
+            yield _told(event)
+        yield from launch.until_in(config, cloud, which)
+    except KeyboardInterrupt:
+        names = " ".join(one.name for one in which)
+        raise Interrupted(
+            f"{names} may have started, and then goes on costing", f"awstune stop {names}"
+        ) from None
+    now = instances.describe(cloud, [one.id for one in which])
+    return [launch.describe(config, cloud, one) for one in now]
 
 
 def _told(event: events.Changed | events.Removed) -> Doing | Done:
@@ -110,7 +163,7 @@ def _fetch_home(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
         with access.connect(access.address_of(config, cloud, one)) as connection:
             for name in sweeps_on(connection):
                 yield from _fetch_sweep(config, cloud, one, connection, name)
-    except RemoteError as error:
+    except (RemoteError, KeyFileError, UnknownName) as error:
         raise type(error)(
             f"what is on {one.name} could not be fetched, so it was not ended: {error.message}",
             f"awstune terminate {one.name} --discard does without it",
@@ -121,26 +174,39 @@ def _fetch_sweep(
     config: Config, cloud: Cloud, one: Instance, connection: Connection, name: str
 ) -> Story[None]:
     folder = home_of(config, one, name)
+    folder.path.mkdir(parents=True, exist_ok=True)
     where = Where.read(folder)
-    if where is not None and where.complete:
+    if where is None:
+        where = Where(config.cloud, cloud.region, one.id, one.name, remote_path(name))
+        where.write(folder)
+    mirror = Mirror(connection, where.path, folder)
+    look = mirror.poll()
+    if where.complete and not look.alive and look.whole:
         return
     yield Doing(f"{one.name}: fetching {name}")
-    folder.path.mkdir(parents=True, exist_ok=True)
-    if where is None:
-        Where(config.cloud, cloud.region, one.id, one.name, remote_path(name)).write(folder)
-    mirror = Mirror(connection, remote_path(name), folder)
-    mirror.stop_worker()
-    mirror.fetch()
+    if look.alive:
+        yield Warned(f"{name} is still running on {one.name}; it is stopped, and can be resumed")
+        mirror.stop_worker()
+    look = mirror.fetch()
+    if look.alive or not look.whole:
+        raise RemoteError(f"{name} on {one.name} does not stop")
     yield Done(f"fetched {folder.name} into {folder.path}")
 
 
 def home_of(config: Config, one: Instance, name: str) -> Folder:
     """The folder here that mirrors a sweep of an instance; never one of another sweep's."""
-    folder = Folder(config.cwd / "sweeps" / name)
+    folder = Folder(config.cwd / SWEEPS_DIR / name)
     where = Where.read(folder)
     if not folder.path.exists() or (where is not None and where.instance == one.id):
         return folder
-    return Folder(config.cwd / "sweeps" / f"{name}-{one.id}")
+    return Folder(config.cwd / SWEEPS_DIR / f"{name}-{one.id}")
+
+
+def _note_ended(config: Config, one: Instance) -> None:
+    for folder in Folder.all(config.cwd):
+        where = Where.read(folder)
+        if where is not None and where.instance == one.id and where.alive:
+            replace(where, alive=False).write(folder)
 
 
 def _refuse_unfetched(config: Config, one: Instance) -> None:

@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from awstune.config import Config
-from awstune.ec2 import instances
 from awstune.ec2.session import Cloud
-from awstune.errors import RemoteError, SweepError
+from awstune.errors import ConnectionLost, SweepError
 from awstune.flow import access
 from awstune.flow.events import Doing, Done, Story, Warned
-from awstune.remote.mirror import Mirror, Where
+from awstune.remote.mirror import Look, Mirror
+from awstune.remote.where import Where
 from awstune.sweeps import detached as detached_worker
 from awstune.sweeps import journal, loop, results
 from awstune.sweeps.folder import Folder
@@ -35,7 +35,11 @@ class Pace:
 
 
 def here(folder: Folder) -> Story[dict[str, Any]]:
-    """Runs a sweep in this process, from wherever its journal stands; its results."""
+    """Runs a sweep in this process, from wherever its journal stands; its results.
+
+    What its journal has already comes first, so that whoever watches sees the whole sweep.
+    """
+    yield from Tail(folder).news()
     yield from loop.run(folder, make_executor(Spec.read(folder.spec_file), folder))
     return results.results(folder)
 
@@ -61,63 +65,75 @@ def attach(config: Config, folder: Folder, open_cloud: Open, pace: Pace = Pace()
 
     Raises:
         SweepError: its worker ended before the sweep did.
+        UnknownName: its instance is gone.
         RemoteError: the instance cannot be reached.
     """
-    yield from journal.read(folder.journal_file).events
+    tail = Tail(folder)
+    yield from tail.news()
     where = Where.read(folder)
     if where is None:
-        yield from _attach_here(folder, pace)
+        yield from _attach_here(folder, tail, pace)
     elif not where.complete:
-        yield from _attach_there(config, folder, where, open_cloud(), pace)
+        yield from _attach_there(config, tail, where, open_cloud(), pace)
+    if results.history(folder).ended is None:
+        raise _stopped(folder)
     return results.results(folder)
 
 
-def _attach_here(folder: Folder, pace: Pace) -> Iterator[journal.Event]:
-    offset = journal.read(folder.journal_file).offset
-    while True:
+class Tail:
+    """A journal, read on from where it was read to."""
+
+    def __init__(self, folder: Folder) -> None:
+        self.folder = folder
+        self.offset = 0
+
+    def news(self) -> list[journal.Event]:
+        """The events that have come since."""
+        chunk = journal.read(self.folder.journal_file, self.offset)
+        self.offset = chunk.offset
+        return chunk.events
+
+
+def _attach_here(folder: Folder, tail: Tail, pace: Pace) -> Iterator[journal.Event]:
+    running = True
+    while running:
+        # Asked before the journal is read, so that what a worker wrote last is not missed.
         running = journal.is_open(folder.journal_file)
-        chunk = journal.read(folder.journal_file, offset)
-        offset = chunk.offset
-        yield from chunk.events
-        if not running:
-            break
-        pace.sleep(EVERY_S)
-    if results.history(folder).ended is None:
-        raise _stopped(folder, "")
+        yield from tail.news()
+        if running:
+            pace.sleep(EVERY_S)
 
 
-def _attach_there(config: Config, folder: Folder, where: Where, cloud: Cloud, pace: Pace) -> Story[None]:
-    one = instances.describe(cloud, [where.instance])[0]
-    address = access.address_of(config, cloud, one)
+def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: Pace) -> Story[None]:
+    patience_s = 0.0
     while True:
+        address = access.address_of(config, cloud, access.instance_of(cloud, where))
         try:
-            with access.connect(address) as connection:
-                yield from _mirrored(Mirror(connection, where.path, folder), pace)
+            with access.connect(address, patience_s=patience_s, now=pace.now, sleep=pace.sleep) as connection:
+                patience_s = RECONNECT_S
+                yield from _mirrored(Mirror(connection, where.path, tail.folder), tail, pace)
                 return
-        except RemoteError as error:
-            if type(error) is not RemoteError:
+        except ConnectionLost as error:
+            if patience_s == 0.0:
                 raise
             yield Warned(f"{error.message}; the sweep goes on there, trying to get back")
-            access.connect(address, patience_s=RECONNECT_S, now=pace.now, sleep=pace.sleep).close()
 
 
-def _mirrored(mirror: Mirror, pace: Pace) -> Story[None]:
-    folder = mirror.folder
-    alive = True
-    while alive:
-        # Asked before the journal is read, so that what a worker wrote last is not missed.
-        alive = mirror.worker_alive()
-        yield from mirror.poll()
-        if alive:
+def _mirrored(mirror: Mirror, tail: Tail, pace: Pace) -> Story[None]:
+    look = Look(alive=True, whole=False)
+    while look.alive:
+        look = mirror.poll()
+        yield from tail.news()
+        if look.alive:
             pace.sleep(EVERY_S)
-    yield Doing(f"fetching {folder.name}")
+    yield Doing(f"fetching {mirror.folder.name}")
     mirror.fetch()
-    if results.history(folder).ended is None:
-        raise _stopped(folder, _last_words(folder.worker_log_file))
-    yield Done(f"{folder.name} is here in full: {folder.path}")
+    yield from tail.news()
+    yield Done(f"{mirror.folder.name} is here in full: {mirror.folder.path}")
 
 
-def _stopped(folder: Folder, words: str) -> SweepError:
+def _stopped(folder: Folder) -> SweepError:
+    words = _last_words(folder.worker_log_file)
     what = f"{folder.name} stopped before its end{f': {words}' if words else ''}"
     return SweepError(what, f"awstune resume {folder.name} goes on where it stopped")
 

@@ -14,7 +14,7 @@ from awstune.ec2.instances import Instance
 from awstune.ec2.plan import Plan, make_plan
 from awstune.ec2.session import Cloud
 from awstune.ec2.wanted import Wanted
-from awstune.errors import NotReady, RemoteError
+from awstune.errors import ConnectionLost, Interrupted, NotReady
 from awstune.flow import access, clouds
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.names import ARMED_FILE, ROOT_VARIABLE
@@ -80,17 +80,39 @@ def carry_out(
         CloudError: AWS refused.
     """
     config, cloud, plan = proposal.config, proposal.cloud, proposal.plan
-    yield from _apply(proposal)
-    if ready and not plan.empty:
-        waited = [run.name for run in plan.launches] or [one.name for one in plan.existing]
-        yield from until_in(config, cloud, _live(cloud, waited), ssh_patience_s)
+    launched: list[Instance] = []
+    try:
+        yield from _apply(proposal, launched)
+        if ready and not plan.empty:
+            waited = [run.name for run in plan.launches] or [one.name for one in plan.existing]
+            yield from until_in(config, cloud, _live(cloud, waited), ssh_patience_s)
+    except KeyboardInterrupt:
+        raise _interrupted(proposal, launched) from None
     return [describe(config, cloud, one) for one in _live(cloud, proposal.wanted.names)]
 
 
-def _apply(proposal: Proposal) -> Story[None]:
+def _interrupted(proposal: Proposal, launched: Sequence[Instance]) -> Interrupted:
+    name, names = proposal.wanted.name, " ".join(one.name for one in launched)
+    again = f"awstune launch {name} (as typed) finishes it"
+    if launched:
+        rate = proposal.plan.usd_per_hour
+        price = f", at ${rate:.2f} an hour together" if rate and not proposal.cloud.local else ""
+        return Interrupted(
+            f"{names} is launched and goes on{price}", f"{again}; awstune terminate {names} ends it"
+        )
+    if proposal.plan.launches:
+        return Interrupted(
+            "AWS may have accepted an instance a moment ago; awstune ls shows it",
+            f"{again}; awstune terminate {name} removes what is there",
+        )
+    return Interrupted("nothing was launched", again)
+
+
+def _apply(proposal: Proposal, launched: list[Instance]) -> Story[None]:
     cloud = proposal.cloud
     for event in ec2_launch.apply(cloud, proposal.plan, access.keys_dir(proposal.config, cloud)):
         if isinstance(event, events.Launched):
+            launched.append(event.instance)
             # Pinned before the first connection; the same key stands in the tag, for other machines.
             hosts.pin(proposal.config.home, event.instance.id, event.instance.host_keys)
             yield Done(f"{event.instance.name} is launched: {event.instance.id} in {event.instance.zone}")
@@ -125,9 +147,7 @@ def _check_guard(address: Address, one: Instance, patience_s: float) -> None:
     try:
         with access.connect(address, patience_s=patience_s) as connection:
             armed = connection.run(f'test -e "${ROOT_VARIABLE}{ARMED_FILE}"', check=False).status == 0
-    except RemoteError as error:
-        if type(error) is not RemoteError:
-            raise
+    except ConnectionLost as error:
         raise NotReady(
             f"{one.name} passes its checks, but lets nobody in: {error.message}; it goes on, and costs",
             f"awstune terminate {one.name}",

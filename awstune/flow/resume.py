@@ -2,43 +2,62 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from awstune.config import Config
-from awstune.ec2 import instances
 from awstune.ec2.session import Cloud
-from awstune.errors import UsageError
+from awstune.errors import SweepBusy, UsageError
 from awstune.flow import access, ship
 from awstune.flow.events import Done, Story
 from awstune.names import REMOTE_ROOT, SPEC_FILE
 from awstune.remote import bootstrap, sync
-from awstune.remote.mirror import Mirror, Where
+from awstune.remote.mirror import Mirror
+from awstune.remote.where import Where
+from awstune.sweeps import journal
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
 
 
-def change(folder: Folder, *, trials: str | None, metric: str | None, mode: Any) -> None:
-    """Writes down what the sweep shall do from now on.
+@dataclass(frozen=True)
+class Changes:
+    """What a sweep shall do otherwise from now on; None is what stays.
 
-    Args:
-        folder: the sweep's.
-        trials: a number of trials, or ``+N`` for so many more; None leaves it.
-        metric: its name; None leaves it.
-        mode: min or max; None leaves it.
-
-    Raises:
-        UsageError: ``trials`` is neither.
+    Attributes:
+        trials: a number of trials, or ``+N`` for so many more.
+        metric: its name.
+        mode: min or max.
     """
-    spec = Spec.read(folder.spec_file)
-    changed = replace(
-        spec,
-        trials=spec.trials if trials is None else _trials(trials, spec.trials),
-        metric=metric or spec.metric,
-        mode=mode or spec.mode,
-    )
-    if changed != spec:
-        changed.write(folder.spec_file)
+
+    trials: str | None = None
+    metric: str | None = None
+    mode: Any = None
+
+    def __post_init__(self) -> None:
+        if self.trials is not None:
+            _trials(self.trials, 0)
+
+    def apply(self, folder: Folder) -> None:
+        """Writes it into the sweep's spec."""
+        spec = Spec.read(folder.spec_file)
+        changed = replace(
+            spec,
+            trials=spec.trials if self.trials is None else _trials(self.trials, spec.trials),
+            metric=self.metric or spec.metric,
+            mode=self.mode or spec.mode,
+        )
+        if changed != spec:
+            changed.write(folder.spec_file)
+
+    def refuse_busy(self, folder: Folder, *, always: bool = False) -> None:
+        """A sweep that runs cannot be told otherwise.
+
+        Raises:
+            SweepBusy: something shall change, or ``always``.
+        """
+        if always or self != Changes():
+            name = folder.name
+            raise SweepBusy(f"{name} is running", f"awstune attach {name} follows it")
 
 
 def _trials(typed: str, before: int | None) -> int:
@@ -50,23 +69,38 @@ def _trials(typed: str, before: int | None) -> int:
     return int(digits) + (before or 0 if typed.startswith("+") else 0)
 
 
-def there(config: Config, cloud: Cloud, folder: Folder) -> Story[None]:
+def there(config: Config, cloud: Cloud, folder: Folder, changes: Changes) -> Story[None]:
     """Starts the worker of a sweep again, on the instance that has it.
 
     Raises:
         UnknownName: the instance is gone.
+        SweepBusy: it runs, and shall run otherwise.
         RemoteError: it cannot be reached, or the worker did not start.
     """
     where = Where.read(folder)
     if where is None:
         raise UsageError(f"{folder.name} runs here", f"awstune resume {folder.name}")
-    one = instances.find(cloud, where.name)
+    one = access.instance_of(cloud, where)
     with access.connect(access.address_of(config, cloud, one)) as connection:
-        if Mirror(connection, where.path, folder).worker_alive():
+        if Mirror(connection, where.path, folder).poll().alive:
+            changes.refuse_busy(folder)
             return
+        # Written before it is true: a crash after this line at worst looks once too often.
+        replace(where, complete=False, alive=True).write(folder)
+        changes.apply(folder)
         runtime, package = bootstrap.install(connection)
         spec = sync.Parcel(folder.spec_file, f"sweeps/{folder.name}/{SPEC_FILE}")
         sync.push(connection, [*package, spec], REMOTE_ROOT)
-        ship.start_worker(connection, runtime, folder.name)
-        replace(where, complete=False).write(folder)
+        ship.start_worker(connection, runtime, folder)
     yield Done(f"{folder.name} goes on on {one.name}")
+
+
+def here(folder: Folder, changes: Changes) -> None:
+    """Makes a sweep on this machine ready to go on.
+
+    Raises:
+        SweepBusy: it runs, in this process's or another one's hands.
+    """
+    if journal.is_open(folder.journal_file):
+        changes.refuse_busy(folder, always=True)
+    changes.apply(folder)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,16 +11,18 @@ from awstune.config import Config
 from awstune.ec2 import prices
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import UsageError
+from awstune.errors import Interrupted, UsageError
 from awstune.flow import access
 from awstune.flow.events import Doing, Done, Story
 from awstune.flow.spec import relative_to_root
 from awstune.names import REMOTE_ROOT, SPEC_FILE
 from awstune.remote import bootstrap, mirror, project, sync
-from awstune.remote.mirror import Where
 from awstune.remote.ssh import Connection
+from awstune.remote.where import Where
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
+
+ASKED_ABOVE = 200_000_000  # bytes of a project that travel without a question
 
 
 def refuse_real_image(cloud: Cloud) -> None:
@@ -35,7 +38,25 @@ def refuse_real_image(cloud: Cloud) -> None:
         )
 
 
-def to_instance(config: Config, cloud: Cloud, one: Instance, spec: Spec, name: str | None) -> Story[Folder]:
+def travels(config: Config, spec: Spec) -> project.Project:
+    """What of the project would go along.
+
+    Raises:
+        UsageError: the target itself would not, or its project is the home folder.
+    """
+    script = config.cwd / spec.target.file if spec.target.file else config.cwd
+    found = project.read(project.find_root(script, Path.home()))
+    if script.is_file() and script.resolve().relative_to(found.root) not in found.files:
+        raise UsageError(
+            f"{script} does not travel: git ignores it, or it lies in a virtual environment",
+            f"move it to where {found.root} keeps its code",
+        )
+    return found
+
+
+def to_instance(
+    config: Config, cloud: Cloud, one: Instance, spec: Spec, name: str | None, parcel: project.Project
+) -> Story[Folder]:
     """Sends the project, the spec and awstune to an instance and starts the sweep there.
 
     Args:
@@ -44,6 +65,7 @@ def to_instance(config: Config, cloud: Cloud, one: Instance, spec: Spec, name: s
         one: a running instance.
         spec: as seen from the folder one is in.
         name: the sweep's; None numbers it after the target.
+        parcel: what `travels` found.
 
     Returns:
         The sweep's folder here, which knows where the sweep runs.
@@ -51,33 +73,48 @@ def to_instance(config: Config, cloud: Cloud, one: Instance, spec: Spec, name: s
     Raises:
         RemoteError: the connection broke, or the worker did not start.
         UsageError: an instance's image is not known, or the name is taken.
+        Interrupted: by Ctrl-C; says what goes on.
     """
     refuse_real_image(cloud)
-    script = config.cwd / spec.target.file if spec.target.file else config.cwd
-    travels = project.read(project.find_root(script, Path.home()))
-    _refuse_unshipped(script, travels)
     yield Doing(f"{one.name}: opening a verified SSH connection")
-    with access.connect(access.address_of(config, cloud, one)) as connection:
-        folder = Folder.create(config.cwd, name or _free_name(config, connection, spec), spec.target.stem)
-        there = replace(spec, target=relative_to_root(spec.target, config.cwd, travels.root))
-        there.write(folder.spec_file)
-        rate = prices.shipped().usd_per_hour(one.type, one.market)
-        path = mirror.remote_path(folder.name)
-        Where(config.cloud, cloud.region, one.id, one.name, path, usd_per_hour=rate).write(folder)
-        weight = f"{len(travels.files)} files, {travels.size / 1e6:.1f} MB"
-        yield Doing(f"{one.name}: sending {travels.root.name} ({weight})")
-        runtime = _send(connection, travels, folder)
-        start_worker(connection, runtime, folder.name)
+    try:
+        with access.connect(access.address_of(config, cloud, one)) as connection:
+            weight = f"{len(parcel.files)} files, {parcel.size / 1e6:.1f} MB"
+            yield Doing(f"{one.name}: sending {parcel.root.name} ({weight})")
+            folder = _prepare(config, cloud, one, spec, parcel, name or _free_name(config, connection, spec))
+            runtime = _send(connection, parcel, folder)
+            start_worker(connection, runtime, folder)
+    except KeyboardInterrupt:
+        costing = "" if cloud.local else ", and costs"
+        raise Interrupted(
+            f"stopped while sending to {one.name}, which goes on{costing}",
+            f"awstune sweeps shows whether the sweep has begun; awstune terminate {one.name} ends {one.name}",
+        ) from None
     yield Done(f"{folder.name} runs on {one.name}, and goes on without this terminal")
     return folder
 
 
-def _refuse_unshipped(script: Path, travels: project.Project) -> None:
-    if script.is_file() and script.resolve().relative_to(travels.root) not in travels.files:
-        raise UsageError(
-            f"{script} does not travel: git ignores it, or it lies in a virtual environment",
-            f"move it to where {travels.root} keeps its code",
-        )
+def _prepare(
+    config: Config, cloud: Cloud, one: Instance, spec: Spec, parcel: project.Project, name: str
+) -> Folder:
+    folder = Folder.create(config.cwd, name, spec.target.stem)
+    replace(spec, target=relative_to_root(spec.target, config.cwd, parcel.root)).write(folder.spec_file)
+    Where(
+        cloud=config.cloud,
+        region=cloud.region,
+        instance=one.id,
+        name=one.name,
+        path=mirror.remote_path(folder.name),
+        workdir=_workdir(spec, config.cwd, parcel.root),
+        usd_per_hour=prices.shipped().usd_per_hour(one.type, one.market),
+    ).write(folder)
+    return folder
+
+
+def _workdir(spec: Spec, cwd: Path, root: Path) -> str:
+    # A file is named from the project's root; a module, or a command, from the folder that one is in.
+    inside = cwd.resolve().is_relative_to(root)
+    return "." if spec.target.file or not inside else str(cwd.resolve().relative_to(root))
 
 
 def _free_name(config: Config, connection: Connection, spec: Spec) -> str:
@@ -87,22 +124,24 @@ def _free_name(config: Config, connection: Connection, spec: Spec) -> str:
     return f"{stem}-{max(numbers, default=0) + 1}"
 
 
-def _send(connection: Connection, travels: project.Project, folder: Folder) -> bootstrap.Runtime:
+def _send(connection: Connection, parcel: project.Project, folder: Folder) -> bootstrap.Runtime:
     runtime, package = bootstrap.install(connection)
     parcels = [
         *package,
-        *(sync.Parcel(travels.root / file, f"projects/{folder.name}/{file}") for file in travels.files),
+        *(sync.Parcel(parcel.root / file, f"projects/{folder.name}/{file}") for file in parcel.files),
         sync.Parcel(folder.spec_file, f"sweeps/{folder.name}/{SPEC_FILE}"),
     ]
     sync.push(connection, parcels, REMOTE_ROOT)
     return runtime
 
 
-def start_worker(connection: Connection, runtime: bootstrap.Runtime, name: str) -> None:
+def start_worker(connection: Connection, runtime: bootstrap.Runtime, folder: Folder) -> None:
     """Starts the sweep's process there; it belongs to no terminal.
 
     Raises:
         RemoteError: it did not start; with what it said.
     """
-    run = runtime.command("awstune.sweeps.detached", f"../../sweeps/{name}")
-    connection.run(f"mkdir -p {REMOTE_ROOT}/projects/{name} && cd {REMOTE_ROOT}/projects/{name} && {run}")
+    where = Where.read(folder)
+    workdir = shlex.quote(f"{REMOTE_ROOT}/projects/{folder.name}/{where.workdir if where else '.'}")
+    run = runtime.command("awstune.sweeps.detached", f"{REMOTE_ROOT}/sweeps/{folder.name}")
+    connection.run(f"mkdir -p {workdir} && cd {workdir} && {run}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from awstune.config import Config
-from awstune.errors import SpaceError, UsageError
+from awstune.errors import SpaceError, TargetError, UsageError
 from awstune.names import DEFAULT_TRIALS
 from awstune.search.compact import parse_assignment
 from awstune.search.space import Parameter, Space
@@ -28,6 +29,8 @@ class Typed:
 
     Attributes:
         target: ``train.py``, ``train.py:function`` or ``pkg.mod:function``.
+        command: the words after ``--``.
+        spec_file: ``--spec FILE``: a ``sweep.toml`` that says whatever else was not typed.
         assignments: ``-p NAME=SPACE``, as typed.
         space_file: ``--space FILE``.
         search: bayes, random or grid.
@@ -41,22 +44,24 @@ class Typed:
         options: the rest, as `Spec.options` has it.
     """
 
-    target: str
+    target: str | None = None
+    command: Sequence[str] | None = None
+    spec_file: str | None = None
     assignments: Sequence[str] = ()
     space_file: str | None = None
-    search: str = "bayes"
+    search: str | None = None
     trials: int | None = None
     metric: str | None = None
     mode: Any = None
-    parallel: int = 1
-    value: Any = "last"
-    seed: int = 0
+    parallel: int | None = None
+    value: Any = None
+    seed: int | None = None
     python: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
 def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
-    """The spec of a sweep.
+    """The spec of a sweep: what was typed, over what ``--spec`` says, over what the module says.
 
     Args:
         config: says which folder one is in.
@@ -68,25 +73,46 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
         SpaceError: there is no space, or it says nothing.
         UsageError: metric or mode is not known and has to be.
     """
-    found = target.parse(typed.target, config.cwd)
-    python = typed.python or project_python(config.cwd, os.environ)
+    base = Spec.read(Path(typed.spec_file)) if typed.spec_file is not None else None
+    found = _target(config, typed, base)
+    python = project_python(config.cwd, os.environ)
+    python = python if elsewhere else typed.python or python
     seen = inspection.inspect(found, config.cwd, python)
-    metric = typed.metric or seen.metric
-    mode = typed.mode or seen.mode or (mode_of(metric) if metric else None)
+    said = base or Spec(found, Space(), parallel=1)
+    metric = typed.metric or said.metric or seen.metric
+    mode = typed.mode or said.mode or seen.mode or (mode_of(metric) if metric else None)
     if elsewhere:
-        _refuse_unknown(typed.target, metric, mode)
+        _refuse_unknown(found.text, metric, mode)
+    search = typed.search or said.search
     return Spec(
         target=found,
-        space=_space(typed, seen),
+        space=_space(typed, said.space, seen, found),
         metric=metric,
         mode=mode,
-        search=typed.search,
-        trials=_trials(typed),
-        parallel=typed.parallel,
-        seed=typed.seed,
-        value=typed.value,
-        python=None if elsewhere else python,
-        options=typed.options,
+        search=search,
+        trials=_trials(typed.trials, base, search),
+        parallel=typed.parallel or said.parallel,
+        seed=said.seed if typed.seed is None else typed.seed,
+        value=typed.value or said.value,
+        python=typed.python if elsewhere else python,
+        options={**said.options, **typed.options},
+    )
+
+
+def _target(config: Config, typed: Typed, base: Spec | None) -> Target:
+    if typed.command is not None and typed.target is not None:
+        raise TargetError(
+            f"{typed.target} and a command after -- are two targets",
+            "leave one of them out; options go before --",
+        )
+    if typed.command is not None:
+        return target.of_command(typed.command)
+    if typed.target is not None:
+        return target.parse(typed.target, config.cwd)
+    if base is not None:
+        return base.target
+    raise TargetError(
+        "nothing says what to run", "awstune sweep train.py, or awstune sweep -- python train.py ..."
     )
 
 
@@ -99,20 +125,25 @@ def project_python(cwd: Path, environ: Mapping[str, str]) -> str:
     return sys.executable
 
 
-def _trials(typed: Typed) -> int | None:
+def _trials(typed: int | None, base: Spec | None, search: str) -> int | None:
+    if typed is not None:
+        return typed
+    if base is not None:
+        return base.trials
     # A grid without a typed budget runs all its points.
-    return DEFAULT_TRIALS if typed.trials is None and typed.search != "grid" else typed.trials
+    return None if search == "grid" else DEFAULT_TRIALS
 
 
-def _space(typed: Typed, seen: Inspection) -> Space:
-    parameters: dict[str, Parameter] = dict(seen.space or {})
+def _space(typed: Typed, said: Space, seen: Inspection, found: Target) -> Space:
+    parameters: dict[str, Parameter] = {**(seen.space or {}), **said}
     if typed.space_file is not None:
         parameters.update(read_space(Path(typed.space_file)))
     parameters.update(parse_assignment(text) for text in typed.assignments)
     if not parameters:
+        words = f"-- {shlex.join(found.command)}" if found.command else found.text.removesuffix(":train")
         raise SpaceError(
-            f"nothing says what to search: {typed.target} has no `space`",
-            f"awstune sweep {typed.target} -p lr=1e-5..1e-1:log -p batch=16,32,64",
+            f"nothing says what to search: {found.text.removesuffix(':train')} has no `space`",
+            f"awstune sweep -p lr=1e-5..1e-1:log -p batch=16,32,64 {words}",
         )
     return Space(parameters)
 

@@ -31,8 +31,13 @@ class Runtime:
     path: str
 
     def command(self, module: str, *arguments: str) -> str:
-        """A shell command that runs one of awstune's modules in the folder that the shell is in."""
-        words = " ".join(shlex.quote(word) for word in arguments)
+        """A shell command that runs one of awstune's modules in the folder that the shell is in.
+
+        Args:
+            module: such as ``awstune.sweeps.detached``.
+            arguments: paths relative to the login's home.
+        """
+        words = " ".join(f'"$HOME"/{shlex.quote(word)}' for word in arguments)
         return f'PYTHONPATH="$HOME"/{self.path} {self.python} -m {module} {words}'
 
 

@@ -1,69 +1,58 @@
 """A sweep's folder on an instance, followed from here.
 
 The journal is mirrored byte for byte by its offset, so that what is here is always the beginning of what
-is there. The rest of the folder (logs, checkpoints, artifacts) is fetched at the end.
+is there; the rest of the folder (logs, checkpoints, artifacts) is fetched as a tar. Several processes may
+look at the same sweep: whoever writes to a mirror holds its lock.
 """
 
 from __future__ import annotations
 
-import json
 import shlex
-import time
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from filelock import FileLock
 
 from awstune.errors import RemoteError
-from awstune.names import JOURNAL_FILE, REMOTE_ROOT, WHERE_FILE, WORKER_PID_FILE
+from awstune.names import JOURNAL_FILE, REMOTE_ROOT, WORKER_PID_FILE
 from awstune.remote import sync
 from awstune.remote.ssh import Connection
-from awstune.sweeps import journal
+from awstune.remote.where import Where
 from awstune.sweeps.folder import Folder
+
+LOCK_FILE = "mirror.lock"
+
+# What the process of a sweep is called, in /proc where there is one, else by ps. A bare process id would
+# not do: after a reboot it may be anybody's.
+_ALIVE = (
+    "pid=$(cat {folder}/{pid_file} 2>/dev/null || echo 0); "
+    '{{ tr "\\0" " " < "/proc/$pid/cmdline" || ps -o args= -p "$pid"; }} 2>/dev/null '
+    '| grep -q "awstune\\.sweeps\\.worker"'
+)
 
 
 @dataclass(frozen=True)
-class Where:
-    """Where a sweep runs, as its folder here remembers it (``where.json``).
+class Look:
+    """What one look at the other end saw.
 
     Attributes:
-        cloud: ``aws`` or ``local``.
-        region: the instance's region.
-        instance: its id.
-        name: its NAME.
-        path: the sweep's folder there, relative to the login's home.
-        complete: whether everything that the sweep left there is here.
-        seen: seconds since the epoch of the last look; None before the first.
-        usd_per_hour: what the instance costs; None where it is not known.
+        alive: whether the process that runs the sweep was there, before the journal was read.
+        whole: whether the journal here is now as long as it was there.
     """
 
-    cloud: str
-    region: str
-    instance: str
-    name: str
-    path: str
-    complete: bool = False
-    seen: float | None = None
-    usd_per_hour: float | None = None
-
-    def write(self, folder: Folder) -> None:
-        """Remembers it in the sweep's folder."""
-        aside = folder.path / f"{WHERE_FILE}.part"
-        aside.write_text(json.dumps(asdict(self)) + "\n", encoding="utf-8")
-        aside.replace(folder.where_file)
-
-    @classmethod
-    def read(cls, folder: Folder) -> Where | None:
-        """Where the sweep runs; None for one that runs here."""
-        try:
-            fields: Mapping[str, Any] = json.loads(folder.where_file.read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        return cls(**fields)
+    alive: bool
+    whole: bool
 
 
 def remote_path(sweep: str) -> str:
     """A sweep's folder on any instance, relative to the login's home."""
     return f"{REMOTE_ROOT}/sweeps/{sweep}"
+
+
+def sweeps_on(connection: Connection) -> list[str]:
+    """The names of the sweeps that an instance has."""
+    listed = connection.run(f"ls -1 {REMOTE_ROOT}/sweeps 2>/dev/null; true")
+    return listed.text.split()
 
 
 class Mirror:
@@ -77,65 +66,86 @@ class Mirror:
 
     def __init__(self, connection: Connection, path: str, folder: Folder) -> None:
         self.connection = connection
-        self.path = path
+        self.path = shlex.quote(path)
         self.folder = folder
+        self._lock = FileLock(folder.path / LOCK_FILE)
 
-    def poll(self) -> list[journal.Event]:
-        """Appends what the journal there has more than here.
+    def poll(self) -> Look:
+        """Brings the journal here up to what is there.
 
-        Returns:
-            The events in what came.
+        Raises:
+            RemoteError: the connection broke, or the journal here is not a beginning of the one there.
+        """
+        with self._lock:
+            alive, whole = self._append(self.folder.journal_file, JOURNAL_FILE)
+            Where.looked(self.folder)
+        return Look(alive, whole)
+
+    def fetch(self) -> Look:
+        """Fetches the whole folder: all but the journal as a tar, then the journal.
+
+        Raises:
+            RemoteError: the connection broke, or there is no such folder.
+        """
+        with self._lock:
+            sync.pull(self.connection, self.path, self.folder.path, leave=(JOURNAL_FILE, LOCK_FILE))
+            alive, whole = self._append(self.folder.journal_file, JOURNAL_FILE)
+            where = Where.read(self.folder)
+            if where is not None:
+                replace(where, complete=whole and not alive, alive=alive).write(self.folder)
+        return Look(alive, whole)
+
+    def fetch_file(self, relative: str) -> Path:
+        """Brings one growing file, such as a trial's log, up to what is there; its path here.
 
         Raises:
             RemoteError: the connection broke.
         """
-        file = self.folder.journal_file
-        have = file.stat().st_size if file.exists() else 0
-        there = shlex.quote(f"{self.path}/{JOURNAL_FILE}")
-        more = self.connection.run(f"test ! -e {there} || tail -c +{have + 1} {there}").stdout
-        # A line that is still being written there comes whole with the next poll.
-        more = more[: more.rfind(b"\n") + 1]
-        with file.open("ab") as here:
-            here.write(more)
-        self._note(complete=False)
-        return journal.read(file, have).events
-
-    def worker_alive(self) -> bool:
-        """Whether the process that runs the sweep is there."""
-        pid_file = shlex.quote(f"{self.path}/{WORKER_PID_FILE}")
-        return self.connection.run(f'kill -0 "$(cat {pid_file})"', check=False).status == 0
+        here = self.folder.path / relative
+        with self._lock:
+            self._append(here, relative)
+        return here
 
     def stop_worker(self) -> None:
-        """Ends the process that runs the sweep, if it is there, as Ctrl-C would; the sweep can be resumed."""
-        pid_file = shlex.quote(f"{self.path}/{WORKER_PID_FILE}")
-        self.connection.run(
-            f'pid=$(cat {pid_file} 2>/dev/null) && kill -TERM "$pid" && '
-            f'for _ in $(seq 100); do kill -0 "$pid" 2>/dev/null || break; sleep 0.1; done',
-            check=False,
-        )
+        """Ends the process that runs the sweep, as Ctrl-C would; what does not end in 10 s is killed.
 
-    def fetch(self) -> None:
-        """Fetches the whole folder.
+        The sweep can be resumed: its journal has all that finished.
 
         Raises:
-            RemoteError: the connection broke, or what came is not what is there.
+            RemoteError: the connection broke.
         """
-        sync.pull(self.connection, self.path, self.folder.path)
-        there = shlex.quote(f"{self.path}/{JOURNAL_FILE}")
-        size = int(self.connection.run(f"test ! -e {there} && echo 0 || wc -c < {there}").text)
-        here = self.folder.journal_file
-        if (here.stat().st_size if here.exists() else 0) != size:
-            name = self.folder.name
-            raise RemoteError(f"{name} did not arrive whole", f"awstune attach {name}")
-        self._note(complete=not self.worker_alive())
+        wait = f"for _ in $(seq 100); do {self._alive()} || break; sleep 0.1; done"
+        self.connection.run(f'if {self._alive()}; then kill -TERM "$pid"; {wait}; fi')
+        self.connection.run(f'if {self._alive()}; then kill -KILL "$pid"; {wait}; fi')
 
-    def _note(self, *, complete: bool) -> None:
-        where = Where.read(self.folder)
-        if where is not None:
-            replace(where, complete=complete, seen=time.time()).write(self.folder)
+    def _alive(self) -> str:
+        return _ALIVE.format(folder=self.path, pid_file=WORKER_PID_FILE)
+
+    def _append(self, here: Path, relative: str) -> tuple[bool, bool]:
+        have = here.stat().st_size if here.exists() else 0
+        there = f"{self.path}/{shlex.quote(relative)}"
+        # Liveness first: what a worker writes before it ends is then in the bytes that follow.
+        answer = self.connection.run(
+            f"if {self._alive()}; then state=alive; else state=dead; fi; "
+            f"size=$(wc -c 2>/dev/null < {there} || echo 0); echo $state $size; "
+            f"test ! -e {there} || tail -c +{have + 1} {there}"
+        ).stdout
+        head, _, more = answer.partition(b"\n")
+        state, size = head.decode().split()
+        if have > int(size):
+            raise RemoteError(
+                f"{here} is longer than what is on the instance: it is not its mirror",
+                f"move {self.folder.path} away, and attach again",
+            )
+        if relative == JOURNAL_FILE:
+            # A line that is still being written there comes whole with the next look.
+            more = more[: more.rfind(b"\n") + 1] if state == "alive" else more
+        _write_at(here, have, more)
+        return state == "alive", have + len(more) >= int(size)
 
 
-def sweeps_on(connection: Connection) -> list[str]:
-    """The names of the sweeps that an instance has."""
-    listed = connection.run(f"ls -1 {REMOTE_ROOT}/sweeps 2>/dev/null", check=False)
-    return listed.text.split()
+def _write_at(path: Path, offset: int, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("r+b" if path.exists() else "wb") as file:
+        file.seek(offset)
+        file.write(data)

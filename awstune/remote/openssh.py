@@ -28,6 +28,10 @@ def arguments(address: Address, known_hosts: Path, command: Sequence[str] = ()) 
         "HostKeyAlias": address.alias,
         "StrictHostKeyChecking": "yes",
         "UpdateHostKeys": "no",
+        # The user's own ssh_config still applies, and these could go around the pin.
+        "ControlPath": "none",
+        "KnownHostsCommand": "none",
+        "VerifyHostKeyDNS": "no",
         "ServerAliveInterval": "15",
     }
     flags = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
@@ -38,7 +42,8 @@ def arguments(address: Address, known_hosts: Path, command: Sequence[str] = ()) 
 def line(address: Address, known_hosts: Path) -> str:
     """The shortest line to paste into a shell that still checks the host key: ``ssh -i … ubuntu@IP``."""
     port = "" if address.port == SSH_PORT else f"-p {address.port} "
-    pins = f"-o HostKeyAlias={address.alias} -o UserKnownHostsFile={shlex.quote(str(known_hosts))}"
+    hosts = shlex.quote(f'"{known_hosts}"' if " " in str(known_hosts) else str(known_hosts))
+    pins = f"-o IdentitiesOnly=yes -o HostKeyAlias={address.alias} -o UserKnownHostsFile={hosts}"
     return f"ssh -i {shlex.quote(str(address.key_file))} {pins} {port}{address.user}@{address.host}"
 
 

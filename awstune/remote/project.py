@@ -14,6 +14,7 @@ from pathlib import Path
 from pathspec import GitIgnoreSpec
 
 from awstune.errors import UsageError
+from awstune.names import SPEC_FILE, SWEEPS_DIR
 
 MARKERS = (".git", "pyproject.toml")
 NEVER = GitIgnoreSpec.from_lines(
@@ -69,44 +70,70 @@ def find_root(target: Path, home: Path) -> Path:
 
 def read(root: Path) -> Project:
     """Lists what travels of a project's folder; symbolic links travel as links."""
-    files = tuple(sorted(_walk(root, Path(), ())))
+    files = tuple(sorted(_walk(root, Path(), _ignores_above(root))))
     return Project(root, files, sum((root / file).lstat().st_size for file in files))
 
 
-def _walk(root: Path, folder: Path, above: Sequence[tuple[Path, GitIgnoreSpec]]) -> Iterator[Path]:
-    ignores = (*above, *_ignore_file(root, folder))
+@dataclass(frozen=True)
+class _Ignores:
+    """The rules of one ignore file, for what lies below its folder."""
+
+    folder: Path
+    spec: GitIgnoreSpec
+
+    def verdict(self, path: Path, slash: str) -> bool | None:
+        """Whether a path is ignored; None where no rule speaks of it."""
+        return self.spec.check_file(f"{path.relative_to(self.folder)}{slash}").include
+
+
+def _ignores_above(root: Path) -> tuple[_Ignores, ...]:
+    """The ignore files of the repository that the project is a part of, outermost first."""
+    found: list[_Ignores] = []
+    for folder in (root, *root.parents):
+        if folder != root:
+            found += _ignore_file(folder, folder / ".gitignore")
+        if (folder / ".git").exists():
+            return tuple(reversed([*found, *_ignore_file(folder, folder / ".git" / "info" / "exclude")]))
+    return ()
+
+
+def _ignore_file(folder: Path, path: Path) -> list[_Ignores]:
+    if not path.is_file():
+        return []
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    return [_Ignores(folder, GitIgnoreSpec.from_lines(lines))]
+
+
+def _walk(root: Path, folder: Path, above: Sequence[_Ignores]) -> Iterator[Path]:
+    ignores = (*above, *_ignore_file(root / folder, root / folder / ".gitignore"))
     with os.scandir(root / folder) as entries:
         for entry in entries:
             path = folder / entry.name
             is_folder = entry.is_dir(follow_symlinks=False)
-            if _stays(path, ignores, is_folder=is_folder) or _is_environment(entry.path):
+            if _stays(root, path, ignores, is_folder=is_folder):
                 continue
             if is_folder:
-                yield from _walk(root, path, ignores)
+                if not _is_environment(root / path) and not _holds_sweeps(root / path):
+                    yield from _walk(root, path, ignores)
             elif entry.is_file(follow_symlinks=False) or entry.is_symlink():
                 yield path
 
 
-def _ignore_file(root: Path, folder: Path) -> list[tuple[Path, GitIgnoreSpec]]:
-    path = root / folder / ".gitignore"
-    if not path.is_file():
-        return []
-    return [
-        (folder, GitIgnoreSpec.from_lines(path.read_text(encoding="utf-8", errors="replace").splitlines()))
-    ]
-
-
-def _stays(path: Path, ignores: Sequence[tuple[Path, GitIgnoreSpec]], *, is_folder: bool) -> bool:
+def _stays(root: Path, path: Path, ignores: Sequence[_Ignores], *, is_folder: bool) -> bool:
     slash = "/" if is_folder else ""
     if NEVER.match_file(f"{path}{slash}"):
         return True
     # As git: the file nearest to the path decides, a `!pattern` there wins over a rule further up.
-    for folder, spec in reversed(ignores):
-        verdict = spec.check_file(f"{path.relative_to(folder)}{slash}").include
+    for ignore in reversed(ignores):
+        verdict = ignore.verdict(root / path, slash)
         if verdict is not None:
             return verdict
     return False
 
 
-def _is_environment(path: str) -> bool:
-    return os.path.exists(os.path.join(path, "pyvenv.cfg"))  # noqa: PTH110, PTH118  # a scan's hot path
+def _is_environment(folder: Path) -> bool:
+    return (folder / "pyvenv.cfg").exists()
+
+
+def _holds_sweeps(folder: Path) -> bool:
+    return folder.name == SWEEPS_DIR and any(folder.glob(f"*/{SPEC_FILE}"))

@@ -17,10 +17,11 @@ from typing import BinaryIO, Self, cast
 
 import paramiko
 
-from awstune.errors import HostKeyError, KeyFileError, RemoteError
+from awstune.errors import ConnectionLost, HostKeyError, KeyFileError, RemoteError
 
 CHUNK = 1 << 16
 KEEPALIVE_S = 15
+SILENCE_S = 45
 NO_STATUS = -1  # paramiko's word for a command that a signal ended, or whose connection is gone
 CONNECT_TIMEOUT_S = 10.0
 
@@ -96,14 +97,19 @@ class Connection:
             RemoteError: the connection broke, or the command failed and ``check`` is set.
         """
         with self.open_channel() as channel:
-            with _as_remote_error(self.address):
+            with _as_connection_lost(self.address):
                 channel.exec_command(command)
             result = _converse(channel, [stdin] if isinstance(stdin, bytes) else stdin)
-        if result.status == NO_STATUS and not self.alive:
-            raise RemoteError(f"the connection to {self.address.alias} was lost", "run the command again")
+        if result.status == NO_STATUS and not (result.stdout or result.stderr):
+            # A signal that ends a command is rare; a connection that breaks is not, and paramiko may call
+            # the transport alive for a moment longer.
+            raise self._lost()
         if check and result.status != 0:
             raise RemoteError(_failure(command, result))
         return result
+
+    def _lost(self) -> ConnectionLost:
+        return ConnectionLost(f"the connection to {self.address.alias} was lost", "run the command again")
 
     @contextmanager
     def reading(self, command: str) -> Iterator[BinaryIO]:
@@ -113,14 +119,15 @@ class Connection:
             RemoteError: the connection broke, or the command failed.
         """
         with self.open_channel() as channel:
-            with _as_remote_error(self.address):
+            with _as_connection_lost(self.address):
                 channel.exec_command(command)
                 channel.shutdown_write()
-                yield cast("BinaryIO", channel.makefile("rb", CHUNK))
+            yield cast("BinaryIO", channel.makefile("rb", CHUNK))
             status = channel.recv_exit_status()
+            if status == NO_STATUS and not self.alive:
+                raise self._lost()
             if status != 0:
-                failed = Result(status, b"", channel.recv_stderr(CHUNK))
-                raise RemoteError(_failure(command, failed))
+                raise RemoteError(_failure(command, Result(status, b"", channel.recv_stderr(CHUNK))))
 
     @contextmanager
     def open_channel(self) -> Iterator[paramiko.Channel]:
@@ -129,7 +136,7 @@ class Connection:
         Raises:
             RemoteError: the connection broke.
         """
-        with _as_remote_error(self.address):
+        with _as_connection_lost(self.address):
             channel = self.transport.open_session(timeout=CONNECT_TIMEOUT_S)
         try:
             yield channel
@@ -151,7 +158,7 @@ def connect(address: Address, *, timeout_s: float = CONNECT_TIMEOUT_S) -> Connec
             "launch it with awstune, which pins the key before the first connection",
         )
     key = _read_key(address.key_file)
-    with _as_remote_error(address):
+    with _as_connection_lost(address):
         sock = socket.create_connection((address.host, address.port), timeout=timeout_s)
         # paramiko leaves Nagle's delay on, which costs 40 ms a command (localcloud: 47 -> 4 ms).
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -163,14 +170,25 @@ def connect(address: Address, *, timeout_s: float = CONNECT_TIMEOUT_S) -> Connec
         transport.close()
         raise
     transport.set_keepalive(KEEPALIVE_S)
+    _notice_silence(sock)
     return Connection(transport, address)
+
+
+def _notice_silence(sock: socket.socket) -> None:
+    # A keepalive is only sent; that nobody acknowledges it is for TCP to notice. Without this a laptop
+    # that slept would wait for a quarter of an hour.
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_S * 1000)
+    elif hasattr(socket, "TCP_CONNECTIONTIMEOUT"):  # macOS
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONNECTIONTIMEOUT, SILENCE_S)
 
 
 def _verify(transport: paramiko.Transport, address: Address, timeout_s: float) -> None:
     pinned = {tuple(key.split()[:2]) for key in address.host_keys}
+    _refuse_unreadable(address, pinned)
     # Only the pinned types are offered, so that the server shows the key that we can compare.
     transport.get_security_options().key_types = tuple(sorted({kind for kind, _ in pinned}))
-    with _as_remote_error(address):
+    with _as_connection_lost(address):
         transport.start_client(timeout=timeout_s)
     shown = transport.get_remote_server_key()
     if (shown.get_name(), shown.get_base64()) not in pinned:
@@ -181,15 +199,23 @@ def _verify(transport: paramiko.Transport, address: Address, timeout_s: float) -
         )
 
 
+def _refuse_unreadable(address: Address, pinned: set[tuple[str, ...]]) -> None:
+    known = {"ssh-ed25519", "ssh-rsa", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521"}
+    if any(len(key) != 2 or key[0] not in known for key in pinned):  # noqa: PLR2004  # a type and a key
+        raise HostKeyError(
+            f"what is pinned as the host key of {address.alias} is no key", "remove its line from known_hosts"
+        )
+
+
 def _log_in(transport: paramiko.Transport, address: Address, key: paramiko.PKey, timeout_s: float) -> None:
     transport.auth_timeout = timeout_s
     try:
-        with _as_remote_error(address):
+        with _as_connection_lost(address):
             transport.auth_publickey(address.user, key)
-    except RemoteError as error:
+    except ConnectionLost as error:
         if isinstance(error.__cause__, paramiko.AuthenticationException):
             message = f"{address.alias} does not let {address.user} in with {address.key_file}"
-            raise RemoteError(message, "give the key it was launched with: --key PATH") from error
+            raise RemoteError(message, "put the key it was launched with there") from error
         raise
 
 
@@ -197,7 +223,9 @@ def _read_key(path: Path) -> paramiko.PKey:
     try:
         return paramiko.PKey.from_path(path)
     except FileNotFoundError as error:
-        raise KeyFileError(f"the private key {path} is not there", "give it with --key PATH") from error
+        raise KeyFileError(
+            f"the private key {path} is not there", "copy it from where the instance was launched (mode 600)"
+        ) from error
     except (paramiko.SSHException, OSError, ValueError) as error:
         raise KeyFileError(f"{path} cannot be read as a private key: {error}") from error
 
@@ -233,11 +261,11 @@ def _failure(command: str, result: Result) -> str:
 
 
 @contextmanager
-def _as_remote_error(address: Address) -> Iterator[None]:
+def _as_connection_lost(address: Address) -> Iterator[None]:
     try:
         yield
     except (TimeoutError, OSError, EOFError, paramiko.SSHException) as error:
         what = str(error) or type(error).__name__
-        raise RemoteError(
+        raise ConnectionLost(
             f"no SSH connection to {address.alias} at {address.host} port {address.port}: {what}"
         ) from error

@@ -42,20 +42,24 @@ def run(connection: Connection, command: str) -> int:
 
 
 def _pump(channel: paramiko.Channel) -> None:
-    typing = [sys.stdin.fileno()]
-    while not channel.closed:
-        ready, _, _ = select.select([channel, *typing], [], [], 0.5)
-        if sys.stdin.fileno() in ready:
-            typed = os.read(sys.stdin.fileno(), CHUNK)
-            if typed:
-                channel.sendall(typed)
-            else:
+    typing, unsent = [sys.stdin.fileno()], b""
+    while not _ended(channel):
+        ready, _, _ = select.select([channel, *([] if unsent else typing)], [], [], 0.1)
+        # Sent only as fast as the other end takes it, so that its output never has to wait for our input.
+        if unsent and channel.send_ready():
+            unsent = unsent[channel.send(unsent) :]
+        elif not unsent and sys.stdin.fileno() in ready:
+            unsent = os.read(sys.stdin.fileno(), CHUNK)
+            if not unsent:
                 typing = []
                 channel.shutdown_write()
         _copy_output(channel)
-        drained = not (channel.recv_ready() or channel.recv_stderr_ready())
-        if channel.exit_status_ready() and channel.eof_received and drained:
-            return
+    _copy_output(channel)
+
+
+def _ended(channel: paramiko.Channel) -> bool:
+    drained = not (channel.recv_ready() or channel.recv_stderr_ready())
+    return drained and bool(channel.closed or (channel.exit_status_ready() and channel.eof_received))
 
 
 def _copy_output(channel: paramiko.Channel) -> None:

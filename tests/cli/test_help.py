@@ -63,4 +63,6 @@ def test_an_unknown_command_is_a_usage_error():
         [sys.executable, "-m", "awstune", "lunch"], capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: No such command 'lunch'\n\nhint: awstune --help\n"
+    assert done.stderr == (
+        "error: there is no command 'lunch'\n\nhint: did you mean awstune launch? awstune --help lists them\n"
+    )

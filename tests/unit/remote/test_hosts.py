@@ -46,7 +46,8 @@ def address(port):
 def test_the_line_to_paste(tmp_path):
     """The printed line checks the pinned key, quotes what needs it, and leaves port 22 out."""
     assert openssh.line(address(22), Path("/h/known_hosts")) == (
-        "ssh -i '/keys/a lab.pem' -o HostKeyAlias=i-1 -o UserKnownHostsFile=/h/known_hosts ubuntu@203.0.113.7"
+        "ssh -i '/keys/a lab.pem' -o IdentitiesOnly=yes -o HostKeyAlias=i-1 "
+        "-o UserKnownHostsFile=/h/known_hosts ubuntu@203.0.113.7"
     )
     assert " -p 2222 " in openssh.line(address(2222), Path("/h/known_hosts"))
 

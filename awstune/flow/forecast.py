@@ -1,0 +1,64 @@
+"""What a sweep would do, before it does anything: ``sweep --dry-run``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from awstune.config import Config
+from awstune.flow import ship
+from awstune.remote import project
+from awstune.search import searchers
+from awstune.search.trials import Suggestion
+from awstune.sweeps.spec import Spec
+
+SHOWN = 5
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """A sweep that has not begun.
+
+    Attributes:
+        spec: as it would be written.
+        suggestions: the first trials, as they would be chosen if none of them had reported yet.
+        travels: what would be sent to an instance; None for a sweep on this machine.
+        usd_per_hour: the instance's price; None on this machine, or where it is not known.
+    """
+
+    spec: Spec
+    suggestions: tuple[Suggestion, ...]
+    travels: project.Project | None
+    usd_per_hour: float | None
+
+    def to_json(self) -> dict[str, Any]:
+        """The document of ``sweep --dry-run --json``."""
+        travels = self.travels
+        return {
+            "spec": self.spec.to_json(),
+            "suggestions": [{"params": dict(one.params), "why": one.why} for one in self.suggestions],
+            "travels": None
+            if travels is None
+            else {"root": str(travels.root), "files": len(travels.files), "bytes": travels.size},
+            "usd_per_hour": self.usd_per_hour,
+        }
+
+
+def make(config: Config, spec: Spec, *, elsewhere: bool, usd_per_hour: float | None) -> Forecast:
+    """Looks ahead; changes nothing.
+
+    Args:
+        config: says which folder one is in.
+        spec: the sweep's.
+        elsewhere: whether it would run on an instance.
+        usd_per_hour: that instance's price.
+    """
+    options = {"budget": spec.trials} if spec.search == "grid" else {}
+    searcher = searchers.make(spec.search, mode=spec.mode or "min", seed=spec.seed, **options)
+    count = SHOWN if spec.trials is None else min(SHOWN, spec.trials)
+    return Forecast(
+        spec=spec,
+        suggestions=tuple(searcher.suggest(spec.space, [], count)),
+        travels=ship.travels(config, spec) if elsewhere else None,
+        usd_per_hour=usd_per_hour,
+    )

@@ -1,0 +1,77 @@
+"""Where a sweep runs, as its folder here remembers it: ``where.json``."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any
+
+from awstune.errors import SweepError
+from awstune.sweeps.folder import Folder
+
+SEEN_EVERY_S = 5.0
+
+
+@dataclass(frozen=True)
+class Where:
+    """The instance that has a sweep.
+
+    Attributes:
+        cloud: ``aws`` or ``local``.
+        region: the instance's region.
+        instance: its id.
+        name: its NAME.
+        path: the sweep's folder there, relative to the login's home.
+        workdir: the folder that trials run in, relative to the copy of the project.
+        complete: whether everything that the sweep left there is here.
+        alive: whether its worker was there at the last look.
+        seen: seconds since the epoch of the last look; None before the first.
+        usd_per_hour: what the instance costs; None where it is not known.
+    """
+
+    cloud: str
+    region: str
+    instance: str
+    name: str
+    path: str
+    workdir: str = "."
+    complete: bool = False
+    alive: bool = True
+    seen: float | None = None
+    usd_per_hour: float | None = None
+
+    def write(self, folder: Folder) -> None:
+        """Remembers it in the sweep's folder."""
+        descriptor, aside = tempfile.mkstemp(dir=folder.path, prefix=".where")
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(replace(self, seen=time.time()))) + "\n")
+        os.replace(aside, folder.where_file)  # noqa: PTH105  # mkstemp gives a str
+
+    @classmethod
+    def read(cls, folder: Folder) -> Where | None:
+        """Where the sweep runs; None for one that runs here.
+
+        Raises:
+            SweepError: the file cannot be read as what it should be.
+        """
+        try:
+            plain: Mapping[str, Any] = json.loads(folder.where_file.read_text(encoding="utf-8"))
+            known = {one.name for one in fields(cls)}
+            return cls(**{key: value for key, value in plain.items() if key in known})
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, AttributeError) as error:
+            raise SweepError(
+                f"{folder.where_file} does not say where {folder.name} runs", f"remove {folder.where_file}"
+            ) from error
+
+    @classmethod
+    def looked(cls, folder: Folder) -> None:
+        """Remembers that somebody has just looked; not more often than every few seconds."""
+        where = cls.read(folder)
+        if where is not None and (where.seen is None or time.time() - where.seen > SEEN_EVERY_S):
+            where.write(folder)
