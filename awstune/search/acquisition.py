@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
-PARZEN_WEIGHT = 0.2
+PARZEN_WEIGHT = 0.0
 KAPPA = 2.0
 PRIOR_STRENGTH = 5.0
 """Trials that a user's prior is worth; its weight falls as 1/n (Hvarfner et al., "piBO", 2022)."""

@@ -250,7 +250,7 @@ class Chooser(AcquisitionFunction):
         if self.cube.d < propose.BOX_FROM:
             return propose.whole(self.cube.d)
         length = propose.box_length(targets, self.cube.d, self.skip)
-        return propose.box_around(best, gp.lengths, length)
+        return propose.box_around(best, gp.lengths, length, self.cube.reach)
 
     def _best_new(self, places: Array, score: Score, box: propose.Box) -> Array:
         places = places[np.argsort(-score(places), kind="stable")]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 UNIFORM, MUTATED, PARZEN = 300, 300, 64
 ELITE = 5
 STEPS = 12
+BEYOND = 0
 HALF, JUMP, STAY = 0.5, 0.3, 0.8
 """Shares: mutations of one parameter, discrete ones that jump, names that a Parzen draw keeps."""
 BOX_FROM = 5
@@ -75,9 +76,16 @@ def box_length(targets: Array, d: int, skip: int) -> float:
     return length
 
 
-def box_around(center: Array, lengths: Array, length: float) -> Box:
-    """A box round the best place, (d,), its sides in the proportion of the model's lengthscales, (d,)."""
-    half = 0.5 * length * lengths / np.exp(np.log(lengths).mean())
+def box_around(center: Array, lengths: Array, length: float, least: Array) -> Box:
+    """A box round the best place.
+
+    Args:
+        center: (d,) the best place.
+        lengths: (d,) the model's lengthscales, which its sides are in proportion to.
+        length: of its sides, in the geometric mean.
+        least: (d,) how far it reaches at least: to the next value of a discrete column.
+    """
+    half = np.maximum(0.5 * length * lengths / np.exp(np.log(lengths).mean()), least)
     return Box(np.clip(center - half, 0, 1), np.clip(center + half, 0, 1))
 
 
@@ -161,9 +169,7 @@ def candidates(cube: Cube, rng: np.random.Generator, elite: Array, parzen: Parze
     parts = [box.scale(cube.uniform(rng, UNIFORM)), box.clip(mutations(cube, rng, elite, MUTATED))]
     if parzen is not None:
         parts.append(box.clip(parzen.draw(rng, PARZEN)))
-    free = cube.uniform(rng, UNIFORM)
-    # Where columns are names a box means nothing.
-    parts[0] = np.where(cube.categorical, free, parts[0])
+    parts[0][:BEYOND] = cube.uniform(rng, BEYOND)
     return cube.snap(np.vstack(parts))
 
 
