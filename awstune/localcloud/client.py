@@ -19,12 +19,14 @@ _TIMEOUT_S = 30.0
 _HTTP_OK = 300
 
 
-def call(cloud: LocalCloud, method: str, path: str, document: Any = None) -> Any:
+def call(
+    cloud: LocalCloud, method: str, path: str, document: Any = None, *, timeout_s: float = _TIMEOUT_S
+) -> Any:
     """Send ``document`` as JSON, and return the JSON that comes back.
 
     Raises:
         errors.CloudError: the server refused; the message is its own.
-        errors.CloudNotRunning: nobody answers there.
+        errors.CloudNotRunning: nobody answers there, or not in time.
     """
     parts = urlsplit(cloud.endpoint_url)
     body = b"" if document is None else json.dumps(document).encode()
@@ -32,12 +34,12 @@ def call(cloud: LocalCloud, method: str, path: str, document: Any = None) -> Any
     request = sigv4.Request(method, path, "", headers, body)
     scope: dict[str, Any] = {"region": "local", "service": SERVICE, "now": datetime.now(UTC)}
     signed = sigv4.sign(request, cloud.access_key, cloud.secret_key, **scope)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=_TIMEOUT_S)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout_s)
     try:
         connection.request(method, path, body, signed)
         answer = connection.getresponse()
         return _read(answer.status, answer.read())
-    except ConnectionError as error:
+    except OSError as error:
         raise errors.CloudNotRunning("the embedded cloud does not answer", "awstune local start") from error
     finally:
         connection.close()

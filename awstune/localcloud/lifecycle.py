@@ -31,6 +31,7 @@ __all__ = ["LocalCloud", "Lost", "Status", "Stopped", "find", "start", "status",
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
+_ASK_TIMEOUT_S = 2.0
 _LOG_TAIL = 2000
 
 
@@ -100,8 +101,16 @@ def find(home: Path, *, on_lost: Callable[[Lost], None] | None = None) -> LocalC
         return _alive(places, on_lost)
 
 
-def stop(home: Path, *, on_lost: Callable[[Lost], None] | None = None) -> Stopped:
-    """End the cloud of ``home`` with every process of every instance, and remove its folder."""
+def stop(
+    home: Path, *, on_lost: Callable[[Lost], None] | None = None, timeout_s: float = STOP_TIMEOUT_S
+) -> Stopped:
+    """End the cloud of ``home`` with every process of every instance, and remove its folder.
+
+    Args:
+        home: awstune's home folder.
+        on_lost: called if the cloud is found to have been killed.
+        timeout_s: how long the server may take to end by itself before it is killed.
+    """
     places = Places(home)
     if not places.folder.exists():
         return Stopped(None, 0)
@@ -109,10 +118,22 @@ def stop(home: Path, *, on_lost: Callable[[Lost], None] | None = None) -> Stoppe
         cloud = _alive(places, on_lost)
         if cloud is None:
             return Stopped(None, 0)
-        count = status(home).instances
-        _end(cloud)
+        count = _count(cloud)
+        _end(cloud, timeout_s)
         _clear(places)
         return Stopped(cloud.pid, count)
+
+
+def _count(cloud: LocalCloud) -> int:
+    try:
+        return len(_living(cloud, timeout_s=_ASK_TIMEOUT_S))
+    except errors.AwstuneError:
+        return 0  # a server that does not answer is ended all the same
+
+
+def _living(cloud: LocalCloud, timeout_s: float) -> list[dict[str, Any]]:
+    there = client.call(cloud, "GET", "/awstune/instances", timeout_s=timeout_s)
+    return [instance for instance in there if instance["state"] != "terminated"]
 
 
 def status(home: Path, *, on_lost: Callable[[Lost], None] | None = None) -> Status:
@@ -120,8 +141,7 @@ def status(home: Path, *, on_lost: Callable[[Lost], None] | None = None) -> Stat
     cloud = find(home, on_lost=on_lost)
     if cloud is None:
         return Status(running=False, endpoint=None, pid=None, instances=0)
-    living = [i for i in instances(cloud) if i["state"] != "terminated"]
-    return Status(running=True, endpoint=cloud.endpoint_url, pid=cloud.pid, instances=len(living))
+    return Status(running=True, endpoint=cloud.endpoint_url, pid=cloud.pid, instances=_count(cloud))
 
 
 def instances(cloud: LocalCloud) -> list[dict[str, Any]]:
@@ -165,12 +185,12 @@ def _clear(places: Places) -> None:
     shutil.rmtree(places.folder, ignore_errors=True)
 
 
-def _end(cloud: LocalCloud) -> None:
+def _end(cloud: LocalCloud, timeout_s: float) -> None:
     for number in (signal.SIGTERM, signal.SIGKILL):
         if not cloud.alive:
             return
         os.kill(cloud.pid, number)
-        processes.wait_gone(cloud.pid, cloud.born, STOP_TIMEOUT_S)
+        processes.wait_gone(cloud.pid, cloud.born, timeout_s)
 
 
 def _spawn(places: Places) -> LocalCloud:

@@ -150,6 +150,18 @@ def test_stop_ends_every_process_of_every_instance(home, until, clients, process
     assert processes_of(instance_id) == []
 
 
+def test_a_server_that_hangs_is_killed(home, until, clients, processes_of):
+    """A server that neither answers nor ends is killed with all its instances."""
+    cloud = lifecycle.start(home)
+    instance_id = clients.run_one(cloud)
+    until(lambda: lifecycle.instances(cloud)[0]["checks"] == "ok", "the instance to be ready")
+    os.kill(cloud.pid, signal.SIGSTOP)
+    assert lifecycle.stop(home, timeout_s=0.2).pid == cloud.pid
+    assert not cloud.alive
+    assert processes_of(instance_id) == []
+    assert not (home / "local").exists()
+
+
 @pytest.fixture
 def clients():
     """Clients for clouds that a test starts itself."""
