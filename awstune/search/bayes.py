@@ -123,11 +123,17 @@ class Study:
             return Suggestion(self.space.defaults(), "baseline")
         seed = [self.searcher.seed, number]
         if number < start_size(self.space) or self.values < LEAST_VALUES:
-            params = self._sobol(number)
-            if self._new(params):
-                return Suggestion(params, "start: spread over the space (Sobol)")
-            return self._fresh(seed, "start: random draw")
+            return self._start(number, seed)
         return self._by_model(seed)
+
+    def _start(self, number: int, seed: list[int]) -> Suggestion | None:
+        # Every third start point doubts the prior.
+        believing = self.space.informed and number % 3 > 0
+        params = self._sobol(number, believing=believing or not self.space.informed)
+        if not self._new(params):
+            return self._fresh(seed, "start: random draw")
+        words = "drawn from the prior" if believing else "spread over the space"
+        return Suggestion(params, f"start: {words} (Sobol)")
 
     def _fresh(self, seed: list[int], words: str) -> Suggestion | None:
         params = fresh(self.space, seed, self.taken)
@@ -136,7 +142,7 @@ class Study:
     def _new(self, params: Params) -> bool:
         return self.space.allows(params) and self.space.key(params) not in self.taken
 
-    def _sobol(self, number: int) -> Params:
+    def _sobol(self, number: int, *, believing: bool) -> Params:
         from scipy.stats import qmc
 
         rng = np.random.default_rng([self.searcher.seed, 0])
@@ -144,8 +150,7 @@ class Study:
         if number > 1:
             points.fast_forward(number - 1)
         u = points.random(1)[0]
-        # Every third start point doubts the prior.
-        return self.space.decode(u) if self.space.informed and not number % 3 else self.space.draw(u)
+        return self.space.draw(u) if believing else self.space.decode(u)
 
     def _by_model(self, seed: list[int]) -> Suggestion | None:
         model = self.model

@@ -146,8 +146,10 @@ def main() -> None:
             seeds = min(options.seeds, 3 if options.quick else SEEDS.get(name, options.seeds))
             if spawn(name, seeds, options):
                 print(f"{name} did not finish: the table has what it has", file=sys.stderr)
-    from searching import table
+    from searching import figure, table
 
+    if options.families == ["develop"] and options.slots == 1:
+        figure.draw(Path(options.results), chosen(options.families), Path(options.results) / "regret.svg")
     print(table.text(Path(options.results), chosen(options.families), options.slots))
     if options.problems:
         print(table.by_problem(Path(options.results), chosen(options.families), options.slots))

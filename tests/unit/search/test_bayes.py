@@ -71,7 +71,7 @@ def test_draws_have_the_models_moments():
     posterior = model.surrogate().models[0]
     rng = np.random.default_rng(1)
     places = cube.uniform(rng, 6)
-    values = np.array([FunctionDraw.of(cube, posterior, rng)(places) for _ in range(600)])
+    values = np.array([FunctionDraw.of(cube, posterior, rng)(places) for _ in range(300)])
     mean, sd = posterior.predict(places)
     assert values.mean(0) == pytest.approx(mean, abs=0.15)
     assert values.std(0) == pytest.approx(sd, rel=0.25, abs=0.03)
@@ -126,9 +126,9 @@ def test_fits_are_cached_by_what_they_saw():
 
 
 def test_a_long_history_is_thinned():
-    """Of ten thousand trials the best are kept among a thousand, and a suggestion still comes in time."""
+    """Of more than a thousand trials the best are kept, and a suggestion still comes in time."""
     space = Space(x=Float(0, 1), n=Int(1, 5))
-    trials = history(space, bowl, 10_000)
+    trials = history(space, bowl, 1200)
     model = Model.of(space, trials, mode="min", fits=Fits(0))
     assert len(model.x) == 1000
     assert model.losses.min() == min(t.value for t in trials)
@@ -172,12 +172,18 @@ def test_a_prior_leads_at_first_and_yields_to_the_data():
     space = Space(x=Float(0, 1, prior=0.9), y=Float(0, 1, prior=0.9))
     searcher, trials = BayesSearcher(mode="min", seed=1), []
     while len(trials) < 25:
-        params = searcher.suggest(space, trials, 1)[0].params
-        value = float(bowl(np.array([params["x"], params["y"]])))
-        trials.append(TrialRecord(len(trials), params, Status.SUCCEEDED, value=value, completed=len(trials)))
+        found = searcher.suggest(space, trials, 1)[0]
+        value = float(bowl(space.encode(found.params)))
+        told = {"value": value, "completed": len(trials), "why": found.why}
+        trials.append(TrialRecord(len(trials), found.params, Status.SUCCEEDED, **told))
     early = np.mean([[t.params["x"], t.params["y"]] for t in trials[:4]])
     best = min(trials, key=lambda trial: trial.value).params
     assert early > 0.6
+    assert [trial.why[:27] for trial in trials[1:4]] == [
+        "start: drawn from the prior",
+        "start: drawn from the prior",
+        "start: spread over the spac",
+    ]
     assert (best["x"], best["y"]) == pytest.approx((0.3, 0.3), abs=0.05)
 
 

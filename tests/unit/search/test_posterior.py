@@ -14,7 +14,7 @@ from awstune.search.trials import Status, TrialRecord
 CUBE = Space({name: Float(0, 1) for name in "abc"})
 
 
-def trials_of(space, f, count=60, seed=0):
+def trials_of(space, f, count=40, seed=0):
     """Random trials of a function."""
     rng = np.random.default_rng(seed)
     params = [space.sample(rng) for _ in range(count)]
@@ -30,7 +30,7 @@ def model_of(space, f, mode="min", **kwargs):
 
 def shares(space, f, **kwargs):
     """Names to share of the variation."""
-    return {i.names: i.share for i in importances(model_of(space, f, **kwargs))}
+    return {i.names: i.share for i in importances(model_of(space, f, **kwargs), draws=4)}
 
 
 def test_additive_function():
@@ -52,8 +52,8 @@ def test_interaction_only():
 def test_uncertainty_falls_with_trials():
     """A dozen trials say less than a hundred."""
     few, many = (
-        sum(i.sd for i in importances(model_of(CUBE, lambda a, b, c: 2 * a + b * c, count=n)))
-        for n in (8, 80)
+        sum(i.sd for i in importances(model_of(CUBE, lambda a, b, c: 2 * a + b * c, count=n), draws=4))
+        for n in (8, 60)
     )
     assert many < few
 
