@@ -12,11 +12,14 @@ import os
 import re
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import boto3
 import botocore.session
 from botocore.config import Config
+from botocore.credentials import create_credential_resolver
+from botocore.utils import JSONFileCache
 
 from awstune import names
 from awstune.ec2.faults import NotPermitted, translated
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from mypy_boto3_ec2 import EC2Client
 
 MAX_TAG_VALUE = 256
+_CLI_CACHE = "~/.aws/cli/cache"
 _ATTEMPTS = 6
 # Capacity errors come as HTTP 500: more attempts would ask the same full zone again.
 _LAUNCH_ATTEMPTS = 1
@@ -175,7 +179,7 @@ def open_cloud(
     """
     with translated():
         if session is None:
-            session = _endpoint_session(endpoint) if endpoint else boto3.Session(profile_name=profile)
+            session = _endpoint_session(endpoint) if endpoint else _profile_session(profile)
         # The embedded cloud is in no profile's region.
         own = None if endpoint else session.region_name
     return Cloud(session, region or own or names.DEFAULT_REGION, endpoint)
@@ -191,6 +195,17 @@ def owner_of(arn: str) -> str:
     if len(owner) <= MAX_TAG_VALUE:
         return owner
     return f"sha256:{hashlib.sha256(owner.encode()).hexdigest()}"
+
+
+def _profile_session(profile: str | None) -> boto3.Session:
+    """The caller's own session; roles are assumed once an hour, not once a command, as the AWS CLI does.
+
+    The cache is the CLI's, too: what `aws` has just assumed (and asked a code for) is used here.
+    """
+    bare = botocore.session.Session(profile=profile)
+    cache: Any = JSONFileCache(str(Path(_CLI_CACHE).expanduser()))
+    bare.register_component("credential_provider", create_credential_resolver(bare, cache=cache))
+    return boto3.Session(botocore_session=bare)
 
 
 def _endpoint_session(endpoint: Endpoint) -> boto3.Session:

@@ -44,6 +44,21 @@ def test_a_profile_brings_its_region(monkeypatch, tmp_path):
     assert session.open_cloud(profile="lab").region == "eu-north-1"
 
 
+def test_a_role_is_assumed_once_for_many_commands(monkeypatch, tmp_path):
+    """What one process assumed, the next one takes from the AWS CLI's cache; the role is the owner."""
+    _forget_aws(monkeypatch, tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    role = "role_arn = arn:aws:iam::123456789012:role/Lab"
+    (tmp_path / "config").write_text(f"[profile base]\n[profile lab]\n{role}\nsource_profile = base\n")
+    (tmp_path / "credentials").write_text("[base]\naws_access_key_id = a\naws_secret_access_key = b\n")
+    with mock_aws(config={"core": {"mock_credentials": False}}):
+        first = session.open_cloud(profile="lab")
+        assert first.owner == "arn:aws:sts::123456789012:assumed-role/Lab"
+        assert len(list((tmp_path / ".aws/cli/cache").glob("*.json"))) == 1
+        second = session.open_cloud(profile="lab").session.get_credentials().get_frozen_credentials()
+        assert second == first.session.get_credentials().get_frozen_credentials()
+
+
 def test_an_unknown_profile_is_a_usage_error(monkeypatch, tmp_path):
     """A profile that is not there is named, with how to see those that are."""
     _forget_aws(monkeypatch, tmp_path)
