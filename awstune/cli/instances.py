@@ -16,19 +16,29 @@ from awstune.names import DEFAULT_TTL_S
 
 
 @command("ls", example="awstune ls --json")
-def ls_command(config: Config) -> None:
+@option("--everyone", is_flag=True, help="Whoever in the account launched them with awstune.")
+@option("--all-regions", is_flag=True, help="In every region of the account.")
+@option("--ended", is_flag=True, help="Also what is gone, and what it cost.")
+def ls_command(config: Config, everyone: bool, all_regions: bool, ended: bool) -> None:
     """List your instances, what they cost, and when they end.
 
     What is shown is AWS's word, found by tags: it is the same on any machine of yours.
     """
-    from awstune.ec2 import instances, prices
+    from awstune.ec2 import instances, prices, regions
     from awstune.flow import access, clouds
     from awstune.report import tables
 
     with Screen(config) as screen:
         cloud = clouds.open_for(config, warn=screen.warn)
         keys_dir = access.keys_dir(config, cloud)
-        found = [one.to_json(time.time(), prices.shipped(), keys_dir) for one in instances.own(cloud)]
+        screen.doing("asking AWS")
+        if all_regions:
+            all_found, silent = regions.own(cloud, ended=ended, everyone=everyone)
+            for region, error in silent.items():
+                screen.warn(f"{region} does not answer, so what is there is not known: {error.message}")
+        else:
+            all_found = instances.own(cloud, ended=ended, everyone=everyone)
+        found = [one.to_json(time.time(), prices.shipped(), keys_dir) for one in all_found]
         if config.json:
             screen.document(found)
         else:

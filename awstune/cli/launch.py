@@ -12,7 +12,7 @@ from awstune.cli.options import command, option
 from awstune.cli.params import Span, Tag
 from awstune.cli.screen import Screen
 from awstune.config import Config
-from awstune.names import DEFAULT_NAME, DEFAULT_TTL_S, DEFAULT_TYPE
+from awstune.names import DEFAULT_IDLE_S, DEFAULT_NAME, DEFAULT_TTL_S, DEFAULT_TYPE
 
 WIDTH = 100  # of the plan: sentences longer than that are hard to read
 MACHINE, END, ACCESS, HOW = "The machine", "Its end", "Access", "How"
@@ -35,6 +35,20 @@ MACHINE, END, ACCESS, HOW = "The machine", "Its end", "Access", "How"
     default=DEFAULT_TTL_S,
     group=END,
     help="Time to live, then it ends itself.  [default: 8h]",
+)
+@option(
+    "--idle",
+    type=Span(may_be_none=True),
+    default=DEFAULT_IDLE_S,
+    group=END,
+    help="Ends itself after so long without work.  [default: 30m]",
+)
+@option(
+    "--max-usd",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="X",
+    group=END,
+    help="Ends itself when it has cost so much.",
 )
 @option(
     "--at-end",
@@ -102,6 +116,8 @@ def wanted_of(name: str, typed: dict[str, Any]) -> Any:
         image=typed["ami"],
         disk_gib=typed["disk"],
         ttl_s=None if math.isinf(ttl) else ttl,
+        idle_s=None if math.isinf(typed["idle"]) else typed["idle"],
+        max_usd=typed["max_usd"],
         at_end=typed["at_end"],
         key=typed["key"],
         key_type=typed["key_type"],

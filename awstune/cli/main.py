@@ -26,6 +26,7 @@ COMMANDS = {
     "ssh": ("ssh", "Open a shell on an instance, or run one command there."),
     "stop": ("instances", "Stop instances; their disks stay, and go on costing."),
     "start": ("instances", "Start stopped instances again."),
+    "extend": ("account", "Move an instance's end to a later time."),
     "terminate": ("terminate", "End instances for good, and check that nothing is left."),
     "sweep": ("sweep", "Search for the best hyperparameters of a training script."),
     "sweeps": ("sweeps", "List the sweeps of this folder."),
@@ -34,12 +35,16 @@ COMMANDS = {
     "logs": ("sweeps", "Print a trial's log."),
     "resume": ("sweeps", "Go on with a sweep after any stop."),
     "results": ("results", "Show a sweep's trials as a table."),
+    "types": ("account", "List the GPU instance types of the region."),
+    "doctor": ("account", "Look at every condition of a launch, without spending anything."),
+    "iam": ("account", "Print the least-privilege policy for what awstune calls, as JSON."),
     "local": ("local", "Start, stop or show the embedded cloud."),
     "demo": ("demo", "The whole story on the embedded cloud, in about a minute."),
 }
 SECTIONS = {
-    "Instances": ("launch", "ls", "ssh", "stop", "start", "terminate"),
+    "Instances": ("launch", "ls", "ssh", "extend", "stop", "start", "terminate"),
     "Sweeps": ("sweep", "sweeps", "status", "attach", "logs", "resume", "results"),
+    "The account": ("types", "doctor", "iam"),
     "The embedded cloud": ("demo", "local"),
 }
 EPILOG = """No telemetry, ever: awstune talks to AWS and your instances, to nobody else.

@@ -14,7 +14,6 @@ from awstune.ec2.steps import span
 
 Market = Literal["on-demand", "spot"]
 AtEnd = Literal["stop", "terminate"]
-DEFAULT_IDLE_S = 30 * 60.0
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _WISHES_LENGTH = 256
 
@@ -53,7 +52,7 @@ class Wanted:
     image: str | None = None
     disk_gib: int | None = None
     ttl_s: float | None = names.DEFAULT_TTL_S
-    idle_s: float | None = DEFAULT_IDLE_S
+    idle_s: float | None = names.DEFAULT_IDLE_S
     max_usd: float | None = None
     at_end: AtEnd | None = None
     key: str | None = None

@@ -55,6 +55,43 @@ def _ends(one: Document) -> str:
     return "never" if one["ttl_left_s"] is None else duration(one["ttl_left_s"])
 
 
+def types(rows: Sequence[Document], region: str) -> str:
+    """The GPU types of a region, a line each."""
+    if not rows:
+        return f"{region} offers no GPU type"
+    cells = [
+        (
+            row["type"],
+            f"{row['gpus']} x {row['gpu']}",
+            f"{row['gpu_memory_gib']:g}",
+            str(row["vcpus"]),
+            money(row["usd_per_hour"]),
+            money(row["spot_usd_per_hour"]),
+            _quota(row),
+            "" if row["offered"] else "not offered",
+        )
+        for row in rows
+    ]
+    header = ("TYPE", "GPU", "GiB EACH", "VCPUS", "AN HOUR", "SPOT", "QUOTA USED", "")
+    return columns(cells, header, "llrrrrr")
+
+
+def _quota(row: Document) -> str:
+    if row["quota_vcpus"] is None:
+        return "-"
+    return f"{row['quota_used_vcpus'] or 0:g} of {row['quota_vcpus']:g}"
+
+
+def checks(found: Sequence[Document]) -> str:
+    """The doctor's findings, each bad one with its fix below."""
+    lines = []
+    for check in found:
+        lines.append(f"{'ok  ' if check['ok'] else 'MEND'}  {check['check']}: {check['found']}")
+        if not check["ok"] and check["fix"]:
+            lines.append(f"      fix: {check['fix']}")
+    return "\n".join(lines)
+
+
 def results(document: Document) -> str:
     """A sweep's trials, a line each, the best one marked."""
     trials = document["trials"]

@@ -1,0 +1,109 @@
+"""``awstune types``, ``doctor`` and ``iam``: what the account offers, allows and needs."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import click
+
+from awstune.cli.options import command, option
+from awstune.cli.screen import Screen
+from awstune.config import Config
+from awstune.names import DEFAULT_TYPE
+
+
+@command("types", example="awstune types --region eu-west-1")
+@option("--every", is_flag=True, help="Also those that the region does not offer.")
+def types_command(config: Config, every: bool) -> None:
+    """List the GPU instance types of the region.
+
+    GPU, memory, prices on demand and on the spot market, and how much of your quota is used.
+    """
+    from awstune.ec2 import catalog
+    from awstune.flow import clouds
+    from awstune.report import tables
+
+    with Screen(config) as screen:
+        cloud = clouds.open_for(config, warn=screen.warn)
+        screen.doing(f"asking what {cloud.region} offers, at what price")
+        rows = [row.to_json() for row in catalog.rows(cloud)]
+        if config.json:
+            screen.document(rows)
+        else:
+            screen.result(tables.types([row for row in rows if every or row["offered"]], cloud.region))
+
+
+@command("doctor", example="awstune doctor")
+@option("--type", "type_", default=DEFAULT_TYPE, show_default=True, help="The type that shall be launched.")
+@option("--ssh-from", metavar="CIDR", help="Who may reach port 22.  [default: your address]")
+@option("--request-quota", is_flag=True, help="Ask AWS for the vCPUs that are missing.")
+@option("--yes", is_flag=True, help="Answer the question in advance.")
+def doctor_command(config: Config, type_: str, ssh_from: str | None, request_quota: bool, yes: bool) -> int:
+    """Look at every condition of a launch, without spending anything.
+
+    Credentials, clock, region, permissions, quota, network, key files, what fits what, leftovers: each
+    finding with its fix. It is also the first thing to run with a new account.
+    """
+    from awstune.ec2 import doctor
+    from awstune.ec2.wanted import Wanted
+    from awstune.flow import access, clouds
+    from awstune.report import tables
+
+    with Screen(config) as screen:
+        cloud = clouds.open_for(config, warn=screen.warn)
+        wanted = Wanted(type=type_, ssh_from=ssh_from)
+        if request_quota:
+            screen.confirm(f"Ask AWS for the quota that {type_} needs?", yes=yes)
+            screen.say(doctor.request_quota(cloud, wanted))
+        found = []
+        patient = doctor.Patient(cloud, access.keys_dir(config, cloud), wanted)
+        for check in doctor.examine(patient):
+            found.append(check.to_json())
+            screen.doing(f"looked at {check.check}")
+        if config.json:
+            screen.document(found)
+        else:
+            screen.result(tables.checks(found))
+        return 0 if all(check["ok"] for check in found) else 1
+
+
+@command("iam", example="awstune iam > policy.json")
+def iam_command(config: Config) -> None:
+    """Print the least-privilege policy for what awstune calls, as JSON.
+
+    It asks nothing and needs no credentials: give the output to whoever owns the account.
+    """
+    from awstune.ec2 import iam
+
+    del config
+    click.echo(json.dumps(iam.policy(), indent=2))
+
+
+@command("extend", example="awstune extend lab 4h")
+@click.argument("words", nargs=-1, required=True, metavar="[NAME] DURATION")
+@option("--yes", is_flag=True, help="Answer the question in advance.")
+def extend_command(config: Config, words: tuple[str, ...], yes: bool) -> None:
+    """Move an instance's end to a later time.
+
+    Shows first what it may cost by then. A left-out NAME is the only instance there is.
+    """
+    from awstune.cli.params import Span
+    from awstune.ec2 import extend, instances, prices
+    from awstune.flow import clouds, extending
+
+    if len(words) > 2:  # noqa: PLR2004  # NAME and DURATION
+        raise click.UsageError(f"Got unexpected extra argument ({words[2]})")
+    by_s = Span().convert(words[-1], None, None)
+    with Screen(config) as screen:
+        cloud = clouds.open_for(config, warn=screen.warn)
+        one = instances.find(cloud, words[0] if len(words) > 1 else None)
+        extension = extend.propose(one, by_s, prices.shipped(), time.time())
+        screen.say("\n".join(extension.prose()))
+        if not cloud.local:
+            screen.confirm("Move it?", yes=yes)
+        screen.follow(extending.carry_out(config, cloud, extension))
+        if config.json:
+            screen.document(extension.to_json())
+        else:
+            screen.result(f"{one.name} ends later")
