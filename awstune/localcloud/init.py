@@ -60,11 +60,11 @@ class Init:
         self._running: dict[str, asyncio.Task[None]] = {}
         self._shutdown: asyncio.TimerHandle | None = None
 
-    async def listen(self, folder: Path) -> None:
-        """Answer the shims, on a socket in ``folder``."""
+    async def listen(self, folder: Path) -> asyncio.Server:
+        """Answer the shims, on a socket in ``folder``, which becomes the working folder."""
         (folder / surroundings.SOCKET).unlink(missing_ok=True)
         os.chdir(folder)  # a socket's path may have about 100 characters only; from here it is short
-        await asyncio.start_unix_server(self._serve, surroundings.SOCKET)
+        return await asyncio.start_unix_server(self._serve, surroundings.SOCKET)
 
     async def start_enabled(self) -> None:
         """Start what an earlier boot enabled."""

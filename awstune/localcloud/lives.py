@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from awstune.localcloud import machine as machines
 from awstune.localcloud import metadata, rules
+from awstune.localcloud.clock import Clock
 from awstune.localcloud.machine import Machine
 
 if TYPE_CHECKING:
@@ -90,6 +91,9 @@ class Body(Protocol):
     def listen_at(self, port: int) -> None:
         """Say where its SSH server listens."""
 
+    def forget(self) -> None:
+        """Be shown no more."""
+
 
 class Host(Protocol):
     """What an instance runs on: a `machine.Machine`, or something that only seems to be one."""
@@ -127,12 +131,17 @@ class Lives:
         folder: where each instance gets a folder of its own.
         faults: the rules of what goes wrong.
         make: starts an instance's process.
+        forget_after_s: how long a terminated instance is still shown; about an hour at AWS.
     """
 
-    def __init__(self, folder: Path, faults: rules.Rules, make: Make = Machine) -> None:
+    def __init__(
+        self, folder: Path, faults: rules.Rules, make: Make = Machine, forget_after_s: float = 3600.0
+    ) -> None:
         self._folder = folder
         self._faults = faults
         self._make = make
+        self._forget_after_s = forget_after_s
+        self._clock = Clock()
         self._lives: dict[str, _Life] = {}
         self._lock = threading.RLock()
 
@@ -218,9 +227,7 @@ class Lives:
         self.order(instance_id, metadata={metadata.SPOT_NOTICE: notice})
         with self._lock:
             body = self._lives[instance_id].body
-        timer = threading.Timer(after_s, self.terminate, (body, SPOT))
-        timer.daemon = True
-        timer.start()
+        self._clock.after(after_s, lambda: self.terminate(body, SPOT))
 
     def close(self) -> None:
         """End every process of every instance, all at once; returns when they are gone."""
@@ -278,9 +285,7 @@ class Lives:
                 if life.machine is machine:
                     then(life, rule)
 
-        timer = threading.Timer(rule.delay_s, go_on)
-        timer.daemon = True
-        timer.start()
+        self._clock.after(rule.delay_s, go_on)
 
     def _on_listening(self, life: _Life, rule: rules.Rule | None) -> None:
         if life.body.state == RUNNING:  # it was rebooted
@@ -324,6 +329,12 @@ class Lives:
         with self._lock:
             body.release()
             body.enter(TERMINATED, reason)
+        self._clock.after(self._forget_after_s, lambda: self._forget(body))
+
+    def _forget(self, body: Body) -> None:
+        with self._lock:
+            self._lives.pop(body.id, None)
+            body.forget()
 
     def _finish_reboot(self, body: Body) -> None:
         self._end(body)

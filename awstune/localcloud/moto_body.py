@@ -98,6 +98,14 @@ class MotoBody:
         """Say in a tag where its SSH server listens: port 22 needs root here."""
         self.instance.add_tag(names.TAG_SSH_PORT, str(port))
 
+    def forget(self) -> None:
+        """Take it out of moto's records."""
+        for reservation in list(self.instance.ec2_backend.reservations.values()):
+            if self.instance in reservation.instances:
+                reservation.instances = [i for i in reservation.instances if i is not self.instance]
+            if not reservation.instances:
+                self.instance.ec2_backend.reservations.pop(reservation.id, None)
+
 
 _moto_terminate: Any = Instance.terminate
 _given: set[str] = set()

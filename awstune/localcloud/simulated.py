@@ -6,8 +6,6 @@ in the same states; nobody can log in to them.
 
 from __future__ import annotations
 
-import heapq
-import itertools
 import os
 import random
 import threading
@@ -16,6 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from awstune.localcloud import machine
+from awstune.localcloud.clock import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,32 +47,6 @@ class Pace:
         """
         ranges = {name: tuple(value) for name, value in document.items() if isinstance(value, list)}
         return cls(**(document | ranges))
-
-
-class Clock:
-    """One thread that calls functions at their time, however many there are."""
-
-    def __init__(self) -> None:
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._numbers = itertools.count()
-        self._changed = threading.Condition()
-        threading.Thread(target=self._run, name="simulated", daemon=True).start()
-
-    def after(self, delay_s: float, function: Callable[[], None]) -> None:
-        """Call ``function`` once, ``delay_s`` from now."""
-        with self._changed:
-            heapq.heappush(self._due, (time.monotonic() + delay_s, next(self._numbers), function))
-            self._changed.notify()
-
-    def _run(self) -> None:
-        while True:
-            self._next()()
-
-    def _next(self) -> Callable[[], None]:
-        with self._changed:
-            while not self._due or self._due[0][0] > time.monotonic():
-                self._changed.wait(self._due[0][0] - time.monotonic() if self._due else None)
-            return heapq.heappop(self._due)[2]
 
 
 class Simulator:

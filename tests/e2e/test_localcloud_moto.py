@@ -2,6 +2,7 @@
 
 import base64
 import sys
+import threading
 
 import pytest
 from botocore.exceptions import ClientError
@@ -161,6 +162,13 @@ class TestImages:
         assert len(images) == 1
         assert images[0]["CreationDate"].startswith("2026-")
 
+    def test_an_image_tells_its_size(self, ec2, course_image):
+        """The root disk that an image needs is in its description."""
+        image = ec2.describe_images(ImageIds=[course_image])["Images"][0]
+        root = next(m for m in image["BlockDeviceMappings"] if m["DeviceName"] == image["RootDeviceName"])
+        assert root["Ebs"]["VolumeSize"] == 75
+        assert root["Ebs"]["DeleteOnTermination"] is True
+
 
 class TestGroups:
     """Security groups."""
@@ -197,6 +205,26 @@ class TestGroups:
         pair = {"UserIdGroupPairs": [{"GroupId": group}], "IpProtocol": "-1"}
         ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[pair])
         ec2.delete_security_group(GroupId=group)
+
+
+def test_tags_may_come_while_others_look(run, ec2, aws):
+    """Tagging and describing at the same time never fails."""
+    instance_id = run()["Instances"][0]["InstanceId"]
+    stop = threading.Event()
+
+    def tag():
+        mine = aws("ec2")
+        for number in range(40):
+            mine.create_tags(Resources=[instance_id], Tags=[{"Key": f"k{number}", "Value": "v"}])
+        stop.set()
+
+    thread = threading.Thread(target=tag)
+    thread.start()
+    while not stop.is_set():
+        ec2.describe_instances(InstanceIds=[instance_id])
+    thread.join()
+    shown = ec2.describe_instances(InstanceIds=[instance_id])["Reservations"][0]["Instances"][0]
+    assert {f"k{number}" for number in range(40)} <= {tag["Key"] for tag in shown["Tags"]}
 
 
 def test_filters_that_moto_lacks(run, ec2):

@@ -42,6 +42,7 @@ class Body:
         self.reason = None
         self.calls = []
         self.changed = threading.Condition()
+        self.forgotten = threading.Event()
 
     @property
     def state(self):
@@ -80,6 +81,10 @@ class Body:
         """Keep the call."""
         self.calls.append("release")
 
+    def forget(self):
+        """Tell who waits for it."""
+        self.forgotten.set()
+
     def listen_at(self, port):
         """Keep the port."""
         self.calls.append(port)
@@ -88,10 +93,10 @@ class Body:
 class World:
     """Lives with such processes."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, forget_after_s=3600.0):
         self.rules = Rules()
         self.started = []
-        self.lives = Lives(folder, self.rules, self.make)
+        self.lives = Lives(folder, self.rules, self.make, forget_after_s)
 
     def make(self, spec, tell):
         """A process that is only said to be there."""
@@ -258,3 +263,30 @@ def test_orders_reach_the_process(world):
     assert process.orders == [{"accept_ssh": False}]
     with pytest.raises(KeyError):
         world.lives.order("i-2", accept_ssh=False)
+
+
+def test_a_terminated_instance_is_forgotten_later(tmp_path):
+    """It is shown for a while, and then no more."""
+    world = World(tmp_path, forget_after_s=0.05)
+    body, _ = world.run()
+    world.lives.terminate(body)
+    assert body.forgotten.wait(10)
+    assert world.lives.shown() == []
+
+
+def test_spot_notice(world):
+    """The notice goes to the process at once, and the end comes later with its reason."""
+    body, process = world.run()
+    world.lives.interrupt("i-1", 0.05)
+    assert "terminate" in process.orders[0]["metadata"]["spot/instance-action"]
+    body.reaches(states.TERMINATED)
+    assert body.reason == states.SPOT
+
+
+def test_the_console_is_the_end_of_what_was_said(world, tmp_path):
+    """As much as AWS keeps; nothing where nothing was said."""
+    assert world.lives.console("i-1") == b""
+    world.run()
+    (tmp_path / "i-1" / "console.log").write_bytes(b"x" * 70000 + b"end")
+    assert len(world.lives.console("i-1")) == 65536
+    assert world.lives.console("i-1").endswith(b"end")
