@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from awstune import errors, names
-from awstune.ec2 import backstop, instances, keys, network, survey
+from awstune.ec2 import instances, keys, network, survey
 from awstune.ec2.events import Applied, Launched, NoBackstop, NoRoom, Retried
 from awstune.ec2.faults import NotPermitted, Refused
-from awstune.ec2.run import run
+from awstune.ec2.fleet import run_all
+from awstune.ec2.run import Now, Sleep
 from awstune.ec2.steps import (
     AllowSsh,
     CreateGroup,
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from awstune.ec2.session import Cloud
 
 Event = Applied | Launched | Retried | NoRoom | NoBackstop
-Now = Callable[[], float]
-Sleep = Callable[[float], None]
 
 
 def apply(
@@ -53,26 +52,18 @@ def apply(
         PartLaunched: some instances of several are launched, then AWS refused.
         CloudError: AWS refused; what was made before stays, and the next launch finds it.
     """
-    launched: list[Instance] = []
     for step in plan.steps:
-        if isinstance(step, RunInstance):
-            try:
-                for event in run(cloud, step, keys_dir, now=now, sleep=sleep):
-                    yield event
-                    if isinstance(event, Launched):
-                        launched.append(event.instance)
-                        yield from _backstop(cloud, event.instance)
-            except errors.CloudError as error:
-                raise _explained(cloud, error, launched, plan) from error
-        elif not isinstance(step, Wait):
+        if not isinstance(step, RunInstance | Wait):
             yield Applied(step, _apply_one(cloud, step))
-
-
-def _backstop(cloud: Cloud, instance: Instance) -> Iterator[NoBackstop]:
+    if not plan.launches:
+        return
+    launched: list[Instance] = []
     try:
-        backstop.arm(cloud, instance, instance.ends)
+        for event in run_all(cloud, plan.launches, keys_dir, now=now, sleep=sleep):
+            launched += [event.instance] if isinstance(event, Launched) else []
+            yield event
     except errors.CloudError as error:
-        yield NoBackstop(instance.name, error.message)
+        raise _explained(cloud, error, launched, plan) from error
 
 
 class PartLaunched(errors.CloudError):
@@ -96,7 +87,7 @@ def _explained(
         error = cloud.decoded(error)
     if not launched:
         return error
-    there = ", ".join(instance.name for instance in launched)
+    there = ", ".join(sorted(instance.name for instance in launched))
     return PartLaunched(
         f"{len(launched)} of {len(plan.launches)} are launched ({there}), then: {error.message}",
         f"repeat the command to get the rest, or `awstune terminate {there.replace(',', '')}`",

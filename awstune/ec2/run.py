@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from awstune.ec2.steps import RunInstance
 
 Event = Launched | Retried | NoRoom
+Now = Callable[[], float]
+Sleep = Callable[[float], None]
 _PAUSES_S = (1.0, 2.0, 4.0, 8.0)
 # EC2 is eventually consistent: what one call made, the next may not find for some seconds.
 _NOT_SEEN_YET = ("InvalidGroup.NotFound", "InvalidKeyPair.NotFound")
@@ -31,16 +33,18 @@ _NOT_SEEN_YET = ("InvalidGroup.NotFound", "InvalidKeyPair.NotFound")
 def run(
     cloud: Cloud,
     step: RunInstance,
+    group_id: str,
     keys_dir: Path,
     *,
-    now: Callable[[], float],
-    sleep: Callable[[float], None],
+    now: Now,
+    sleep: Sleep,
 ) -> Iterator[Event]:
     """Runs one instance, zone by zone, then type by type.
 
     Args:
         cloud: where.
         step: what to run.
+        group_id: its security group.
         keys_dir: below it the intent is written.
         now: the clock, in seconds since the epoch.
         sleep: how pauses are made.
@@ -60,7 +64,6 @@ def run(
             if there:
                 yield Launched(step, there)
                 return
-    group_id = network.group_id(cloud, step.group, step.vpc_id)
     refused: list[NoCapacity] = []
     for attempt, zone in _attempts(cloud, step):
         intent = Intent(path, step.wishes, now(), request(cloud, attempt, group_id, now(), zone=zone))
@@ -99,7 +102,7 @@ def _no_room(step: RunInstance, refused: list[NoCapacity]) -> NoCapacity:
 
 
 def _ask(
-    cloud: Cloud, step: RunInstance, intent: Intent, sleep: Callable[[float], None]
+    cloud: Cloud, step: RunInstance, intent: Intent, sleep: Sleep
 ) -> Generator[Event, None, Instance | None]:
     """Asks until there is an answer. None: the instance that this token made is gone already."""
     pauses = iter(_PAUSES_S)

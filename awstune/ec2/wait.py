@@ -24,6 +24,7 @@ TIMEOUT_S = 15 * 60.0
 _EVERY_S = 1.0
 _PATIENT_S = 5.0
 _IDS_A_CALL = 100
+_PAGE = 1000
 # Their presence says that a check applies; AWS may add more, so any key of this shape counts.
 _CHECK_SUFFIX = "Status"
 
@@ -86,7 +87,7 @@ def checks(facts: Any) -> dict[str, str]:
 def _poll(cloud: Cloud, ids: Sequence[str]) -> dict[str, Any]:
     if len(ids) <= _IDS_A_CALL:
         return _describe(cloud, InstanceIds=list(ids))
-    every = _describe(cloud)
+    every = _describe(cloud, PaginationConfig={"PageSize": _PAGE})
     return {id_: every[id_] for id_ in ids if id_ in every}
 
 

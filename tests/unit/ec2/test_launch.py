@@ -477,24 +477,51 @@ def test_a_subnet_has_one_zone(cloud, keys_dir, failing):
 
 def test_a_fleet_that_is_cut_short_says_what_it_got(cloud, keys_dir):
     """Two of three, then a quota: the error names those that run and how to end them."""
-    count = []
 
-    def third(**_):
-        count.append(1)
-        if len(count) == 3:
+    def second(params, **_):
+        if "awstune-lab-2" in params["body"].values():
+            time.sleep(0.3)  # the others are under way by then
             raise ClientError({"Error": {"Code": "VcpuLimitExceeded", "Message": "No."}}, "RunInstances")
 
-    cloud.launcher.meta.events.register_first("before-send.ec2.RunInstances", third)
+    cloud.launcher.meta.events.register_first("before-call.ec2.RunInstances", second)
     try:
         with pytest.raises(launch.PartLaunched) as caught:
             _launch(cloud, keys_dir, count=3)
     finally:
-        cloud.launcher.meta.events.unregister("before-send.ec2.RunInstances", third)
-    assert "2 of 3 are launched (lab-1, lab-2), then: " in caught.value.message
-    assert "awstune terminate lab-1 lab-2" in caught.value.hint
-    assert [one.name for one in caught.value.launched] == ["lab-1", "lab-2"]
+        cloud.launcher.meta.events.unregister("before-call.ec2.RunInstances", second)
+    there = sorted(one.name for one in caught.value.launched)
+    assert there == sorted(one.name for one in instances.own(cloud))
+    assert f"{len(there)} of 3 are launched ({', '.join(there)}), then: " in caught.value.message
+    assert f"awstune terminate {' '.join(there)}" in caught.value.hint
     _launch(cloud, keys_dir, count=3)
-    assert len(instances.own(cloud)) == 3
+    assert sorted(one.name for one in instances.own(cloud)) == ["lab-1", "lab-2", "lab-3"]
+
+
+def test_a_fleet_is_launched_several_at_a_time(cloud, keys_dir):
+    """Eight calls are under way together, never more."""
+    under_way, most = [], []
+    lock = threading.Lock()
+
+    def begin(**_):
+        with lock:
+            under_way.append(1)
+            most.append(len(under_way))
+        time.sleep(0.05)
+
+    def finish(**_):
+        with lock:
+            under_way.pop()
+
+    events_of = cloud.launcher.meta.events
+    events_of.register("before-call.ec2.RunInstances", begin)
+    events_of.register("after-call.ec2.RunInstances", finish)
+    try:
+        _launch(cloud, keys_dir, count=20)
+    finally:
+        events_of.unregister("before-call.ec2.RunInstances", begin)
+        events_of.unregister("after-call.ec2.RunInstances", finish)
+    assert len(instances.own(cloud)) == 20
+    assert 2 <= max(most) <= 8
 
 
 def test_what_was_just_made_may_not_be_seen_yet(cloud, keys_dir, failing):

@@ -101,7 +101,7 @@ def test_more_than_a_hundred_are_asked_without_ids():
     ids = [f"i-{number}" for number in range(150)]
     script = _Script(dict.fromkeys([*ids, "i-stranger"], ("running", OK, OK)))
     assert len(script.wait(*ids)) == 150
-    assert script.calls == [{"IncludeAllInstances": True}]
+    assert script.calls == [{"IncludeAllInstances": True, "PaginationConfig": {"PageSize": 1000}}]
 
 
 @pytest.mark.parametrize("state", ["shutting-down", "terminated", "stopped", "stopping"])
