@@ -1,0 +1,94 @@
+"""Replaces the host key that came with user-data, which whoever may describe the instance can read.
+
+In four steps, and a crash between any two locks nobody out:
+
+1. `PREPARE` over the first verified connection makes a new key beside the old one (the same one if it is
+   called again) and prints its public half;
+2. `announce` writes both to the tag, so that every laptop accepts either from here on;
+3. `SWITCH` puts the new key in place and reloads sshd; the caller connects anew and sees it;
+4. `settle` writes the new one alone, and that it was rotated.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from awstune import errors, names
+from awstune.ec2.extend import write_host_keys
+from awstune.ec2.network import tag_list
+
+if TYPE_CHECKING:
+    from awstune.ec2.instances import Instance
+    from awstune.ec2.session import Cloud
+
+TAG_ROTATED = f"{names.TAG_PREFIX}host-key-rotated"
+_KEY = f'k="${{{names.ROOT_VARIABLE}:-}}/etc/ssh/ssh_host_ed25519_key"'
+
+PREPARE = (
+    f"{_KEY}; "
+    'sudo test -e "$k.new" || sudo ssh-keygen -q -t ed25519 -N "" -C "" -f "$k.new" < /dev/null; '
+    'sudo ssh-keygen -y -f "$k.new"'
+)
+SWITCH = (
+    f"{_KEY}; "
+    'if sudo test -e "$k.new"; then '
+    'sudo mv -f "$k.new.pub" "$k.pub"; sudo mv -f "$k.new" "$k" && '
+    "{ sudo systemctl reload ssh 2> /dev/null || sudo systemctl reload sshd; }; fi"
+)
+
+
+@dataclass(frozen=True)
+class Rotation:
+    """A rotation under way.
+
+    Attributes:
+        instance: whose key.
+        new: the public half that it will show.
+    """
+
+    instance: Instance
+    new: str
+
+    @property
+    def accepted(self) -> tuple[str, ...]:
+        """What may be shown until the new one has been seen: pin these."""
+        return (self.new, *(key for key in self.instance.host_keys if key != self.new))[:2]
+
+
+def due(instance: Instance) -> bool:
+    """Whether the key that came with user-data is still in use, or may be."""
+    return instance.tags.get(TAG_ROTATED) != "yes"
+
+
+def announce(cloud: Cloud, instance: Instance, prepared: str) -> Rotation:
+    """Writes both keys to the tag.
+
+    Args:
+        cloud: where it is.
+        instance: as AWS describes it now.
+        prepared: what `PREPARE` printed.
+
+    Raises:
+        RemoteError: that is no key.
+        CloudError: AWS refused; nothing has changed on the instance.
+    """
+    words = prepared.split()[:2]
+    if len(words) != 2 or words[0] != "ssh-ed25519":  # noqa: PLR2004  # a type and a key
+        raise errors.RemoteError(
+            f"{instance.name} made no host key, but said: {prepared.strip()[:200]!r}",
+            "the first key stays in use; the next connection tries again",
+        )
+    rotation = Rotation(instance, " ".join(words))
+    write_host_keys(cloud, instance, rotation.accepted)
+    return rotation
+
+
+def settle(cloud: Cloud, rotation: Rotation) -> None:
+    """Writes the new key alone: it has been seen on a connection.
+
+    Raises:
+        CloudError: AWS refused; both stay accepted, and the next connection repeats it.
+    """
+    write_host_keys(cloud, rotation.instance, (rotation.new,))
+    cloud.ec2.create_tags(Resources=[rotation.instance.id], Tags=tag_list({TAG_ROTATED: "yes"}))

@@ -1,0 +1,79 @@
+import os
+import subprocess
+
+import pytest
+
+from awstune.ec2 import guard, hostkeys, instances, keys
+from awstune.errors import RemoteError
+from tests.unit.ec2.test_end import _launch
+
+
+@pytest.fixture
+def box(tmp_path):
+    """A folder that stands for an instance: its first host key, sudo, and an sshd that counts reloads."""
+    for folder in ("bin", "etc/ssh"):
+        (tmp_path / folder).mkdir(parents=True)
+    first = guard.HostKey.generate()
+    (tmp_path / "etc/ssh/ssh_host_ed25519_key").write_text(first.private)
+    (tmp_path / "etc/ssh/ssh_host_ed25519_key.pub").write_text(first.public)
+    for name, text in (("sudo", 'exec "$@"'), ("systemctl", f'echo "$@" >> {tmp_path}/reloads')):
+        tool = tmp_path / "bin" / name
+        tool.write_text(f"#!/bin/sh\n{text}\n")
+        tool.chmod(0o755)
+    return tmp_path
+
+
+def _run(box, command):
+    env = {"PATH": f"{box}/bin:{os.environ['PATH']}", "AWSTUNE_ROOT": str(box)}
+    return subprocess.run(["sh", "-c", command], env=env, check=True, capture_output=True, text=True).stdout
+
+
+def _shown(box):
+    (box / "etc/ssh/ssh_host_ed25519_key").chmod(0o600)
+    return keys.read_public(box / "etc/ssh/ssh_host_ed25519_key")
+
+
+def test_a_rotation(cloud, keys_dir, box):
+    """Prepared, announced, switched, settled: the tag always names the key that is shown."""
+    (lab,) = _launch(cloud, keys_dir)
+    first = _shown(box)
+    assert hostkeys.due(lab)
+    prepared = _run(box, hostkeys.PREPARE)
+    assert _run(box, hostkeys.PREPARE) == prepared
+    assert _shown(box) == first
+    rotation = hostkeys.announce(cloud, lab, prepared)
+    assert instances.find(cloud, "lab").host_keys == rotation.accepted == (rotation.new, lab.host_key)
+    _run(box, hostkeys.SWITCH)
+    assert _shown(box) == rotation.new
+    assert (box / "reloads").read_text() == "reload ssh\n"
+    hostkeys.settle(cloud, rotation)
+    found = instances.find(cloud, "lab")
+    assert found.host_keys == (rotation.new,)
+    assert not hostkeys.due(found)
+
+
+def test_a_switch_that_is_repeated_changes_nothing(box):
+    """After a crash the steps are repeated: a key in place stays, sshd is left alone."""
+    _run(box, hostkeys.PREPARE)
+    _run(box, hostkeys.SWITCH)
+    shown = _shown(box)
+    _run(box, hostkeys.SWITCH)
+    assert _shown(box) == shown
+    assert (box / "reloads").read_text().count("reload") == 1
+
+
+def test_a_rotation_that_is_repeated_from_the_tag(cloud, keys_dir, box):
+    """A second laptop that finds two keys in the tag keeps those two at most."""
+    (lab,) = _launch(cloud, keys_dir)
+    rotation = hostkeys.announce(cloud, lab, _run(box, hostkeys.PREPARE))
+    again = hostkeys.announce(cloud, instances.find(cloud, "lab"), _run(box, hostkeys.PREPARE))
+    assert again.accepted == rotation.accepted
+
+
+@pytest.mark.parametrize("said", ["", "ssh-keygen: not found", "ssh-rsa AAAA"])
+def test_an_instance_that_makes_no_key(cloud, keys_dir, said):
+    """Its first key stays in use, and the tag as it was."""
+    (lab,) = _launch(cloud, keys_dir)
+    with pytest.raises(RemoteError, match="made no host key"):
+        hostkeys.announce(cloud, lab, said)
+    assert instances.find(cloud, "lab").host_keys == lab.host_keys
