@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
 _PR_SET_CHILD_SUBREAPER = 36
+_PR_CAPBSET_DROP = 24
+_CAP_SYS_BOOT = 22
 _ACTIVE_FILE = "run/awstune/active"  # of the guard: whoever touches it uses the instance
 _NOTE_EVERY_S = 5.0
 
@@ -41,11 +43,14 @@ class Children:
         self._used = float("-inf")
 
     def adopt(self) -> None:
-        """From now on adopt orphaned descendants, where the system can."""
+        """From now on adopt orphaned descendants, and let none of them restart the machine (Linux only)."""
         if sys.platform != "linux":
             return
         self._adopting = True
-        ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        prctl = ctypes.CDLL(None).prctl
+        prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+        # Root's own /sbin/reboot is out of reach too, whatever PATH says. Without root this changes nothing.
+        prctl(_PR_CAPBSET_DROP, _CAP_SYS_BOOT, 0, 0, 0)
         asyncio.get_running_loop().add_signal_handler(signal.SIGCHLD, self._collect)
 
     async def start(

@@ -234,7 +234,7 @@ StrictModes no
 UsePAM no
 PidFile none
 PermitRootLogin prohibit-password
-SetEnv {mark}=openssh
+SetEnv {mark}
 Subsystem sftp internal-sftp
 """
 
@@ -249,11 +249,12 @@ def openssh(key_file, tmp_path_factory, until):
     keys = guard.HostKey.generate()
     (folder / "host_key").write_text(keys.private)
     (folder / "host_key").chmod(0o600)
-    config = SSHD_CONFIG.format(folder=folder, key_file=key_file, mark=names.INSTANCE_MARK)
+    name = f"openssh-{os.getpid()}"  # several workers may run one each
+    config = SSHD_CONFIG.format(folder=folder, key_file=key_file, mark=f"{names.INSTANCE_MARK}={name}")
     (folder / "config").write_text(config)
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
-    host = Host("openssh", getpass.getuser(), key_file, keys.public, folder)
+    host = Host(name, getpass.getuser(), key_file, keys.public, folder)
     with socket.create_server(("127.0.0.1", 0)) as free:
         host.port = free.getsockname()[1]
     words = [program, "-D", "-e", "-f", str(folder / "config"), "-p", str(host.port)]

@@ -142,6 +142,13 @@ class TestSurroundings:
             assert {Path(path).parent for path in found} == {Path(found[0]).parent}
             assert lab.id in found[0]
 
+    def test_root_could_not_restart_the_machine(self, lab):
+        """Where all this runs as root on Linux, no process there may even ask the kernel to."""
+        said = lab.ssh("cat /proc/self/status").stdout
+        bits = re.findall(r"Cap(?:Bnd|Eff):\s*([0-9a-f]+)", said)
+        may_boot = 1 << 22
+        assert os.geteuid() != 0 or all(not int(bit, 16) & may_boot for bit in bits)
+
 
 class TestTerminal:
     """A shell on a terminal, as `awstune ssh` opens it."""
