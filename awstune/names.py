@@ -30,6 +30,7 @@ WHERE_FILE = "where.json"
 WORKER_LOG_FILE = "worker.log"
 WORKER_PID_FILE = "worker.pid"
 POOL_LOG_FILE = "pool.log"
+REQUESTS_FILE = "requests.jsonl"
 
 # Where things are kept on an instance, below the login's home.
 REMOTE_ROOT = ".awstune"

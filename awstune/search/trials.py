@@ -291,7 +291,7 @@ class Fold:
         step = event.get("step")
         if step is None:
             step = 1 + max(trial.reports, default=-1)
-        trial.report(int(step), event.get("metrics") or {}, event.get("t", 0.0))
+        trial.report(int(step), _numbers(event.get("metrics") or {}), event.get("t", 0.0))
 
     def _checkpoint(self, trial: _Trial, event: Event) -> None:
         trial.fields["checkpoint"] = event.get("path")
@@ -344,6 +344,13 @@ def _record(number: int, trial: _Trial, rank: int | None) -> TrialRecord | None:
         return None  # its ``asked`` line was lost: nothing can be said of a trial without parameters
     reports = tuple(trial.reports[step] for step in sorted(trial.reports))
     return TrialRecord(number=number, reports=reports, completed=rank, **trial.fields)
+
+
+def _numbers(metrics: Mapping[str, Any]) -> Mapping[str, float]:
+    """Metrics as numbers: JSON has no NaN or infinity, so that the journal spells them out."""
+    if not any(isinstance(value, str) for value in metrics.values()):
+        return metrics
+    return {name: float(value) for name, value in metrics.items()}
 
 
 def _status(word: object) -> Status:

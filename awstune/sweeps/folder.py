@@ -57,6 +57,11 @@ class Folder:
         return self.path / names.WORKER_LOG_FILE
 
     @property
+    def requests_file(self) -> Path:
+        """``requests.jsonl``: what the process that runs the sweep is asked to do."""
+        return self.path / names.REQUESTS_FILE
+
+    @property
     def trials_dir(self) -> Path:
         """``trials/``: a folder per trial."""
         return self.path / names.TRIALS_DIR

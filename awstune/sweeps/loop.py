@@ -13,6 +13,8 @@ from awstune.errors import UsageError
 from awstune.search import searchers
 from awstune.search.trials import Fold, Searcher, Status, TrialRecord, next_number
 from awstune.sweeps import journal, keeping, marks
+from awstune.sweeps.cancelling import Requests
+from awstune.sweeps.ending import Endings
 from awstune.sweeps.executor import Checkpointed, Executor, Finished, Job, Message, Noted, Reported, Started
 from awstune.sweeps.journal import Event, Journal, Writer
 from awstune.sweeps.scoring import value_of
@@ -24,7 +26,9 @@ if TYPE_CHECKING:
 
     from awstune.sweeps.folder import Folder
 
-_PATIENCE_S = 5.0
+_PATIENCE_S = 0.5  # requests and limits are looked at as often
+
+EXHAUSTED = "exhausted"
 
 
 def run(
@@ -81,7 +85,9 @@ class _Sweep:
         self._searcher = _searcher(self._spec)
         self._lost = list(self._fold.history().running)
         self._running: set[int] = set()
-        self._exhausted = False
+        self._ending: str | None = None
+        self._endings, self._requests = Endings(self._spec), Requests(folder)
+        self._began = time.monotonic()
         self._new: list[Event] = []
 
     # Events
@@ -100,7 +106,8 @@ class _Sweep:
                 break
             for message in self._executor.poll(self._due_s()):
                 self._hear(message)
-        self._add("ended", reason="exhausted" if self._exhausted else "finished")
+            self._look_around()
+        self._add("ended", reason=self._ending or "finished")
         yield from self._flush()
 
     def _add(self, event: str, trial: int | None = None, **fields: Any) -> None:
@@ -124,6 +131,8 @@ class _Sweep:
     def _next_jobs(self) -> list[Job]:
         """Jobs for the free slots: first what was lost, then what the searcher suggests."""
         free = min(self._spec.parallel, self._executor.slots) - len(self._running)
+        if self._ending not in (None, EXHAUSTED):
+            return []
         again = [self._requeue(record) for record in self._lost[:free]]
         self._lost = self._lost[free:]
         return again + self._ask(free - len(again))
@@ -134,12 +143,15 @@ class _Sweep:
         return self._job(record.number, record.params, attempt=record.attempts)
 
     def _ask(self, free: int) -> list[Job]:
-        trials = self._fold.history().trials
+        trials = self._trials()
         left = free if self._spec.trials is None else min(free, self._spec.trials - len(trials))
-        if left <= 0 or self._exhausted:
+        if left > 0 and self._ending is None:
+            self._ending = self._endings.reason(trials)
+        if left <= 0 or self._ending is not None:
             return []
         suggestions = self._searcher.suggest(self._spec.space, trials, left)
-        self._exhausted = len(suggestions) < left
+        if len(suggestions) < left:
+            self._ending = EXHAUSTED
         first = next_number(trials)
         for number, suggestion in enumerate(suggestions, first):
             self._add("asked", number, params=dict(suggestion.params), why=suggestion.why)
@@ -152,6 +164,31 @@ class _Sweep:
     def _start(self, job: Job) -> None:
         self._executor.start(job)
         self._running.add(job.trial)
+
+    def _trials(self) -> tuple[TrialRecord, ...]:
+        return self._fold.history().trials
+
+    # Ending
+
+    def _look_around(self) -> None:
+        """Act on what was asked from outside, and on the limits of time and money."""
+        for number in self._requests.new():
+            if number is None:
+                self._end_now("cancelled")
+            elif number in self._running:
+                self._executor.stop(number, kill=True)
+        limit = self._endings.limit(time.monotonic() - self._began)
+        if limit is not None:
+            self._end_now(limit)
+
+    def _end_now(self, reason: str) -> None:
+        if self._ending in (None, EXHAUSTED):
+            self._ending = reason
+            for number in self._running:
+                self._executor.stop(number, kill=True)
+            for record in self._lost:
+                self._add("finished", record.number, status=str(Status.CANCELLED), value=None)
+            self._lost = []
 
     # Listening
 
@@ -169,6 +206,8 @@ class _Sweep:
         self._add("report", message.trial, step=message.step, metrics=dict(message.metrics))
         if self._spec.metric is None or self._spec.mode is None:
             self._learn(list(message.metrics))
+        if self._endings.stops_trials and self._endings.should_stop(message.trial, self._trials()):
+            self._executor.stop(message.trial)
 
     @_hear.register
     def _(self, message: Checkpointed) -> None:
@@ -188,10 +227,10 @@ class _Sweep:
             status = status if error is None else Status.FAILED
         seconds = round(message.seconds, 6)
         self._add("finished", message.trial, status=str(status), value=value, seconds=seconds, error=error)
-        keeping.prune(self._folder, self._fold.history().trials, self._spec, message.trial)
+        keeping.prune(self._folder, self._trials(), self._spec, message.trial)
 
     def _value(self, number: int) -> tuple[float | None, str | None]:
-        record = next(t for t in self._fold.history().trials if t.number == number)
+        record = next(t for t in self._trials() if t.number == number)
         metric, mode = self._spec.metric or "value", self._spec.mode or "min"
         return value_of(record.reports, metric, mode, self._spec.value)
 
@@ -217,7 +256,7 @@ class _Sweep:
         """Keep a spec that has changed, in its file and in the journal."""
         if spec != self._spec:
             spec.write(self._folder.spec_file)
-            self._spec, self._searcher = spec, _searcher(spec)
+            self._spec, self._searcher, self._endings = spec, _searcher(spec), Endings(spec)
         if self._fold.history().spec != spec.to_json():
             self._add("sweep", spec=spec.to_json())
 

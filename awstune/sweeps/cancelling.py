@@ -1,0 +1,70 @@
+"""End a sweep, or one of its trials, whoever runs it."""
+
+from __future__ import annotations
+
+import json
+import os
+from typing import TYPE_CHECKING
+
+from awstune.errors import UsageError
+from awstune.search.trials import Status, TrialRecord
+from awstune.sweeps import journal
+from awstune.sweeps.journal import Journal
+from awstune.sweeps.results import history
+
+if TYPE_CHECKING:
+    from awstune.sweeps.folder import Folder
+
+
+def cancel(folder: Folder, trial: int | None = None) -> None:
+    """Ask whoever runs the sweep to end it, or a trial; where nobody does, write so into its journal.
+
+    Args:
+        folder: the sweep's.
+        trial: one trial only.
+
+    Raises:
+        UsageError: that trial is not running.
+    """
+    running = history(folder).running
+    if trial is not None and trial not in [record.number for record in running]:
+        raise UsageError(f"trial {trial} is not running", f"awstune results {folder.name} shows how it ended")
+    if journal.is_open(folder.journal_file):
+        _ask(folder, trial)
+    else:
+        _write(folder, [record for record in running if trial in (None, record.number)], whole=trial is None)
+
+
+def _ask(folder: Folder, trial: int | None) -> None:
+    with folder.requests_file.open("a") as file:
+        file.write(json.dumps({"cancel": "sweep" if trial is None else trial}) + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _write(folder: Folder, records: list[TrialRecord], *, whole: bool) -> None:
+    with Journal(folder.journal_file).open() as writer:
+        for record in records:
+            writer.append("finished", trial=record.number, status=str(Status.CANCELLED), value=None)
+        if whole:
+            writer.append("ended", reason="cancelled")
+
+
+class Requests:
+    """What the process that runs a sweep is asked from now on."""
+
+    def __init__(self, folder: Folder) -> None:
+        self._path = folder.requests_file
+        self._offset = self._path.stat().st_size if self._path.exists() else 0
+
+    def new(self) -> list[int | None]:
+        """The trials to cancel; None stands for the sweep."""
+        if not self._path.exists() or self._path.stat().st_size <= self._offset:
+            return []
+        with self._path.open("rb") as file:
+            file.seek(self._offset)
+            data = file.read()
+        whole = data[: data.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        asked = [json.loads(line)["cancel"] for line in whole.splitlines()]
+        return [None if what == "sweep" else int(what) for what in asked]

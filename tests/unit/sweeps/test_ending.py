@@ -1,0 +1,174 @@
+"""How a sweep ends before its trials are used up: cancelled, by a rule, by a limit."""
+
+from __future__ import annotations
+
+import json
+from collections import deque
+
+import pytest
+
+from awstune.errors import UsageError
+from awstune.search.space import Float, Space
+from awstune.search.trials import Status
+from awstune.sweeps import journal, loop
+from awstune.sweeps.cancelling import cancel
+from awstune.sweeps.executor import Finished, Reported, Started
+from awstune.sweeps.folder import Folder
+from awstune.sweeps.results import results, status
+from awstune.sweeps.spec import Spec
+from awstune.sweeps.target import Target
+
+
+class Endless:
+    """An executor whose trials report for ever, until they are stopped."""
+
+    def __init__(self, loss=lambda *_: 1.0, steps=10**9, before_poll=lambda _: None):
+        self.slots, self.loss, self.steps, self.before_poll = 2, loss, steps, before_poll
+        self.running, self.waiting = {}, deque()
+
+    def start(self, job):
+        """Begin."""
+        self.running[job.trial] = 0
+        self.waiting.append(Started(job.trial, 100, 0))
+
+    def poll(self, timeout_s):
+        """A report of each running trial."""
+        assert timeout_s is not None
+        self.before_poll(self)
+        for trial, step in list(self.running.items()):
+            self.waiting.append(Reported(trial, step, {"loss": self.loss(trial, step)}))
+            self.running[trial] += 1
+            if step + 1 == self.steps:
+                self._end(trial, Status.SUCCEEDED)
+        said, self.waiting = list(self.waiting), deque()
+        return said
+
+    def _end(self, trial, how):
+        if self.running.pop(trial, None) is not None:
+            self.waiting.append(Finished(trial, how, None, 1.0))
+
+    def stop(self, trial, *, kill=False):
+        """End a trial."""
+        self._end(trial, Status.CANCELLED if kill else Status.STOPPED_EARLY)
+
+    def close(self):
+        """End all."""
+        self.running.clear()
+
+
+def new_sweep(tmp_path, **changes):
+    """The folder of a sweep."""
+    options = changes.pop("options", {})
+    folder = Folder.create(tmp_path, None, "train")
+    known = {"metric": "loss", "mode": "min", "search": "random", "trials": 30, **changes}
+    target = Target("function", file="train.py", function="train")
+    Spec(target, Space(x=Float(0, 1)), **known, options=options).write(folder.spec_file)
+    return folder
+
+
+def run(folder, executor):
+    """All events of a run."""
+    return list(loop.run(folder, executor, linger_s=0))
+
+
+def outcome(folder):
+    """The statuses of the trials, and why the sweep ended."""
+    reason = journal.read(folder.journal_file).events[-1]["reason"]
+    return [t["status"] for t in results(folder)["trials"]], reason
+
+
+def test_a_running_sweep_is_cancelled(tmp_path):
+    """Whoever runs it ends its trials and says so; asking twice is no harm."""
+    folder = new_sweep(tmp_path, parallel=2)
+
+    def ask(_):
+        cancel(folder)
+        cancel(folder)
+
+    run(folder, Endless(before_poll=ask))
+    assert outcome(folder) == (["cancelled", "cancelled"], "cancelled")
+    assert status(folder, 0)["state"] == "cancelled"
+
+
+def test_one_trial_is_cancelled(tmp_path):
+    """A cancelled trial ends, the others and the sweep go on."""
+    folder = new_sweep(tmp_path, trials=3)
+    asked = []
+
+    def ask(executor):
+        if 1 in executor.running and not asked:
+            asked.append(cancel(folder, 1))
+
+    run(folder, Endless(steps=3, before_poll=ask))
+    assert outcome(folder) == (["succeeded", "cancelled", "succeeded"], "finished")
+
+
+def test_a_sweep_that_nobody_runs_is_cancelled(tmp_path):
+    """A stopped sweep is cancelled in its journal, the trials that were running with it."""
+    folder = new_sweep(tmp_path, parallel=2)
+    running = loop.run(folder, Endless(), linger_s=0)
+    while next(running)["event"] != "report":
+        pass
+    running.close()
+    cancel(folder)
+    assert outcome(folder) == (["cancelled", "cancelled"], "cancelled")
+    assert status(folder, 0)["state"] == "cancelled"
+
+
+def test_what_does_not_run_cannot_be_cancelled(tmp_path):
+    """An unknown or ended trial is status 2."""
+    folder = new_sweep(tmp_path, trials=1)
+    run(folder, Endless(steps=1))
+    with pytest.raises(UsageError, match="trial 0 is not running"):
+        cancel(folder, 0)
+
+
+def test_an_old_request_is_not_heard_again(tmp_path):
+    """What an earlier run was asked does not end this one."""
+    folder = new_sweep(tmp_path, trials=1)
+    folder.requests_file.write_text(json.dumps({"cancel": "sweep"}) + "\n")
+    run(folder, Endless(steps=1))
+    assert outcome(folder) == (["succeeded"], "finished")
+
+
+def test_a_cancelled_sweep_may_go_on(tmp_path):
+    """Resuming a cancelled sweep runs the trials that are left."""
+    folder = new_sweep(tmp_path, trials=2)
+    run(folder, Endless(before_poll=lambda _: cancel(folder)))
+    run(folder, Endless(steps=1))
+    assert outcome(folder) == (["cancelled", "succeeded"], "finished")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({"max_time": 0}, "run for 0 s"), ({"max_usd": 0.000001, "usd_per_hour": 3600.0}, "cost 1e-06 dollars")],
+)
+def test_limits(tmp_path, options, reason):
+    """Time and money end the sweep cleanly, with the reason in the journal."""
+    folder = new_sweep(tmp_path, options=options)
+    run(folder, Endless())
+    statuses, why = outcome(folder)
+    assert statuses == ["cancelled"]
+    assert reason in why
+
+
+def test_a_sweep_that_brings_nothing_more(tmp_path):
+    """--stop-when ends it after the trial that showed it, with the rule's own words."""
+    folder = new_sweep(tmp_path, options={"stop_when": "patience=3"})
+    run(folder, Endless(loss=lambda trial, _: 1.0 + trial, steps=1))
+    statuses, why = outcome(folder)
+    assert 3 < len(statuses) < 30
+    assert set(statuses) == {"succeeded"}
+    assert why != "finished"
+
+
+def test_trials_are_stopped_early(tmp_path):
+    """--stop-early ends what is not among the best at its rung; it counts, marked so."""
+    folder = new_sweep(tmp_path, options={"stop_early": "asha"})
+    run(folder, Endless(loss=lambda trial, _: 1.0 + trial, steps=9))
+    found = results(folder)["trials"]
+    assert found[0]["status"] == "succeeded"
+    early = [t for t in found if t["status"] == "stopped_early"]
+    assert len(early) > 15
+    assert all(t["value"] is not None and t["steps"] < 9 for t in early)
+    assert results(folder)["best"]["trial"] == 0
