@@ -14,13 +14,11 @@ from awstune.search.draws import FunctionDraw
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from awstune.search.propose import Parzen
     from awstune.search.surrogate import Surrogate
 
     Array = NDArray[np.float64]
 
 LOG_ROOT_2PI = 0.5 * math.log(2 * math.pi)
-PARZEN_WEIGHT = 0.0
 KAPPA = 2.0
 PRIOR_STRENGTH = 5.0
 """Trials that a user's prior is worth; its weight falls as 1/n (Hvarfner et al., "piBO", 2022)."""
@@ -57,24 +55,22 @@ def _density(z: Array) -> Array:
 
 @dataclass(frozen=True)
 class Improvement:
-    """Log expected improvement on the best seen, averaged over hyperparameters; and where good trials lie.
+    """Log expected improvement on a value, averaged over hyperparameters.
 
     Attributes:
         surrogate: fitted.
-        best: (k, 1) what each model expects of the best trial: with noise, less than was seen.
-        parzen: good trials' density against bad ones'; None where there are few trials.
+        best: what is to be improved on: the best target seen, or what each model expects there, (k, 1).
     """
 
     surrogate: Surrogate
-    best: Array
-    parzen: Parzen | None
+    best: Array | float
 
     def __call__(self, places: Array) -> Array:
         """Places (m, d) to scores (m,)."""
         mean, sd = self.surrogate.mixture(places)
         values = log_expected_improvement(mean - self.best, sd)
         averaged: Array = np.logaddexp.reduce(values, axis=0) - math.log(len(values))
-        return averaged if self.parzen is None else averaged + PARZEN_WEIGHT * self.parzen.log_ratio(places)
+        return averaged
 
 
 @dataclass(frozen=True)

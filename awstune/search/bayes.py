@@ -41,9 +41,6 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 START_MOST = 10
-PARZEN_FROM = 10
-BEST = "seen"
-STEP = 1.0
 
 
 class BayesSearcher:
@@ -162,13 +159,15 @@ class Study:
             return self._fresh(seed, "random draw: the model's choice was taken")
         return Suggestion(params, why(model, surrogate, place, self.searcher.mode))
 
+    def _acquisition(self, rng: np.random.Generator) -> AcquisitionFunction:
+        given = self.searcher.acquisition
+        if isinstance(given, str):
+            return Chooser(given, self.model.cube, rng, self.taken)
+        return copy.deepcopy(given)  # its counters would make a warm searcher differ from a cold one
+
     def _ask(self, surrogate: Surrogate, rng: np.random.Generator) -> Array:
-        choose, cube = self.searcher.acquisition, self.model.cube
-        if isinstance(choose, str):
-            choose = Chooser(choose, cube, rng, self.taken, start_size(self.space))
-        else:
-            choose = copy.deepcopy(choose)  # its counters would make a warm searcher differ from a cold one
-        bounds = dict.fromkeys(cube.names, (0.0, 1.0))
+        cube, bounds = self.model.cube, dict.fromkeys(self.model.cube.names, (0.0, 1.0))
+        choose = self._acquisition(rng)
         state = np.random.RandomState(int(rng.integers(2**31)))
         optimizer = BayesianOptimization(None, bounds, choose, random_state=state, verbose=0)
         optimizer._space = Record(bounds, self.model.x, -self.model.outputs.y)  # noqa: SLF001  its place for one
@@ -207,12 +206,11 @@ class Chooser(AcquisitionFunction):
         cube: the space.
         rng: for candidates.
         taken: keys of trials not to repeat.
-        skip: how many trials the model had no part in.
     """
 
-    def __init__(self, kind: str, cube: Cube, rng: np.random.Generator, taken: set[str], skip: int) -> None:
+    def __init__(self, kind: str, cube: Cube, rng: np.random.Generator, taken: set[str]) -> None:
         super().__init__()
-        self.kind, self.cube, self.rng, self.taken, self.skip = kind, cube, rng, taken, skip
+        self.kind, self.cube, self.rng, self.taken = kind, cube, rng, taken
 
     def base_acq(self, mean: Array, std: Array) -> Array:
         """Log expected improvement, given means and standard deviations over the best, any shape."""
@@ -225,20 +223,19 @@ class Chooser(AcquisitionFunction):
         x, targets = np.asarray(target_space.params, float), np.asarray(target_space.target, float)
         if fit_gp:
             self._fit_gp(gp, target_space)
-        order = np.argsort(-targets, kind="stable")
-        parzen = propose.Parzen.split(self.cube, x, targets) if len(x) >= PARZEN_FROM else None
-        score = self._allowed(self._with_prior(self._score(gp, x, targets, parzen), len(x)))
-        box = self._box(gp, x[order[0]], targets)
-        places = propose.candidates(self.cube, self.rng, x[order[: propose.ELITE]], parzen, box)
-        return self._best_new(places, score, box)
+        score = self._allowed(self._with_prior(self._score(gp, targets), len(x)))
+        elite = x[np.argsort(-targets, kind="stable")[: propose.ELITE]]
+        places = propose.ranked(self.cube, self.rng, elite, score)
+        new = (place for place in places if self.cube.key(place) not in self.taken)
+        found: Array = next(new, places[0])
+        return found
 
-    def _score(self, gp: Surrogate, x: Array, targets: Array, parzen: propose.Parzen | None) -> Score:
+    def _score(self, gp: Surrogate, targets: Array) -> Score:
         if self.kind == "ucb":
             return acquisition.Bound(gp)
         if self.kind == "thompson":
             return acquisition.thompson(gp, self.rng)
-        best = gp.mixture(x)[0].max(1, keepdims=True) if BEST == "mean" else np.full((1, 1), targets.max())
-        return acquisition.Improvement(gp, best + STEP * resolution(targets), parzen)
+        return acquisition.Improvement(gp, float(targets.max()) + resolution(targets))
 
     def _with_prior(self, score: Score, n: int) -> Score:
         if not self.cube.informed:
@@ -250,17 +247,3 @@ class Chooser(AcquisitionFunction):
         if not self.cube.space.constraints:
             return score
         return lambda places: np.where(self.cube.allowed(places), score(places), -np.inf)
-
-    def _box(self, gp: Surrogate, best: Array, targets: Array) -> propose.Box:
-        if self.cube.d < propose.BOX_FROM:
-            return propose.whole(self.cube.d)
-        length = propose.box_length(targets, self.cube.d, self.skip)
-        return propose.box_around(best, gp.lengths, length, self.cube.reach)
-
-    def _best_new(self, places: Array, score: Score, box: propose.Box) -> Array:
-        places = places[np.argsort(-score(places), kind="stable")]
-        refined = propose.refine(self.cube, self.rng, places[:3], score, box)
-        ranked = np.vstack([refined[np.argsort(-score(refined), kind="stable")], places])
-        new = (place for place in ranked if self.cube.key(place) not in self.taken)
-        found: Array = next(new, ranked[0])
-        return found

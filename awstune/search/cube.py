@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,11 +44,6 @@ class Column:
     parents: tuple[tuple[int, Array], ...]
     rest: float
 
-    @property
-    def widest(self) -> float:
-        """The largest gap between its places; 0 where continuous."""
-        return 0.0 if self.codes is None else float(np.diff(self.codes).max())
-
     def snap(self, places: Array) -> Array:
         """The nearest of its places, for each of many."""
         if self.codes is None:
@@ -79,11 +73,6 @@ class Cube:
     def d(self) -> int:
         """How many columns there are."""
         return len(self.columns)
-
-    @cached_property
-    def reach(self) -> Array:
-        """How far, (d,), from any place to the next value: 1 among names, 0 where continuous."""
-        return np.array([1.0 if c.categorical else c.widest for c in self.columns])
 
     def _column(self, name: str, parameter: Searched) -> Column:
         count = parameter.count

@@ -35,10 +35,7 @@ def expected_gain(
         surrogate, cube = model.surrogate(), model.cube
         rng = np.random.default_rng([seed, next_number(trials), 2])
         best = surrogate.mixture(model.x)[0].max(1, keepdims=True)
-        score = Improvement(surrogate, best, None)
+        score = Improvement(surrogate, best)
         elite = model.x[np.argsort(model.outputs.y, kind="stable")[: propose.ELITE]]
-        box = propose.whole(cube.d)
-        places = propose.candidates(cube, rng, elite, None, box)
-        places = places[np.argsort(-score(places), kind="stable")[:3]]
-        refined = propose.refine(cube, rng, places, score, box)
-        return float(np.exp(score(refined).max()) * model.outputs.unit)
+        best_place = propose.ranked(cube, rng, elite, score)[:1]
+        return float(np.exp(score(best_place)[0]) * model.outputs.unit)

@@ -129,17 +129,13 @@ def best_guess(model: Model, mode: Mode, *, seed: int = 0) -> Guess:
     with one_thread().limit(limits=1):
         surrogate, cube = model.surrogate(), model.cube
         rng = np.random.default_rng([seed, len(model.x), 5])
-        box = propose.whole(cube.d)
         elite = model.x[np.argsort(model.outputs.y, kind="stable")[: propose.ELITE]]
 
         def score(places: Array) -> Array:
             mean: Array = surrogate.predict(places)
             return np.where(cube.allowed(places), mean, -np.inf)
 
-        places = np.vstack([elite, propose.candidates(cube, rng, elite, None, box)])
-        places = places[np.argsort(-score(places), kind="stable")[:3]]
-        refined = propose.refine(cube, rng, places, score, box)
-        place = refined[int(score(refined).argmax())]
+        place = propose.ranked(cube, rng, elite, score)[0]
         mean, sd = (float(v[0]) for v in surrogate.predict(place[None], return_std=True))
     sign = 1.0 if mode == "min" else -1.0
     return Guess(cube.space.decode(place), sign * model.outputs.loss(-mean), sd * model.outputs.unit)

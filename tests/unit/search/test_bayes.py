@@ -14,7 +14,6 @@ from awstune.search.draws import FunctionDraw
 from awstune.search.modelling import Fits, Model, last_fit
 from awstune.search.outlook import expected_gain
 from awstune.search.outputs import resolution, shown
-from awstune.search.propose import box_length
 from awstune.search.space import Choice, Float, Int, Space
 from awstune.search.surrogate import Surrogate
 from awstune.search.trials import Status, TrialRecord
@@ -108,13 +107,6 @@ def test_resolution_of_a_metric_with_steps():
     assert resolution(np.array([1.0, 1.0, 1.0])) == 0
 
 
-def test_box():
-    """It doubles after three gains in a row, halves after d losses, and starts again when it is tiny."""
-    assert box_length(np.array([0.0, 1, 2, 3]), 5, 1) == 1.6
-    assert box_length(np.zeros(6), 5, 1) == 0.4
-    assert box_length(np.zeros(31), 5, 1) == 0.8
-
-
 def test_fits_are_cached_by_what_they_saw():
     """Between refits hyperparameters stay; a fit depends on the trials, not on what was fitted before."""
     assert [last_fit(n) for n in (2, 5, 12, 13, 50)] == [2, 5, 11, 13, 46]
@@ -158,7 +150,7 @@ def test_in_the_package_s_places():
     assert isinstance(record, TargetSpace)
     assert len(record) == 8
     surrogate = Surrogate(cube, [gp.start(3)], np.empty((0, 3))).fit(record.params, record.target)
-    chooser = Chooser("ei", cube, np.random.default_rng(0), set(), 3)
+    chooser = Chooser("ei", cube, np.random.default_rng(0), set())
     assert chooser.base_acq(np.zeros(1), np.ones(1)) == pytest.approx(-0.919, abs=1e-3)
     place = chooser.suggest(surrogate, record, fit_gp=False)
     assert place == pytest.approx(cube.snap(place[None])[0])
