@@ -1,0 +1,56 @@
+"""Awstune's own fleet against the embedded cloud: two hundred instances with times of the real world."""
+
+from __future__ import annotations
+
+import collections
+import time
+
+import pytest
+
+from awstune.ec2 import end, instances, launch, survey, wait
+from awstune.ec2.plan import make_plan
+from awstune.ec2.session import Endpoint, open_cloud
+from awstune.ec2.wanted import Wanted
+from awstune.localcloud import client, lifecycle
+
+pytestmark = pytest.mark.e2e
+SIZE = 200
+PACE = {"boot_s": [0, 4], "checks_s": [0, 4], "end_s": [0, 1]}
+
+
+@pytest.fixture
+def fleet(cloud):
+    """Simulated instances for the rest of the test, and a counter of calls."""
+    client.call(cloud, "PUT", "/awstune/quotas/L-417A185B", {"value": 8 * SIZE})
+    client.call(cloud, "PUT", "/awstune/simulated", PACE)
+    there = open_cloud(endpoint=Endpoint(cloud.endpoint_url, cloud.access_key, cloud.secret_key))
+    calls = collections.Counter()
+    for one in (there.ec2, there.launcher):
+        one.meta.events.register("before-call", lambda model, **_: calls.update([model.name]))
+    yield there, calls
+    client.call(cloud, "DELETE", "/awstune/simulated")
+    client.call(cloud, "PUT", "/awstune/quotas/L-417A185B", {"value": 64})
+
+
+def test_two_hundred_instances(fleet, cloud, tmp_path):
+    """One describe call a poll for all of them, readiness noticed within a second, and nothing left."""
+    there, calls = fleet
+    wanted = Wanted("fleet", count=SIZE)
+    list(launch.apply(there, make_plan(wanted, survey.look(there, wanted, tmp_path)), tmp_path))
+    own = instances.own(there)
+    assert len({one.host_key for one in own}) == SIZE
+
+    calls.clear()
+    began = time.monotonic()
+    list(wait.until_ready(there, [one.id for one in own]))
+    noticed = time.time()
+    assert calls["DescribeInstanceStatus"] <= time.monotonic() - began + 2
+    ids = {one.id for one in own}
+    ready = [one["ready_at"] for one in lifecycle.instances(cloud) if one["id"] in ids]
+    # A poll a second, and a second for a machine that is busy with other tests.
+    assert noticed - max(ready) < 2.0
+
+    calls.clear()
+    list(end.terminate(there, own, tmp_path))
+    assert calls["TerminateInstances"] == 1
+    assert end.leftovers(there, own) == []
