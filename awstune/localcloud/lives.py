@@ -8,6 +8,7 @@ because time has passed: an instance that fails to start never runs, one that ha
 from __future__ import annotations
 
 import json
+import logging
 import shutil
 import threading
 import time
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol
 
 from awstune.localcloud import machine as machines
@@ -24,6 +26,8 @@ from awstune.localcloud.machine import Machine
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_log = logging.getLogger(__name__)
 
 PENDING = "pending"
 RUNNING = "running"
@@ -183,16 +187,25 @@ class Lives:
         if body.state == RUNNING:
             self._later(self._finish_reboot, body)
 
-    def checks(self, body: Body) -> str:
-        """The status of its checks: not-applicable, initializing, ok or impaired."""
+    def checks(self, body: Body, check: str = "instance") -> str:
+        """The status of one of its checks: not-applicable, initializing, ok or impaired.
+
+        Args:
+            body: the instance.
+            check: which (``instance``, ``system`` or ``ebs``); fault rules know it as ``Check``.
+        """
+        status = self._checks(body)
+        struck = status == "ok" and self._take(rules.CHECKS, body, Check=check) is not None
+        return "impaired" if struck else status
+
+    def _checks(self, body: Body) -> str:
         if body.state != RUNNING:
             return "not-applicable"
         with self._lock:
             life = self._lives[body.id]
-            ready, silent = life.ready_at is not None, life.silent
-        if silent or (ready and self._strikes(rules.CHECKS, body)):
-            return "impaired"
-        return "ok" if ready else "initializing"
+            if life.silent:
+                return "impaired"
+            return "ok" if life.ready_at is not None else "initializing"
 
     def shown(self) -> list[dict[str, Any]]:
         """All instances as JSON, for whoever asks this cloud beside AWS's API."""
@@ -239,21 +252,21 @@ class Lives:
                 list(pool.map(lambda machine: machine.end(), machines))
 
     def _boot(self, body: Body) -> None:
-        accept = not self._strikes(rules.SSH, body)
+        accept = self._take(rules.SSH, body) is None
         spec = body.spec(self._folder / body.id, accept_ssh=accept)
         with self._lock:
             life = self._lives[body.id]
             life.ready_at, life.silent = None, False
-            spec = replace(spec, port=life.port)
-            life.machine = self._make(spec, lambda machine, event: self._on_event(body, machine, event))
+            try:
+                life.machine = self._make(replace(spec, port=life.port), partial(self._on_event, body))
+            except OSError:  # no process, no memory, no disk: what AWS calls its internal error
+                _log.exception("%s cannot be started", body.id)
+                self.terminate(body, INTERNAL_ERROR)
 
-    def _take(self, action: str, body: Body) -> rules.Rule | None:
-        if not self._faults.any_of(rules.INSTANCE):  # an instance's facts cost a look at all tags
+    def _take(self, action: str, body: Body, **facts: str) -> rules.Rule | None:
+        if not self._faults.any_of(rules.INSTANCE):  # most of the time nobody needs an instance's facts
             return None
-        return self._faults.take(rules.INSTANCE, action, body.region, body.facts())
-
-    def _strikes(self, action: str, body: Body) -> bool:
-        return self._take(action, body) is not None
+        return self._faults.take(rules.INSTANCE, action, body.region, body.facts() | facts)
 
     def _on_event(self, body: Body, machine: Host, event: dict[str, Any]) -> None:
         with self._lock:
@@ -327,8 +340,10 @@ class Lives:
         self._end(body)
         shutil.rmtree(self._folder / body.id, ignore_errors=True)
         with self._lock:
-            body.release()
-            body.enter(TERMINATED, reason)
+            try:
+                body.release()
+            finally:
+                body.enter(TERMINATED, reason)
         self._clock.after(self._forget_after_s, lambda: self._forget(body))
 
     def _forget(self, body: Body) -> None:
@@ -357,7 +372,7 @@ class Lives:
         return {
             "id": body.id,
             "state": body.state,
-            "checks": self.checks(body),
+            "checks": self._checks(body),
             "ready_at": life.ready_at,
             "region": body.region,
             "address": spec.address if spec else None,

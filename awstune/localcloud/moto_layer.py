@@ -11,6 +11,7 @@ import base64
 import secrets
 import threading
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from moto.core.responses import ActionResult, EmptyResult
@@ -44,6 +45,7 @@ from awstune.localcloud.quotas import Quotas
 
 HOME_REGION = "us-east-1"
 DEPRECATED_AFTER = timedelta(days=730)
+_CHECKS = {"instance": "instance_status", "system": "system_status", "ebs": "attached_ebs_status"}
 _TIME = "%Y-%m-%dT%H:%M:%S.000Z"
 
 
@@ -138,14 +140,14 @@ def _require(instance: Any, *allowed: str, verb: str) -> None:
 def _checks_are_real(lives: Lives) -> None:
     """Promise: status checks are ``initializing`` until cloud-init is done, and can be ``impaired``."""
 
-    def checks(self: Any) -> dict[str, Any]:
-        status = lives.checks(MotoBody(self))
-        passed = {"ok": "passed", "impaired": "failed"}.get(status, status)
+    def status(check: str, instance: Any) -> dict[str, Any]:
+        said = lives.checks(MotoBody(instance), check)
+        passed = {"ok": "passed", "impaired": "failed"}.get(said, said)
         details = [{"Name": "reachability", "Status": passed}]
-        return {"Status": status} if status == "not-applicable" else {"Status": status, "Details": details}
+        return {"Status": said} if said == "not-applicable" else {"Status": said, "Details": details}
 
-    for name in ("instance_status", "system_status", "attached_ebs_status"):
-        _rebind(Instance, name, property(checks))
+    for check, name in _CHECKS.items():
+        _rebind(Instance, name, property(partial(status, check)))
 
 
 def _launches_are_idempotent_and_within(quotas: Quotas) -> None:

@@ -4,7 +4,7 @@ A rule matches a *step*: a service and an action with its region and parameters.
 calls bear AWS's names (``ec2``, ``RunInstances``). An instance's own life has the service
 ``instance`` with the actions ``boot`` (it would run now: a delay makes it wait, an error is the reason
 that it ends with instead), ``ready`` (its checks would pass now: a delay makes them wait), ``checks``
-(somebody looks at its checks: they are impaired) and ``ssh`` (its SSH server would accept: it refuses).
+(somebody looks at one of its checks: it is impaired) and ``ssh`` (its SSH server would accept: it refuses).
 """
 
 from __future__ import annotations

@@ -290,3 +290,26 @@ def test_the_console_is_the_end_of_what_was_said(world, tmp_path):
     (tmp_path / "i-1" / "console.log").write_bytes(b"x" * 70000 + b"end")
     assert len(world.lives.console("i-1")) == 65536
     assert world.lives.console("i-1").endswith(b"end")
+
+
+def test_a_rule_may_strike_one_check(world):
+    """System and instance checks can differ; looking from beside the API uses no rule up."""
+    world.rules.add(Rule(service="instance", action="checks", params={"Check": "system"}, times=1))
+    body, _ = world.run()
+    assert world.lives.shown()[0]["checks"] == "ok"
+    assert world.lives.checks(body, "instance") == "ok"
+    assert world.lives.checks(body, "system") == "impaired"
+    assert world.lives.checks(body, "system") == "ok"
+
+
+def test_an_instance_that_no_process_can_be_made_for(tmp_path):
+    """It ends with AWS's internal error, and leaves nothing."""
+
+    def make(*_):
+        raise OSError("no process")
+
+    lives, body = Lives(tmp_path, Rules(), make), Body()
+    lives.launch(body)
+    body.reaches(states.TERMINATED)
+    assert body.reason == states.INTERNAL_ERROR
+    assert body.calls == ["release"]
