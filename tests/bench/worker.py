@@ -12,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import worker_peers
+
 HERE = Path(__file__).resolve().parent
 TRIALS = 64
 
@@ -65,14 +67,15 @@ if __name__ == "__main__":
 """
 
 
-def timed(script: str, folder: Path) -> tuple[float, float]:
+def timed(script: str, folder: Path, python: str = sys.executable) -> tuple[float, float]:
     """Seconds between the first trial's start and the last one's end, and of the whole process."""
     (folder / "target.py").write_text(TARGET)
     (folder / "main.py").write_text(script)
     env = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
     began = time.perf_counter()
-    words = [sys.executable, "main.py"]
-    done = subprocess.run(words, cwd=folder, env=env, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [python, "main.py"], cwd=folder, env=env, capture_output=True, text=True, check=True
+    )
     return float(done.stdout.split()[-1]), time.perf_counter() - began
 
 
@@ -93,6 +96,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--spawn", action="store_true", help="also an interpreter a trial (minutes)")
+    parser.add_argument("--peers", action="store_true", help="also others, in an environment of their own")
+    parser.add_argument("--peers-env", type=Path, default=HERE.parents[1] / "build" / "bench-worker")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     scripts = contestants(spawn=options.spawn)
@@ -101,7 +106,18 @@ def main() -> None:
         for name, script in scripts.items():
             with tempfile.TemporaryDirectory() as folder:
                 seen[name].append(timed(script, Path(folder)))
+    if options.peers:
+        seen |= peers(options.peers_env)
     report(seen, as_json=options.json)
+
+
+def peers(env: Path) -> dict[str, list[tuple[float, float]]]:
+    """Each peer once: the slow ones take minutes."""
+    python, seen = str(worker_peers.environment(env)), {}
+    with tempfile.TemporaryDirectory() as folder:
+        for name, script in worker_peers.scripts(TRIALS, Path(folder)).items():
+            seen[name] = [timed(script, Path(folder), python)]
+    return seen
 
 
 def report(seen: dict[str, list[tuple[float, float]]], *, as_json: bool) -> None:
@@ -109,7 +125,9 @@ def report(seen: dict[str, list[tuple[float, float]]], *, as_json: bool) -> None
     bare = [trials for trials, _ in seen["bare loop"]]
     rows = []
     for name, runs in seen.items():
-        ratios = [trials / base for (trials, _), base in zip(runs, bare, strict=True)]
+        ratios = [trials / base for (trials, _), base in zip(runs, bare, strict=False)]
+        if len(runs) < len(bare):
+            ratios = [runs[0][0] / statistics.median(bare)]
         milliseconds = statistics.median(trials for trials, _ in runs) / TRIALS * 1000
         whole = statistics.median(whole for _, whole in runs)
         rows.append({"name": name, "ms": milliseconds, "ratio": statistics.median(ratios), "whole_s": whole})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import resource
 import subprocess
 import sys
@@ -106,6 +107,15 @@ def test_what_cannot_be_opened_is_said(tmp_path):
         journal.read(tmp_path)
     with pytest.raises(JournalError), Journal(tmp_path).open():
         pass
+
+
+def test_a_disk_that_takes_nothing_is_told(tmp_path):
+    """What cannot be written is an error of ours, with the way on."""
+    with Journal(tmp_path / "j").open() as writer, (tmp_path / "j").open("rb") as unwritable:
+        os.dup2(unwritable.fileno(), writer._descriptor)
+        with pytest.raises(JournalError) as caught:
+            writer.append("asked", trial=0)
+    assert "awstune resume" in caught.value.hint
 
 
 EVENTS = [
