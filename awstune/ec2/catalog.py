@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +45,9 @@ class Row:
 
 
 def rows(cloud: Cloud) -> list[Row]:
-    """All NVIDIA GPU types that the region offers or the package knows, the offered and cheapest first.
+    """All x86-64 types with NVIDIA GPUs that the region offers or the package knows.
+
+    The offered ones come first, the cheapest at the top, those of unknown price last.
 
     Raises:
         CloudError: AWS refused to say what is offered.
@@ -57,7 +60,12 @@ def rows(cloud: Cloud) -> list[Row]:
     found = [
         _row(facts, offered, priced, limits) for facts in priced.types.values() if facts.gpus and facts.gpu
     ]
-    return sorted(found, key=lambda row: (not row.offered, row.facts.usd_per_hour or 0.0, row.facts.type))
+    return sorted(found, key=_order)
+
+
+def _order(row: Row) -> tuple[bool, float, str]:
+    usd = row.facts.usd_per_hour
+    return not row.offered, math.inf if usd is None else usd, row.facts.type
 
 
 def _row(
@@ -80,13 +88,20 @@ def _described(cloud: Cloud, offered: frozenset[str], table: Prices) -> dict[str
         asked: Any = unknown[start : start + _TYPES_A_CALL]
         for facts in cloud.ec2.describe_instance_types(InstanceTypes=asked)["InstanceTypes"]:
             gpus = facts.get("GpuInfo", {}).get("Gpus", [])
-            if gpus and gpus[0].get("Manufacturer") == "NVIDIA":
+            if gpus and gpus[0].get("Manufacturer") == "NVIDIA" and _is_x86(facts):
                 type_ = str(facts["InstanceType"])
                 price = table.usd_per_hour(type_)
                 found[type_] = _facts(type_, gpus[0], facts["VCpuInfo"].get("DefaultVCpus", 0), price)
     return found
 
 
+def _is_x86(facts: Any) -> bool:
+    """The images that awstune knows, and torch's CUDA wheels for them, are for x86-64."""
+    return "x86_64" in facts.get("ProcessorInfo", {}).get("SupportedArchitectures", [])
+
+
 def _facts(type_: str, gpu: Any, vcpus: int, usd: float | None) -> TypeFacts:
     memory = gpu.get("MemoryInfo", {}).get("SizeInMiB", 0) / 1024
-    return TypeFacts(type_, gpu.get("Name", "GPU"), gpu.get("Count", 1), round(memory, 1), vcpus, usd)
+    # A part of a GPU counts 0 physical ones and one logical.
+    count = gpu.get("Count") or gpu.get("LogicalGpuCount", 1)
+    return TypeFacts(type_, gpu.get("Name", "GPU"), count, round(memory, 1), vcpus, usd)

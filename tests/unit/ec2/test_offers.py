@@ -188,6 +188,10 @@ def test_types_of_a_region(cloud, answering):
     assert by_type["g4dn.xlarge"]["offered"]
     assert not by_type["p2.xlarge"]["offered"]
     assert by_type["g4dn.xlarge"]["quota_vcpus"] == 8.0
-    assert by_type["g5g.xlarge"]["gpu"] == "T4g"
-    assert "g4ad.xlarge" not in by_type
+    assert by_type["g6f.xlarge"]["gpu"] == "L4"
+    assert by_type["g6f.xlarge"]["usd_per_hour"] is None
+    assert not {"g4ad.xlarge", "g5g.xlarge"} & set(by_type)  # AMD's GPU; an ARM processor
+    offered = [row["usd_per_hour"] for row in rows if row["offered"]]
+    assert offered[0] == 0.526
+    assert offered[-1] is None
     assert [row["offered"] for row in rows] == sorted((row["offered"] for row in rows), reverse=True)
