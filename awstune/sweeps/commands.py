@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from awstune import names
 from awstune.search.trials import Status
 from awstune.sweeps import words
-from awstune.sweeps.executor import Job, Reported
+from awstune.sweeps.executor import Reported
 from awstune.sweeps.picking import Picker
 from awstune.sweeps.pool import NO_LIMITS, Limits, Pool, Run, how_it_ended
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from awstune.sweeps.target import Target
 
 _LOOK_S = 0.1  # how often the logs are read
-_THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Commands(Pool):
@@ -34,6 +32,7 @@ class Commands(Pool):
         limits: of one trial.
         patterns: see `Picker`.
         metric: the sweep's.
+        use_gpus: see `Pool`.
     """
 
     def __init__(
@@ -46,8 +45,11 @@ class Commands(Pool):
         limits: Limits = NO_LIMITS,
         patterns: Sequence[str] = (),
         metric: str | None = None,
+        use_gpus: Sequence[str] = (),
     ) -> None:
-        super().__init__(target, cwd=cwd, folder=folder, slots=slots, limits=limits, mode="command")
+        super().__init__(
+            target, cwd=cwd, folder=folder, slots=slots, limits=limits, mode="command", use_gpus=use_gpus
+        )
         self._patterns, self._metric = patterns, metric
         self._outputs: dict[int, _Output] = {}
 
@@ -57,12 +59,10 @@ class Commands(Pool):
         self._outputs[run.key] = _Output(log, offset, Picker(self._patterns, self._metric))
         return {**super()._plain(run), "command": words.fill(self._target.command, run.job.params)}
 
-    def _environment(self, job: Job) -> dict[str, str]:
+    def _environment(self, run: Run) -> dict[str, str]:
         return {
-            **super()._environment(job),
-            **{name: os.environ.get(name, str(self._threads)) for name in _THREADS},
-            names.SEED_VARIABLE: str(job.seed),
-            names.DIR_VARIABLE: str(job.dir.resolve()),
+            **super()._environment(run),
+            names.DIR_VARIABLE: str(run.job.dir.resolve()),
             "PYTHONUNBUFFERED": "1",
         }
 

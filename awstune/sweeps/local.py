@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from awstune.sweeps import words
+from awstune.sweeps import gpus, words
 from awstune.sweeps.commands import Commands
 from awstune.sweeps.pool import Limits, Pool
 
@@ -39,6 +39,7 @@ def make_executor(spec: Spec, folder: Folder, cwd: Path | None = None) -> Execut
             limits=limits,
             patterns=_patterns(spec),
             metric=spec.metric,
+            use_gpus=gpus.visible(),
         )
     return Pool(
         spec.target,
@@ -48,6 +49,7 @@ def make_executor(spec: Spec, folder: Folder, cwd: Path | None = None) -> Execut
         slots=spec.parallel,
         limits=limits,
         mode=spec.options.get("start", "fork"),
+        use_gpus=gpus.visible(),
     )
 
 

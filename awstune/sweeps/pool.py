@@ -17,11 +17,12 @@ from typing import TYPE_CHECKING, Any
 
 from awstune import names
 from awstune.search.trials import Status
+from awstune.sweeps import gpus
 from awstune.sweeps.executor import Checkpointed, Finished, Job, Message, Noted, Reported, Started, cores
 from awstune.sweeps.serving import Serving, wait_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from awstune.sweeps.target import Target
 
@@ -84,6 +85,7 @@ class Pool:
         slots: how many trials run at a time.
         limits: of one trial.
         mode: "fork" for a warm server, "spawn" for an interpreter a trial.
+        use_gpus: the GPUs to spread the slots over, one each; see `gpus.visible`.
         clock: seconds, for durations.
     """
 
@@ -97,15 +99,18 @@ class Pool:
         slots: int = 1,
         limits: Limits = NO_LIMITS,
         mode: str = "fork",
+        use_gpus: Sequence[str] = (),
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.slots = slots
         self._target, self._cwd, self._folder, self._python = target, cwd, folder, python
         self._limits, self._mode, self._clock = limits, mode, clock
+        self._gpus = use_gpus
         self._threads = limits.threads or max(1, cores() // slots)
         self._serving: Serving | None = None
         self._runs: dict[int, Run] = {}
         self._leaving: dict[int, float] = {}
+        self._exits: list[tuple[int, int]] = []
         self._messages: list[Message] = []
         self._keys = 0
 
@@ -146,13 +151,22 @@ class Pool:
             "seed": job.seed,
             "dir": str(job.dir.resolve()),
             "log": names.LOG_FILE,
-            "env": self._environment(job),
+            "env": self._environment(run),
             "threads": self._threads,
             "memory": self._limits.memory_bytes,
         }
 
-    def _environment(self, job: Job) -> dict[str, str]:
-        return {names.TRIAL_MARK: str(job.trial)}
+    def _environment(self, run: Run) -> dict[str, str]:
+        """What a trial's processes find in their environment, beside all that this one has."""
+        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), self._threads)
+        own: dict[str, object] = {
+            names.TRIAL_MARK: run.job.trial,
+            names.SEED_VARIABLE: run.job.seed,
+            **threads,
+        }
+        if self._gpus:
+            own[gpus.VARIABLE] = self._gpus[run.slot % len(self._gpus)]
+        return {name: str(value) for name, value in own.items()}
 
     # Listening
 
@@ -172,6 +186,8 @@ class Pool:
         for descriptor, run in channels.items():
             if descriptor in ready:
                 self._hear_trial(run)
+        while self._exits:
+            self._exited(*self._exits.pop(0))
 
     def _hear_server(self, serving: Serving) -> None:
         said = serving.receive()
@@ -184,7 +200,8 @@ class Pool:
             elif "pid" in message:
                 self._started(message["key"], message["pid"])
             else:
-                self._exited(message["key"], message["status"])
+                # What the trial itself has said comes first, and may be half read at this moment.
+                self._exits.append((message["key"], message["status"]))
 
     def _ready(self, message: Mapping[str, Any]) -> None:
         if message["why"]:
@@ -214,12 +231,14 @@ class Pool:
     def _take(self, run: Run, message: Mapping[str, Any]) -> None:
         while run.pid is None and self._serving is not None:  # it was quicker than its server's word of it
             self._hear_server(self._serving)
+        if run.done:
+            return
         trial = run.job.trial
         if "metrics" in message:
             self._messages.append(Reported(trial, message["step"], message["metrics"]))
         elif "checkpoint" in message:
             self._messages.append(Checkpointed(trial, Path(message["checkpoint"]), message["epoch"]))
-        elif not run.done:
+        else:
             self._leaving[run.key] = self._clock() + _LEAVING_S
             self._finish(run, *_outcome(message["done"], told=run.told))
 

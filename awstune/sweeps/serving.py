@@ -12,6 +12,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from awstune import names
+from awstune.errors import TargetError
 from awstune.sweeps import boot, marks, warm
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _PATIENCE_S = 5.0
+_LEAVING_S = 1.0  # a server that is busy importing does not listen, and need not be waited for
 
 
 class Serving:
@@ -39,16 +41,21 @@ class Serving:
         words = (str(theirs.fileno()), str(os.getpid()), json.dumps(options))
         single = warm.single_threaded() if options["mode"] == "fork" else {}
         with theirs, (folder / names.POOL_LOG_FILE).open("ab") as log:
-            self._server = subprocess.Popen(
-                boot.command(python, "server", *words),
-                cwd=cwd,
-                env={**os.environ, **single, names.SWEEP_MARK: self.mark},
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                pass_fds=(theirs.fileno(),),
-                start_new_session=True,
-            )
+            try:
+                self._server = subprocess.Popen(
+                    boot.command(python, "server", *words),
+                    cwd=cwd,
+                    env={**os.environ, **single, names.SWEEP_MARK: self.mark},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    pass_fds=(theirs.fileno(),),
+                    start_new_session=True,
+                )
+            except OSError as error:
+                self._let_go()
+                hint = "--python names another one"
+                raise TargetError(f"{python} cannot be run: {error.strerror}", hint) from None
 
     def fileno(self) -> int:
         """For `select`: readable when the server says something, or is gone."""
@@ -79,9 +86,14 @@ class Serving:
     def close(self) -> None:
         """End the server, its trials, and whatever they started."""
         self._control.close()
-        _ended(self._server)
+        _ended(self._server, _LEAVING_S)
+        self._let_go()
+
+    def _let_go(self) -> None:
+        """Have the guardian end what is left, and wait for it."""
+        self._control.close()
         os.close(self._lifeline)
-        _ended(self._guardian)
+        _ended(self._guardian, _PATIENCE_S)
 
 
 def _start_guardian(mark: str) -> tuple[subprocess.Popen[bytes], int]:
@@ -101,9 +113,9 @@ def _start_guardian(mark: str) -> tuple[subprocess.Popen[bytes], int]:
     return guardian, writing
 
 
-def _ended(process: subprocess.Popen[bytes]) -> None:
+def _ended(process: subprocess.Popen[bytes], patience_s: float) -> None:
     try:
-        process.wait(_PATIENCE_S)
+        process.wait(patience_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()

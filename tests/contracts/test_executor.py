@@ -168,6 +168,17 @@ def test_a_trial_has_a_group_and_the_folder_one_is_in(bench):
     assert facts["stdin"] == ""
 
 
+def test_a_trial_knows_its_share(bench):
+    """Number, seed, threads and the slot's one GPU stand in the environment of all of a trial's processes."""
+    bench.alone("describe", slots=1, use_gpus=["3", "4"], limits=Limits(threads=2))
+    assert json.loads((bench.job(0).dir / "facts").read_text())["variables"] == {
+        "AWSTUNE_TRIAL": "0",
+        "AWSTUNE_SEED": "100",
+        "OMP_NUM_THREADS": "2",
+        "CUDA_VISIBLE_DEVICES": "3",
+    }
+
+
 def test_killed_whole(bench):
     """A stopped trial ends within seconds, with the processes of its group, and is called cancelled."""
     executor = bench.executor()

@@ -85,7 +85,15 @@ def do_stubborn(trial):
 def do_describe(trial):
     """Say where and how one runs."""
     trial.report(loss=random.random())
-    facts = {"pid": os.getpid(), "group": os.getpgid(0), "cwd": str(Path.cwd()), "stdin": sys.stdin.read()}
+    asked = ("AWSTUNE_TRIAL", "AWSTUNE_SEED", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+    variables = {name: os.environ.get(name) for name in asked}
+    facts = {
+        "variables": variables,
+        "pid": os.getpid(),
+        "group": os.getpgid(0),
+        "cwd": str(Path.cwd()),
+        "stdin": sys.stdin.read(),
+    }
     (trial.dir / "facts").write_text(json.dumps(facts))
 
 

@@ -367,12 +367,12 @@ def test_many_events_fold_quickly(tmp_path):
     with path.open("w") as file:
         for trial in range(100):
             file.write(asked % trial)
-            file.writelines(line % (trial, step) for step in range(499))
+            file.writelines(line % (trial, step) for step in range(199))
     bare = min(
         _seconds(lambda: [json.loads(text) for text in path.read_text().splitlines()]) for _ in range(3)
     )
     assert min(_seconds(lambda: fold(journal.read(path).events)) for _ in range(3)) < 8 * bare
-    assert len(fold(journal.read(path).events).trials[99].reports) == 499
+    assert len(fold(journal.read(path).events).trials[99].reports) == 199
 
 
 def _seconds(work):

@@ -1,0 +1,43 @@
+"""Which GPUs trials are spread over."""
+
+from __future__ import annotations
+
+import pytest
+
+from awstune.errors import TargetError
+from awstune.sweeps import gpus, marks
+from awstune.sweeps.executor import Job
+from awstune.sweeps.pool import Pool
+from awstune.sweeps.target import Target
+
+
+@pytest.mark.parametrize(
+    ("value", "found"), [("0,1", ["0", "1"]), ("GPU-8f, 2", ["GPU-8f", "2"]), ("", []), ("-1", [])]
+)
+def test_the_variable_has_the_last_word(value, found):
+    """CUDA_VISIBLE_DEVICES, where set, is taken as it is."""
+    assert gpus.visible({"CUDA_VISIBLE_DEVICES": value, "PATH": ""}) == found
+
+
+@pytest.mark.parametrize(("script", "found"), [("echo 0; echo 1", ["0", "1"]), ("exit 9", [])])
+def test_else_nvidias_tool_is_asked(tmp_path, script, found):
+    """The tool's own list counts; a tool that fails means no GPU."""
+    tool = tmp_path / "nvidia-smi"
+    tool.write_text(f"#!/bin/sh\n{script}\n")
+    tool.chmod(0o755)
+    assert gpus.visible({"PATH": str(tmp_path)}) == found
+
+
+def test_no_tool_no_gpu(tmp_path):
+    """Without a driver there is none."""
+    assert gpus.visible({"PATH": str(tmp_path)}) == []
+
+
+def test_a_python_that_cannot_be_run(tmp_path):
+    """A wrong interpreter is a usage error, and nothing is left of the attempt."""
+    target = Target("function", file="t.py", function="train")
+    pool = Pool(target, cwd=tmp_path, folder=tmp_path, python=str(tmp_path / "python"))
+    with pytest.raises(TargetError, match="cannot be run"):
+        pool.start(Job(0, {}, 1, tmp_path / "0"))
+    pool.close()
+    assert not marks.marked(marks.of_sweep(tmp_path))
