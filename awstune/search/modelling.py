@@ -115,12 +115,13 @@ class Model:
         """
         cube, known = Cube(space), modelled(trials)
         losses = losses_of(known, trials, mode, metric)
-        x = np.array([space.encode(trial.params) for trial in known])
-        thetas = fits.at(cube, x, losses)
-        if len(known) > MOST_POINTS:
-            keep = _most_telling(losses, MOST_POINTS)
-            known, x, losses = [known[i] for i in keep], x[keep], losses[keep]
-        return cls(cube, known, x, losses, shown(losses), thetas)
+        first = _places(space, known[:MOST_POINTS])
+        thetas = fits.at(cube, first, losses)
+        if len(known) <= MOST_POINTS:
+            return cls(cube, known, first, losses, shown(losses), thetas)
+        keep = _most_telling(losses, MOST_POINTS)
+        known, losses = [known[i] for i in keep], losses[keep]
+        return cls(cube, known, _places(space, known), losses, shown(losses), thetas)
 
     def surrogate(self, pending: Array | None = None) -> Surrogate:
         """The fitted model, with running trials at places (p, d) taken for what is expected of them."""
@@ -128,6 +129,10 @@ class Model:
         return Surrogate(self.cube, self.thetas, none if pending is None else pending).fit(
             self.x, -self.outputs.y
         )
+
+
+def _places(space: Space, trials: Sequence[TrialRecord]) -> Array:
+    return np.array([space.encode(trial.params) for trial in trials])
 
 
 def modelled(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
