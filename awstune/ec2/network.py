@@ -24,6 +24,9 @@ CHECKIP_URL = "https://checkip.amazonaws.com"
 # Every instance of the embedded cloud, and everybody who may call it, is on this machine.
 LOOPBACK = "127.0.0.0/8"
 _PATIENCE_S = 5.0
+# AWS takes letters, digits, spaces and ._-:/()#,@[]+=&;{}!$* here, and no apostrophe.
+_GROUP_SAYS = "awstune: SSH from the address of its owner only"
+_RULE_SAYS = "SSH from the address of the owner"
 
 Fetch = Callable[[str], str]
 
@@ -143,7 +146,7 @@ def create_group(cloud: Cloud, name: str, vpc_id: str, tags: dict[str, str]) -> 
         return cloud.ec2.create_security_group(
             GroupName=name,
             VpcId=vpc_id,
-            Description="awstune: SSH from its owner's address only",
+            Description=_GROUP_SAYS,
             TagSpecifications=[{"ResourceType": "security-group", "Tags": tag_list(tags)}],
         )["GroupId"]
     except Refused as error:
@@ -205,7 +208,7 @@ def tag_list(tags: dict[str, str]) -> list[Any]:
 
 def _rule(ssh_from: str) -> Any:
     rule: dict[str, Any] = {"IpProtocol": "tcp", "FromPort": names.SSH_PORT, "ToPort": names.SSH_PORT}
-    said = {"Description": "SSH from the owner's address"}
+    said = {"Description": _RULE_SAYS}
     if ":" in ssh_from:
         return {**rule, "Ipv6Ranges": [{"CidrIpv6": ssh_from, **said}]}
     return {**rule, "IpRanges": [{"CidrIp": ssh_from, **said}]}

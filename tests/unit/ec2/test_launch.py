@@ -1,6 +1,7 @@
 import base64
 import http.server
 import json
+import re
 import stat
 import threading
 import time
@@ -87,6 +88,8 @@ def test_who_may_knock(cloud, keys_dir):
         for rule in group["IpPermissions"]
     ] == [("tcp", 22, 22, [HERE])]
     assert _only(cloud)["SecurityGroups"] == [{"GroupId": group["GroupId"], "GroupName": "awstune-lab"}]
+    said = [group["Description"], group["IpPermissions"][0]["IpRanges"][0]["Description"]]
+    assert all(re.fullmatch(r"[A-Za-z0-9 ._\-:/()#,@\[\]+=&;{}!$*]{1,255}", words) for words in said)
     assert _tags(group)[names.TAG_OWNER] == cloud.owner
 
 
