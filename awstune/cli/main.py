@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -95,6 +96,8 @@ def awstune() -> None:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs one command and ends the process with its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
+    # A polite kill is treated as Ctrl-C: the same sane state, and the same last words.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         status = run(words)
         sys.stdout.flush()

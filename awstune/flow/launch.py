@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from awstune.config import Config
@@ -13,6 +13,7 @@ from awstune.ec2 import launch as ec2_launch
 from awstune.ec2.instances import Instance
 from awstune.ec2.plan import Plan, make_plan
 from awstune.ec2.session import Cloud
+from awstune.ec2.steps import RunInstance, Wait
 from awstune.ec2.wanted import Wanted
 from awstune.errors import ConnectionLost, Interrupted, NotReady
 from awstune.flow import access, clouds
@@ -84,45 +85,55 @@ def carry_out(
         CloudError: AWS refused.
     """
     config, cloud, plan = proposal.config, proposal.cloud, proposal.plan
-    launched: list[Instance] = []
+    made = _Made()
     try:
-        yield from _apply(proposal, launched)
+        yield from _apply(proposal, made)
         if ready and not plan.empty:
             waited = [run.name for run in plan.launches] or [one.name for one in plan.existing]
             yield from until_in(config, cloud, _live(cloud, waited), ssh_patience_s)
     except KeyboardInterrupt:
-        raise _interrupted(proposal, launched) from None
+        raise _interrupted(proposal, made) from None
     return [describe(config, cloud, one) for one in _live(cloud, proposal.wanted.names)]
 
 
-def _interrupted(proposal: Proposal, launched: Sequence[Instance]) -> Interrupted:
-    name, names = proposal.wanted.name, " ".join(one.name for one in launched)
+@dataclass
+class _Made:
+    """What a launch has made so far: all that an interrupt can be sure of."""
+
+    steps: int = 0
+    launched: list[Instance] = field(default_factory=list)
+
+
+def _interrupted(proposal: Proposal, made: _Made) -> Interrupted:
+    name, names = proposal.wanted.name, " ".join(one.name for one in made.launched)
     again = f"awstune launch {name} (as typed) finishes it"
-    if launched:
+    if made.launched:
         rate = proposal.plan.usd_per_hour
         price = f", at ${rate:.2f} an hour together" if rate and not proposal.cloud.local else ""
         return Interrupted(
             f"{names} is launched and goes on{price}", f"{again}; awstune terminate {names} ends it"
         )
-    if proposal.plan.launches:
-        return Interrupted(
-            "AWS may have accepted an instance a moment ago; awstune ls shows it",
-            f"{again}; awstune terminate {name} removes what is there",
-        )
-    return Interrupted("nothing was launched", again)
+    before = [step for step in proposal.plan.steps if not isinstance(step, (RunInstance, Wait))]
+    what = "nothing was launched"
+    if made.steps >= len(before) and proposal.plan.launches:
+        what = "AWS may have accepted an instance a moment ago; awstune ls shows it"
+    return Interrupted(what, f"{again}; awstune terminate {name} removes what is there")
 
 
-def _apply(proposal: Proposal, launched: list[Instance]) -> Story[None]:
+def _apply(proposal: Proposal, made: _Made) -> Story[None]:
     cloud = proposal.cloud
     for event in ec2_launch.apply(cloud, proposal.plan, access.keys_dir(proposal.config, cloud)):
         if isinstance(event, events.Launched):
-            launched.append(event.instance)
+            made.launched.append(event.instance)
             # Pinned before the first connection; the same key stands in the tag, for other machines.
             hosts.pin(proposal.config.home, event.instance.id, event.instance.host_keys)
             yield Done(f"{event.instance.name} is launched: {event.instance.id} in {event.instance.zone}")
         elif isinstance(event, events.Retried):
             yield Warned(f"{event.name}: {event.error}; trying again in {event.wait_s:.0f} s")
+        elif isinstance(event, events.NoRoom):
+            yield Warned(f"{event.name}: no {event.type} in {event.zone or 'any zone'}: {event.error}")
         elif isinstance(event, events.Applied):
+            made.steps += 1
             yield Doing(event.step.prose())
 
 

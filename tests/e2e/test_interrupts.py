@@ -1,0 +1,185 @@
+"""Interrupts, by real signals in real processes: what goes on, and the command that ends it."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from awstune.localcloud import client, lifecycle
+from tests.world import TRAIN, World, living_of
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("interrupts")]
+
+SLOW = """
+import time
+from awstune import Float, Space
+
+space = Space(x=Float(0.0, 1.0))
+metric, mode = "loss", "min"
+
+
+def train(trial):
+    for epoch in trial.epochs(20):
+        time.sleep(0.05)
+        trial.report(loss=trial.params["x"] + epoch)
+"""
+
+
+class Running:
+    """A command that runs, its output read as it comes."""
+
+    def __init__(self, world, *words):
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "awstune", *words],
+            cwd=world.cwd, env=world.env, stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+        )  # fmt: skip
+        self.lines = []
+        self.news = threading.Condition()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            with self.news:
+                self.lines.append(line.rstrip())
+                self.news.notify_all()
+        self.process.stdout.close()
+        with self.news:
+            self.news.notify_all()
+
+    @property
+    def text(self):
+        """All that it has said so far."""
+        return "\n".join(self.lines)
+
+    def says(self, words):
+        """Waits until it has said that."""
+        with self.news:
+            assert self.news.wait_for(lambda: words in self.text, 60), self.text
+        return self
+
+    def signalled(self, number=signal.SIGINT, status=130):
+        """Sends it a signal, and waits for its end."""
+        self.process.send_signal(number)
+        assert self.process.wait(30) == status, self.text
+        self.reader.join(10)
+        assert "Traceback" not in self.text
+        return self.text
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """One embedded cloud for this module's interrupts; nothing of it may be left afterwards."""
+    made = World(tmp_path_factory.mktemp("interrupts") / "home", tmp_path_factory.mktemp("work"))
+    (made.cwd / "train.py").write_text(TRAIN)
+    (made.cwd / "slow.py").write_text(SLOW)
+    made.run("local", "start")
+    yield made
+    made.run("local", "stop")
+    assert living_of(made.home) == []
+
+
+@pytest.fixture
+def rule(world):
+    """Adds rules of what is slow or goes wrong; all are gone after the test."""
+    cloud = lifecycle.find(world.home)
+    yield lambda **fields: client.call(cloud, "POST", "/awstune/rules", fields)
+    client.call(cloud, "DELETE", "/awstune/rules")
+
+
+@pytest.fixture
+def lab(world):
+    """An instance to sweep on."""
+    world.run("launch", "lab")
+    yield "lab"
+    world.run("terminate", "--all", "--discard")
+
+
+def test_while_launch_waits(world, rule):
+    """Ctrl-C while checks are waited for: the instance goes on, launch finishes it, terminate ends it."""
+    rule(service="instance", action="ready", delay_s=60)
+    said = Running(world, "launch", "half").says("half is launched").says("waiting").signalled()
+    assert "interrupted: half is launched and goes on" in said
+    assert "awstune launch half" in said
+    assert "awstune terminate half" in said
+    (there,) = world.json("ls")
+    assert there["name"] == "half"
+    world.run("terminate", "half")
+    assert world.json("ls") == []
+
+
+def test_before_anything_is_launched(world, rule):
+    """Ctrl-C before RunInstances: what was made beside costs nothing, and terminate removes it."""
+    rule(service="ec2", action="CreateSecurityGroup", delay_s=5)
+    said = Running(world, "launch", "early").says("\nmake a key pair").signalled()
+    assert "interrupted: nothing was launched" in said
+    assert "awstune terminate early" in said
+    assert world.json("terminate", "early")["left"] == []
+
+
+def test_a_sweep_here(world):
+    """Ctrl-C ends the trials within seconds; resume goes on and repeats no finished trial."""
+    running = Running(world, "sweep", "slow.py", "--trials", "4", "--name", "here").says("0.5  baseline")
+    said = running.signalled()
+    assert "here has stopped, and nothing of it is lost" in said
+    assert "awstune resume here" in said
+    assert world.json("status", "here")["state"] == "stopped"
+    before = world.json("results", "here")["trials"][0]
+    document = world.lines("resume", "here")[-1]
+    assert [trial["status"] for trial in document["trials"]] == ["succeeded"] * 4
+    assert document["trials"][0] == before
+
+
+def test_sigterm_is_an_interrupt(world):
+    """SIGTERM to a sweep here leaves the same sane state as Ctrl-C."""
+    running = Running(world, "sweep", "slow.py", "--trials", "3", "--name", "term").says("0.5  baseline")
+    assert "nothing of it is lost" in running.signalled(signal.SIGTERM)
+    assert world.json("status", "term")["state"] == "stopped"
+
+
+def test_while_attached(world, lab):
+    """Ctrl-C while attached leaves the sweep running on its instance; terminate brings it home."""
+    running = Running(world, "sweep", "--on", lab, "slow.py", "--trials", "8", "--name", "there")
+    said = running.says("0.5  baseline").signalled()
+    assert "there goes on on lab" in said
+    assert "awstune attach there" in said
+    assert world.json("status", "there")["state"] == "running"
+    world.run("terminate", lab)
+    status = world.json("status", "there")
+    assert status["state"] == "stopped"
+    assert status["trials"]["succeeded"] >= 1
+    stopped = world.run("attach", "there", check=1)
+    assert "there stopped before its end" in stopped.stderr
+
+
+def test_two_lookers_and_a_log(world, lab):
+    """Attach and status at once, and a log meanwhile: the mirror stays what the instance has."""
+    running = Running(world, "sweep", "--on", lab, "slow.py", "--trials", "3", "--name", "seen")
+    running.says("seen runs on lab")
+    for _ in range(4):
+        assert world.json("status", "seen")["state"] in ("running", "finished")
+    assert world.run("logs", "seen", "--trial", "0").returncode == 0
+    assert running.process.wait(60) == 0
+    there = world.run("ssh", lab, "--", "cat .awstune/sweeps/seen/journal.jsonl").stdout
+    assert (world.cwd / "sweeps" / "seen" / "journal.jsonl").read_text() == there
+
+
+def test_a_reader_that_leaves(world, lab):
+    """`awstune ls | head -1` ends quietly when its reader has gone."""
+    script = f'"{sys.executable}" -m awstune ls | head -1; "{sys.executable}" -m awstune --help | head -1'
+    done = subprocess.run(
+        ["bash", "-o", "pipefail", "-c", script], cwd=world.cwd, env=world.env,
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stderr.replace("asking AWS\n", "")) == (0, "")
+
+
+def test_terminate_means_every_name(world, lab):
+    """A name that is not there refuses the whole command: no other instance is ended or kept by accident."""
+    world.run("terminate", lab, "nobody", check=2)
+    assert [one["name"] for one in world.json("ls")] == [lab]
