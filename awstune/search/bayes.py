@@ -113,8 +113,8 @@ class Study:
     def __init__(self, searcher: BayesSearcher, space: Space, trials: Sequence[TrialRecord]) -> None:
         self.searcher, self.space, self.trials = searcher, space, trials
         self.taken = {space.key(trial.params) for trial in trials}
-        self.pending = [trial.params for trial in trials if trial.running]
-        self.values = sum(trial.counts for trial in trials)
+        self.pending = [trial.params for trial in trials if trial.running and space.holds(trial.params)]
+        self.values = sum(trial.counts and space.holds(trial.params) for trial in trials)
 
     @cached_property
     def model(self) -> Model:

@@ -113,7 +113,7 @@ class Model:
             fits: where hyperparameters come from.
             metric: whose reports tell what a trial that was stopped early would have reached.
         """
-        cube, known = Cube(space), modelled(trials)
+        cube, known = Cube(space), [t for t in modelled(trials) if space.holds(t.params)]
         losses = losses_of(known, trials, mode, metric)
         first = _places(space, known[:MOST_POINTS])
         thetas = fits.at(cube, first, losses)

@@ -226,6 +226,14 @@ class Space(Mapping[str, Parameter]):
             if not constraint.met(params):
                 raise SpaceError(f"the trial breaks the constraint {constraint.text!r}", "change a value")
 
+    def holds(self, params: Mapping[str, Any]) -> bool:
+        """Whether these are a trial of the space: one that ran before the space was changed may not be."""
+        try:
+            self.check(params)
+        except SpaceError:
+            return False
+        return True
+
     def key(self, params: Mapping[str, Any]) -> str:
         """What tells two trials apart: the searched values that are there."""
         return key_of({name: params.get(name) for name in self.searched if self.active(name, params)})

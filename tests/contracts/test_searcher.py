@@ -150,6 +150,14 @@ def test_infinite_values_and_repeats_survive(fresh_searcher):
     MIXED.check(fresh_searcher().suggest(MIXED, trials, 1)[0].params)
 
 
+def test_trials_of_another_space_do_no_harm(fresh_searcher):
+    """Who resumes with other ranges and options keeps the old trials, and the search goes on."""
+    trials = run(fresh_searcher(), MIXED, SCORES["smooth"], 12, slots=3)
+    changed = MIXED.override({"opt": Choice("adam", "lion"), "layers": Int(3, 6), "new": Float(0, 1)})
+    for suggestion in fresh_searcher().suggest(changed, trials, 3):
+        changed.check(suggestion.params)
+
+
 @settings(deadline=None, max_examples=15)
 @given(spaces(), st.integers(0, 2**40))
 def test_any_space(space, seed):
