@@ -1,4 +1,3 @@
-import importlib.util
 from pathlib import Path
 
 import pytest
@@ -9,8 +8,6 @@ from awstune.ec2 import backstop, iam
 
 INFRA = Path(__file__).parents[3] / "infra"
 FILES = sorted(path.name for path in INFRA.glob("*.yaml"))
-# moto's CloudFormation wants packages of its own (the extra moto[cloudformation]).
-DEPLOYABLE = FILES if importlib.util.find_spec("openapi_spec_validator") else []
 
 
 class _Loader(yaml.SafeLoader):
@@ -59,27 +56,25 @@ def test_the_results_bucket_is_closed():
     assert allowed["Action"] == "s3:PutObject"
 
 
-if DEPLOYABLE:
-
-    @pytest.mark.filterwarnings("ignore:Tried to parse AWS.:UserWarning")  # what moto does not implement
-    @pytest.mark.parametrize("name", DEPLOYABLE)
-    def test_it_is_deployed_and_deleted(cloud, name):
-        """CloudFormation takes it, makes what moto implements of it, and takes it away again."""
-        client = cloud.client("cloudformation")
-        given = [{"ParameterKey": "Email", "ParameterValue": "me@example.org"}] if "budget" in name else []
-        client.create_stack(
-            StackName="x",
-            TemplateBody=(INFRA / name).read_text(),
-            Parameters=given,
-            Capabilities=["CAPABILITY_NAMED_IAM"],
-        )
-        assert client.describe_stacks(StackName="x")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
-        if name == "user-policy.yaml":
-            policies = cloud.client("iam").list_policies(Scope="Local")["Policies"]
-            assert [one["PolicyName"] for one in policies] == ["awstune-user"]
-        elif name == "ttl-backstop.yaml":
-            assert cloud.client("iam").get_role(RoleName=backstop.ROLE)
-        elif name == "results-bucket.yaml":
-            assert len(cloud.client("s3").list_buckets()["Buckets"]) == 1
-        client.delete_stack(StackName="x")
-        assert client.list_stacks(StackStatusFilter=["CREATE_COMPLETE"])["StackSummaries"] == []
+@pytest.mark.filterwarnings("ignore:Tried to parse AWS.:UserWarning")  # what moto does not implement
+@pytest.mark.parametrize("name", FILES)
+def test_it_is_deployed_and_deleted(cloud, name):
+    """CloudFormation takes it, makes what moto implements of it, and takes it away again."""
+    client = cloud.client("cloudformation")
+    given = [{"ParameterKey": "Email", "ParameterValue": "me@example.org"}] if "budget" in name else []
+    client.create_stack(
+        StackName="x",
+        TemplateBody=(INFRA / name).read_text(),
+        Parameters=given,
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    assert client.describe_stacks(StackName="x")["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
+    if name == "user-policy.yaml":
+        policies = cloud.client("iam").list_policies(Scope="Local")["Policies"]
+        assert [one["PolicyName"] for one in policies] == ["awstune-user"]
+    elif name == "ttl-backstop.yaml":
+        assert cloud.client("iam").get_role(RoleName=backstop.ROLE)
+    elif name == "results-bucket.yaml":
+        assert len(cloud.client("s3").list_buckets()["Buckets"]) == 1
+    client.delete_stack(StackName="x")
+    assert client.list_stacks(StackStatusFilter=["CREATE_COMPLETE"])["StackSummaries"] == []
