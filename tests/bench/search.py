@@ -51,10 +51,19 @@ def install() -> None:
     if (PEERS / "bin" / "python").exists():
         return
     subprocess.run([sys.executable, "-m", "venv", str(PEERS)], check=True)
+    # As in scripts/setup: on Linux a bare `pip install torch` brings gigabytes of CUDA.
+    cpu = [] if sys.platform == "darwin" else ["--index-url", "https://download.pytorch.org/whl/cpu"]
+    if pip("--no-index", "--no-deps", "torch"):
+        pip("torch", *cpu)
     for packages in REQUIREMENTS:
-        done = subprocess.run([str(PEERS / "bin" / "pip"), "install", "--quiet", *packages], check=False)
-        if done.returncode:
+        if pip(*packages):
             print(f"left out, cannot be installed: {' '.join(packages)}", file=sys.stderr)
+
+
+def pip(*words: str) -> int:
+    """Install into the peers' environment; the exit status."""
+    command = [str(PEERS / "bin" / "pip"), "install", "--quiet", *words]
+    return subprocess.run(command, check=False, capture_output=True).returncode
 
 
 def chosen(families: list[str]) -> dict:
