@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import secrets
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -34,10 +35,12 @@ from moto.ec2.responses import instances as instance_responses
 from moto.ec2.responses.amis import AmisResponse
 from moto.ec2.responses.general import General as ConsoleResponse
 from moto.ec2.responses.instances import InstanceResponse
+from moto.ec2.responses.security_groups import SecurityGroups
 from moto.ec2.responses.spot_instances import SpotInstances
+from moto.ec2.responses.tags import TagResponse
 
+from awstune.localcloud import forms, moto_checks, pricelist
 from awstune.localcloud import lives as states
-from awstune.localcloud import moto_checks, pricelist
 from awstune.localcloud.lives import Lives
 from awstune.localcloud.moto_body import CODES, MotoBody, loopback_address
 from awstune.localcloud.p2 import P2_XLARGE, P2_ZONES
@@ -64,6 +67,7 @@ def install(lives: Lives, quotas: Quotas) -> None:
     _volumes_say_when_they_go()
     _tags_are_read_quickly()
     _filters_are_known()
+    _forms_are_checked()
     _user_data_is_encoded_once()
     _shutdown_behavior_can_be_changed()
     _spot_prices_are_plausible()
@@ -294,6 +298,29 @@ def _filters_are_known() -> None:
     known = ec2_utils.filter_dict_attribute_mapping
     known.setdefault("client-token", "client_token")
     known.setdefault("instance-lifecycle", "lifecycle")
+
+
+def _forms_are_checked() -> None:
+    """Promise: texts that AWS refuses for their length or letters are refused here too."""
+    checked = (
+        (InstanceResponse, "run_instances", forms.launch),
+        (SecurityGroups, "create_security_group", forms.group),
+        (SecurityGroups, "authorize_security_group_ingress", forms.rules),
+        (TagResponse, "create_tags", forms.tags),
+    )
+    for owner, name, check in checked:
+        _check_before(owner, name, check)
+
+
+def _check_before(owner: Any, name: str, check: Callable[[Any], None]) -> None:
+    def action(self: Any) -> Any:
+        try:
+            check(self.params)
+        except forms.Malformed as error:
+            raise EC2ClientError(error.code, str(error)) from error
+        return original(self)
+
+    original = _rebind(owner, name, action)
 
 
 def _user_data_is_encoded_once() -> None:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CANNOT_RUN = 126
 _LAST_WORDS_S = 0.2
+_IUTF8 = 0x4000  # on Linux and macOS alike; Python 3.11 has no name for it
 _ACCEPTED = ("LANG", "LC_")  # what Debian's sshd accepts from a client
 
 
@@ -84,6 +85,7 @@ class _Session:
         master, slave = pty.openpty()
         try:
             _resize(master, self._process.term_size)
+            _know_utf8(slave)
             await self._start(slave, slave, slave)
         finally:
             os.close(slave)
@@ -159,6 +161,13 @@ def _environment(process: asyncssh.SSHServerProcess[bytes]) -> dict[str, str]:
 
 def _take_terminal() -> None:
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
+def _know_utf8(terminal: int) -> None:
+    # So that a backspace takes away a letter, not a byte of it.
+    modes = termios.tcgetattr(terminal)
+    modes[0] |= _IUTF8
+    termios.tcsetattr(terminal, termios.TCSANOW, modes)
 
 
 def _resize(terminal: int, size: tuple[int, int, int, int]) -> None:

@@ -20,7 +20,7 @@ from botocore.config import Config
 
 from awstune import names
 from awstune.ec2 import guard
-from awstune.localcloud import lifecycle
+from awstune.localcloud import lifecycle, processes
 
 DEADLINE_S = 30.0
 
@@ -52,6 +52,7 @@ def cloud(cloud_home):
     yield running
     lifecycle.stop(cloud_home)
     assert not (cloud_home / "local").exists()
+    assert processes.marked(cloud_home) == []
     assert not psutil.pid_exists(running.pid) or psutil.Process(running.pid).status() == psutil.STATUS_ZOMBIE
 
 

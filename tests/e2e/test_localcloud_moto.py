@@ -207,6 +207,29 @@ class TestGroups:
         ec2.delete_security_group(GroupId=group)
 
 
+class TestForms:
+    """What AWS refuses for its form alone."""
+
+    def test_descriptions(self, ec2):
+        """A group's and a rule's words have AWS's letters only."""
+        with pytest.raises(ClientError, match="Invalid security group description"):
+            ec2.create_security_group(GroupName="worded", Description="one's own")
+        group = ec2.create_security_group(GroupName="worded", Description="own")["GroupId"]
+        ranges = [{"CidrIp": "127.0.0.0/8", "Description": "it's"}]
+        rule = {"IpProtocol": "tcp", "FromPort": 22, "ToPort": 22, "IpRanges": ranges}
+        with pytest.raises(ClientError, match="Invalid rule description"):
+            ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[rule])
+        ec2.delete_security_group(GroupId=group)
+
+    def test_user_data_and_tags(self, run, ec2):
+        """User-data beyond 16 KB is refused, and so is a tag that is too long."""
+        with pytest.raises(ClientError, match="limited to 16384 bytes"):
+            run(UserData="x" * 16385)
+        instance_id = run()["Instances"][0]["InstanceId"]
+        with pytest.raises(ClientError, match="maximum length of 256"):
+            ec2.create_tags(Resources=[instance_id], Tags=[{"Key": "k", "Value": "v" * 257}])
+
+
 def test_tags_may_come_while_others_look(run, ec2, aws):
     """Tagging and describing at the same time never fails."""
     instance_id = run()["Instances"][0]["InstanceId"]

@@ -142,6 +142,11 @@ class TestSurroundings:
             assert {Path(path).parent for path in found} == {Path(found[0]).parent}
             assert lab.id in found[0]
 
+    def test_a_terminal_knows_utf8(self, lab):
+        """A backspace takes away a letter, not a byte of it."""
+        with terminal(lab.ssh_words("-tt", "stty -a")) as program:
+            program.until(r"[^-]iutf8")
+
     def test_root_could_not_restart_the_machine(self, lab):
         """Where all this runs as root on Linux, no process there may even ask the kernel to."""
         said = lab.ssh("cat /proc/self/status").stdout
