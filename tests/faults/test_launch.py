@@ -5,13 +5,13 @@ Each ends in an error with its fix or in an instance, never in a twin, and leave
 """
 
 import pytest
-from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError, ConnectionClosedError
 
 from awstune.ec2 import end, instances, intent, launch, orphans, survey, wait
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
 from awstune.errors import AwstuneError
+from tests.faults.strikes import Killed
 
 WANTED = Wanted("lab", type="g4dn.xlarge", ssh_from="203.0.113.7/32")
 LOOKS = [
@@ -64,58 +64,6 @@ STAYING = [
     for call in CHANGES
     for code in [*ANYWHERE, "InsufficientInstanceCapacity", "VcpuLimitExceeded", "Blocked"]
 ]
-
-
-class Killed(BaseException):
-    """What kill -9 looks like from inside: nothing that catches errors sees it."""
-
-
-class Strike:
-    """Raises around EC2 calls, and answers a repeated client token as AWS does (moto does not)."""
-
-    def __init__(self, cloud):
-        self.clients = (cloud.ec2, cloud.launcher)
-        self.undo = []
-        self.answers = {}
-        self._register(cloud.launcher, "before-call.ec2.RunInstances", self._remember)
-        self._register(cloud.launcher, "after-call.ec2.RunInstances", self._keep, first=True)
-
-    def __call__(self, call, *, before=None, after=None, times=1):
-        """Raises ``before`` or ``after`` the next ``times`` calls; what is returned makes it relent."""
-        left = [times]
-
-        def raising(**_):
-            if left[0]:
-                left[0] -= 1
-                raise before or after
-
-        for client in self.clients:
-            event = f"{'before' if before else 'after'}-call.ec2.{call}"
-            self._register(client, event, raising, first=bool(before))
-        return lambda: left.__setitem__(0, 0)
-
-    def _remember(self, params, context, **_):
-        context["token"] = params["body"]["ClientToken"]
-        if context["token"] in self.answers:
-            return AWSResponse("", 200, {}, None), self.answers[context["token"]]
-        return None
-
-    def _keep(self, parsed, context, **_):
-        self.answers[context["token"]] = parsed
-
-    def _register(self, client, event, handler, *, first=False):
-        events = client.meta.events
-        (events.register_first if first else events.register)(event, handler)
-        self.undo.append(lambda: events.unregister(event, handler))
-
-
-@pytest.fixture
-def strike(cloud):
-    """A `Strike` at the cloud, undone afterwards."""
-    made = Strike(cloud)
-    yield made
-    for one in made.undo:
-        one()
 
 
 def _launch(cloud, keys_dir):
