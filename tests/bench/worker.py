@@ -117,6 +117,7 @@ def peers(env: Path) -> dict[str, list[tuple[float, float]]]:
     with tempfile.TemporaryDirectory() as folder:
         for name, script in worker_peers.scripts(TRIALS, Path(folder)).items():
             seen[name] = [timed(script, Path(folder), python)]
+            print(f"{name}: {seen[name][0][0] / TRIALS * 1000:.0f} ms a trial", file=sys.stderr, flush=True)
     return seen
 
 

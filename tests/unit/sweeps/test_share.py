@@ -1,12 +1,12 @@
-"""Which GPUs trials are spread over."""
+"""What a trial gets of the machine: GPUs, cores, patience."""
 
 from __future__ import annotations
 
 import pytest
 
 from awstune.errors import TargetError
-from awstune.sweeps import gpus, marks
-from awstune.sweeps.executor import Job
+from awstune.sweeps import gpus, marks, warm
+from awstune.sweeps.executor import Job, cores
 from awstune.sweeps.pool import Pool
 from awstune.sweeps.target import Target
 
@@ -41,3 +41,21 @@ def test_a_python_that_cannot_be_run(tmp_path):
         pool.start(Job(0, {}, 1, tmp_path / "0"))
     pool.close()
     assert not marks.marked(marks.of_sweep(tmp_path))
+
+
+@pytest.mark.parametrize("slots", [1, 2, 3, 100])
+def test_cores_are_divided(tmp_path, slots):
+    """The threads of all slots are never more than the cores, but for one each."""
+    target = Target("function", file="t.py", function="train")
+    pool = Pool(target, cwd=tmp_path, folder=tmp_path, slots=slots)
+    assert pool._threads >= 1
+    assert pool._threads * slots <= max(cores(), slots)
+
+
+def test_threads_do_not_spin_long(monkeypatch):
+    """Waiting threads go to sleep soon, unless the user has said how they wait."""
+    monkeypatch.delenv("GOMP_SPINCOUNT", raising=False)
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    assert warm.single_threaded()["GOMP_SPINCOUNT"] == "2000"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    assert "GOMP_SPINCOUNT" not in warm.single_threaded()
