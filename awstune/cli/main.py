@@ -6,7 +6,6 @@ Only click is imported here. A command's module is loaded when the command is ca
 
 from __future__ import annotations
 
-import difflib
 import importlib
 import os
 import signal
@@ -16,7 +15,6 @@ from typing import Any, NoReturn
 
 import click
 
-from awstune.cli import failures
 from awstune.cli.options import GLOBAL_OPTIONS, Listing, with_global_options
 from awstune.errors import UsageError
 
@@ -68,6 +66,8 @@ class Commands(Listing, click.Group):
     def resolve_command(self, ctx: click.Context, args: list[str]) -> Any:
         """Finds the command, or names the one that may have been meant."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(args[0], COMMANDS, 1)
             hint = f"did you mean awstune {near[0]}? " if near else ""
             raise UsageError(f"there is no command {args[0]!r}", f"{hint}awstune --help lists them")
@@ -115,6 +115,8 @@ def run(words: Sequence[str]) -> int:
     except BrokenPipeError:
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: a traceback is a bug
+        from awstune.cli import failures
+
         return failures.show(error, words)
     return result if isinstance(result, int) else 0
 

@@ -79,7 +79,7 @@ class Listing(click.Command):
                 formatter.write_dl([(name, self.lines[name]) for name in names])
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
-            record = param.get_help_record(ctx)
+            record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
                 groups.setdefault(getattr(param, "group", "Options"), []).append(record)
         for group in sorted(groups, key=lambda name: name == GLOBAL_GROUP):
