@@ -16,7 +16,7 @@ SHAPES = ("table", "csv", "parquet", "json", "args", "toml")
 
 @command("results", example="awstune results train-3 --best")
 @click.argument("sweep", required=False, metavar="[SWEEP]")
-@option("--best", is_flag=True, help="The best trial: its values, its checkpoint, how to run it again.")
+@option("--best", is_flag=True, help="The best trial: its values and its checkpoint.")
 @option("--format", "shape", type=click.Choice(SHAPES), default="table", show_default=True,
         help="args and toml are the best trial's values.")  # fmt: skip
 def results_command(config: Config, sweep: str | None, best: bool, shape: str) -> None:

@@ -126,7 +126,7 @@ def best(document: Document, folder: Path | None = None) -> str:
 
     Args:
         document: of ``results --json``.
-        folder: the sweep's; with it also where the best checkpoint lies, and how to run the trial again.
+        folder: the sweep's; with it also where the best checkpoint lies, and how to have its values.
     """
     top = document["best"]
     if top is None:
@@ -138,7 +138,7 @@ def best(document: Document, folder: Path | None = None) -> str:
     if folder is not None and top["checkpoint"]:
         lines.append(f"checkpoint: {folder / top['checkpoint']}")
     if folder is not None:
-        lines.append(f"run it again: awstune run {document['sweep']}")
+        lines.append(f"its values: awstune results {document['sweep']} --format args")
     return "\n".join(lines)
 
 

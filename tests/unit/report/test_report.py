@@ -1,0 +1,132 @@
+"""Documents as people and as other programs read them, compared as whole text."""
+
+from __future__ import annotations
+
+import io
+
+import pyarrow.parquet as pq
+import pytest
+
+from awstune.errors import NothingSucceeded
+from awstune.report import formats, tables, words
+
+
+def trial(number, value=None, **fields):
+    """A TRIAL of `results --json`."""
+    made = {
+        "trial": number, "params": {"lr": 0.001 * (number + 1), "opt": "adam"}, "value": value,
+        "status": "succeeded" if value is not None else "failed", "started": "2026-11-23T14:21:49Z",
+        "seconds": 1.25, "steps": 3, "error": None, "node": "vm", "why": "baseline", "checkpoint": None,
+    }  # fmt: skip
+    return {**made, **fields}
+
+
+RESULTS = {
+    "sweep": "train-1", "metric": "accuracy", "mode": "max", "best": trial(1, 0.97531),
+    "trials": [trial(0, 0.95), trial(1, 0.97531), trial(2, error="ValueError: no data")],
+}  # fmt: skip
+EMPTY = {"sweep": "train-2", "metric": None, "mode": None, "best": None, "trials": []}
+
+
+def test_the_results_as_a_table():
+    """A line a trial, the best marked, the baseline named, a failure with its reason."""
+    assert tables.results(RESULTS) == (
+        "   trial  accuracy     lr   opt   took\n"
+        "       0      0.95  0.001  adam  1.2 s  baseline\n"
+        "*      1    0.9753  0.002  adam  1.2 s\n"
+        "       2         -  0.003  adam  1.2 s  failed: ValueError: no data"
+    )
+
+
+def test_no_trials_yet():
+    """A sweep that has not begun says so instead of drawing an empty table."""
+    assert tables.results(EMPTY) == "train-2: no trials yet"
+    assert tables.best(EMPTY) == "train-2: no trial has succeeded"
+
+
+def test_the_best_beside_the_baseline(tmp_path):
+    """The best trial is shown with what it is better than, and how to run it again."""
+    best = {**RESULTS, "best": trial(1, 0.97531, checkpoint="trials/0001/checkpoint/epoch-0003.pt")}
+    assert tables.best(best, tmp_path).splitlines() == [
+        "best of 3 trials: accuracy 0.9753 (trial 1: lr=0.002 opt=adam)",
+        "baseline: accuracy 0.95 (trial 0: lr=0.001 opt=adam)",
+        f"checkpoint: {tmp_path}/trials/0001/checkpoint/epoch-0003.pt",
+        "its values: awstune results train-1 --format args",
+    ]
+
+
+def test_the_status_in_words():
+    """Done, running and failed trials, the best so far, what is left, and the cost."""
+    counts = {"running": 1, "succeeded": 3, "failed": 1, "stopped_early": 0, "planned": 12}
+    document = {
+        "sweep": "train-1", "where": "lab", "state": "running", "trials": counts,
+        "best": {"trial": 2, "value": 0.97, "params": {"lr": 0.01}}, "usd_so_far": 0.0042, "eta_s": 95.0,
+    }  # fmt: skip
+    assert tables.status(document) == (
+        "train-1 (lab): running\n"
+        "  4 of 12 trials done, 1 running, 1 failed\n"
+        "  best 0.97 (trial 2: lr=0.01)\n"
+        "  ends in about 95 s\n"
+        "  cost so far $0.0042"
+    )
+
+
+def test_instances_as_a_table():
+    """What one has, what it cost by now, and when it ends; never where nothing ends it."""
+    one = {
+        "name": "lab", "type": "p2.xlarge", "state": "running", "age_s": 3725, "usd_so_far": 0.93,
+        "ttl_left_s": None, "address": "203.0.113.7", "id": "i-1",
+    }  # fmt: skip
+    assert tables.instances([one]) == (
+        "NAME  TYPE       STATE           AGE   COST  ENDS IN  ADDRESS      ID\n"
+        "lab   p2.xlarge  running  1 h 02 min  $0.93    never  203.0.113.7  i-1"
+    )
+    assert tables.instances([]) == "no instances"
+
+
+def test_csv_has_every_trial_in_full():
+    """CSV has a header, a line a trial and numbers that lose nothing."""
+    lines = formats.as_csv(RESULTS).splitlines()
+    assert lines[0].startswith("trial,value,status,started,seconds,steps,error")
+    assert lines[0].endswith("params.lr,params.opt")
+    assert lines[2].startswith("1,0.97531,succeeded,")
+    assert len(lines) == 4
+
+
+def test_parquet_reads_back():
+    """Parquet has the same rows, also where a choice holds several types."""
+    mixed = {**RESULTS, "trials": [trial(0, 0.9, params={"x": 1}), trial(1, 0.8, params={"x": "one"})]}
+    table = pq.read_table(io.BytesIO(formats.as_parquet(mixed)))
+    assert table.column("params.x").to_pylist() == ["1", "one"]
+    assert table.column("value").to_pylist() == [0.9, 0.8]
+
+
+def test_the_best_as_arguments_and_as_toml():
+    """The best trial's values, ready for a command line or a file."""
+    assert formats.as_args(RESULTS) == "--lr 0.002 --opt adam"
+    assert formats.as_toml(RESULTS) == 'lr = 0.002\nopt = "adam"\n'
+    with pytest.raises(NothingSucceeded):
+        formats.as_args(EMPTY)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [(None, "-"), (0.04, "0.0 s"), (42, "42 s"), (600, "10 min"), (7500, "2 h 05 min"), (273600, "3 d 04 h")],
+)
+def test_durations(seconds, said):
+    """Times as people say them."""
+    assert words.duration(seconds) == said
+
+
+@pytest.mark.parametrize(("usd", "said"), [(None, "-"), (0.0, "$0.00"), (0.0031, "$0.0031"), (7.2, "$7.20")])
+def test_money(usd, said):
+    """Cents as cents, and what is less than one in full."""
+    assert words.money(usd) == said
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(512, "512 B"), (1300, "1.3 kB"), (2.5e9, "2.5 GB"), (3e12, "3.0 TB")]
+)
+def test_sizes(count, said):
+    """Bytes in the units of the shops."""
+    assert words.size(count) == said
