@@ -11,7 +11,7 @@ from awstune import errors, names
 from awstune.ec2 import backstop, guard, instances, keys
 from awstune.ec2.events import Changed, Removed
 from awstune.ec2.faults import Refused
-from awstune.ec2.instances import TAG_SPENT, Instance
+from awstune.ec2.instances import TAG_RAN, TAG_SEEN, Instance
 from awstune.ec2.intent import intent_path
 from awstune.ec2.network import tag_list
 
@@ -132,6 +132,9 @@ def stop(
     Raises:
         CloudError: AWS refused, as it does for spot instances.
     """
+    for instance in chosen:
+        seen = {TAG_SEEN: str(round(instance.running_s(now())))}
+        cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(seen))
     cloud.ec2.stop_instances(InstanceIds=[instance.id for instance in chosen])
     yield from _until(cloud, chosen, "stopped", now=now, sleep=sleep, timeout_s=timeout_s)
 
@@ -162,7 +165,7 @@ def start(
         ends = None if ttl_s is None else now() + ttl_s
         text = guard.user_data(None, ends=ends, stamp=f"start-{uuid.uuid4()}")
         cloud.ec2.modify_instance_attribute(InstanceId=instance.id, UserData={"Value": text.encode()})
-        tags = {names.TAG_ENDS: guard.ends_word(ends), TAG_SPENT: str(round(instance.running_s(now())))}
+        tags = {names.TAG_ENDS: guard.ends_word(ends), TAG_RAN: str(round(instance.running_s(now())))}
         cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(tags))
         backstop.arm(cloud, instance, ends)
         cloud.ec2.start_instances(InstanceIds=[instance.id])

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
 from awstune.ec2 import backstop, guard
-from awstune.ec2.instances import TAG_SPENT, Instance, iso
+from awstune.ec2.instances import TAG_RAN, TAG_SEEN, Instance, iso
 from awstune.ec2.network import tag_list
 from awstune.ec2.steps import span
 
@@ -99,13 +99,21 @@ def write_host_keys(cloud: Cloud, instance: Instance, keys: tuple[str, ...]) -> 
     _tag(cloud, instance, names.TAG_HOST_KEY, ",".join(keys[:2]))
 
 
-def write_ran(cloud: Cloud, instance: Instance, seconds: float) -> None:
-    """Writes down how long it ran in earlier starts, as its disk says.
+def write_ran(cloud: Cloud, instance: Instance, total_s: float, now: float) -> None:
+    """Writes down how long it has run, so that `ls` can tell once it has ended itself.
+
+    Args:
+        cloud: where it is.
+        instance: one that runs.
+        total_s: seconds over all its starts, as its disk says (`guard.RAN_FILE`).
+        now: seconds since the epoch.
 
     Raises:
         CloudError: AWS refused.
     """
-    _tag(cloud, instance, TAG_SPENT, str(round(seconds)))
+    earlier = max(0.0, total_s - (now - instance.launched))
+    tags = {TAG_RAN: str(round(earlier)), TAG_SEEN: str(round(total_s))}
+    cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(tags))
 
 
 def _tag(cloud: Cloud, instance: Instance, key: str, value: str) -> None:

@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 
 GUARD_PATH = "/usr/local/lib/awstune/guard"
 STAMP_FILE = f"{names.GUARD_DIR}/stamp"
+# Seconds that the instance has run, over all its starts.
+RAN_FILE = "/var/lib/awstune/ran"
+# Whoever touches it uses the instance; whoever touches the other holds its end off for a while.
+ACTIVE_FILE = "/run/awstune/active"
+HOLD_FILE = "/run/awstune/hold"
+# Why the end is near, in words; not there while it is not.
+NOTICE_FILE = "/run/awstune/notice"
 MAX_BYTES = 12 * 1024
 # Below it lies what holds for one boot only; AWS's is a memory disk, an embedded instance's a folder.
 _RUN_DIR = names.ARMED_FILE.rpartition("/")[0]

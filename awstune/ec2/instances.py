@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 TAG_BASE = f"{names.TAG_PREFIX}base"
 TAG_DISK = f"{names.TAG_PREFIX}disk-gib"
-TAG_SPENT = f"{names.TAG_PREFIX}ran-s"
+TAG_RAN = f"{names.TAG_PREFIX}ran-s"
+TAG_SEEN = f"{names.TAG_PREFIX}seen-s"
 LIVE = ("pending", "running", "stopping", "stopped")
 ENDED = ("shutting-down", "terminated")
 
@@ -52,6 +53,7 @@ class Instance:
         image_id: ``ami-...``.
         disk_gib: its root disk.
         ran_s: seconds that it ran in earlier starts, as far as known.
+        seen_s: seconds that it had run in all when somebody last looked.
         group_ids: its security groups.
         region: where it is.
         tags: all its tags.
@@ -78,6 +80,7 @@ class Instance:
     image_id: str
     disk_gib: float
     ran_s: float
+    seen_s: float
     group_ids: tuple[str, ...]
     region: str
     tags: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -93,9 +96,16 @@ class Instance:
         return self.host_keys[0] if self.host_keys else ""
 
     def running_s(self, now: float) -> float:
-        """Seconds that it has run in all, at least."""
-        until = self.stopped if self.stopped is not None else now
-        return self.ran_s + max(0.0, until - self.launched)
+        """Seconds that it has run in all; where nobody says when it stopped, as far as was seen."""
+        return max(self.seen_s, self.ran_s + max(0.0, self._ran_until(now) - self.launched))
+
+    def _ran_until(self, now: float) -> float:
+        if self.stopped is not None:
+            return self.stopped
+        if self.state in ("pending", "running", "stopping", "shutting-down"):
+            return now
+        # It ended itself, which AWS does not date: at its end at the latest, or before.
+        return self.ends if self.ends is not None and self.ends <= now else self.launched
 
     def usd_so_far(self, now: float, prices: Prices) -> float | None:
         """What it has cost by now, at least, with its disk; None where its price is unknown."""
@@ -233,7 +243,8 @@ def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
         token=facts.get("ClientToken", ""),
         image_id=facts.get("ImageId", ""),
         disk_gib=float(tags.get(TAG_DISK, 0)),
-        ran_s=_seconds(tags.get(TAG_SPENT, "")) or 0.0,
+        ran_s=_seconds(tags.get(TAG_RAN, "")) or 0.0,
+        seen_s=_seconds(tags.get(TAG_SEEN, "")) or 0.0,
         group_ids=tuple(group["GroupId"] for group in facts.get("SecurityGroups", [])),
         region=region,
         tags=tags,

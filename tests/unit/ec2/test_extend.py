@@ -59,11 +59,11 @@ def test_tags_are_written(cloud, keys_dir):
     lab = instances.find(cloud, "lab")
     extend.write_end(cloud, lab, 4102444800.0)
     extend.write_host_keys(cloud, lab, ("ssh-ed25519 AAAAnew", lab.host_key, "ssh-ed25519 AAAAolder"))
-    extend.write_ran(cloud, lab, 3600.4)
+    extend.write_ran(cloud, lab, 3600.4, now=lab.launched + 600)
     found = instances.find(cloud, "lab")
     assert found.ends == 4102444800.0
     assert found.host_keys == ("ssh-ed25519 AAAAnew", lab.host_key)
-    assert found.ran_s == 3600
+    assert (found.ran_s, found.seen_s) == (3000, 3600)
     extend.write_end(cloud, lab, None)
     assert instances.find(cloud, "lab").tags[names.TAG_ENDS] == "none"
 

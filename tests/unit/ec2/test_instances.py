@@ -70,6 +70,14 @@ def test_hours_of_earlier_starts_count():
     assert replace(RUNNING, ran_s=3600.0).running_s(NOW) == 3 * 3600
 
 
+def test_an_instance_that_ended_itself_at_no_known_time():
+    """At its end if that has passed, else as far as somebody saw: never as if it still ran."""
+    silent = replace(RUNNING, state="stopped", stopped=None)
+    assert replace(silent, ends=3600.0).running_s(NOW) == 3600
+    assert replace(silent, ends=NOW + 1, seen_s=1800.0).running_s(NOW) == 1800
+    assert replace(silent, ends=None).running_s(NOW) == 0
+
+
 def test_an_unknown_price_stays_unknown(tmp_path):
     """No price in the table: null, not zero."""
     document = replace(RUNNING, type="x9.huge").to_json(NOW, TABLE, tmp_path)

@@ -41,6 +41,7 @@ RUNNING = Instance(
     image_id="ami-1",
     disk_gib=100,
     ran_s=0.0,
+    seen_s=0.0,
     group_ids=("sg-1",),
     region="us-east-1",
 )
