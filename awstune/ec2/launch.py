@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from awstune import errors, names
 from awstune.ec2 import instances, keys, network, survey
 from awstune.ec2.events import Applied, Launched, NoBackstop, NoRoom, Retried
-from awstune.ec2.faults import NotPermitted, Refused
+from awstune.ec2.faults import NotPermitted, Refused, Throttled, Unreachable
 from awstune.ec2.fleet import run_all
 from awstune.ec2.run import Now, Sleep
 from awstune.ec2.steps import (
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from awstune.ec2.plan import Plan
     from awstune.ec2.session import Cloud
 
+_SHOWN_S = 30
 Event = Applied | Launched | Retried | NoRoom | NoBackstop
 
 
@@ -64,6 +66,17 @@ def apply(
             yield event
     except errors.CloudError as error:
         raise _explained(cloud, error, launched, plan) from error
+    _until_shown(cloud, launched, sleep)
+
+
+def _until_shown(cloud: Cloud, launched: list[Instance], sleep: Sleep) -> None:
+    """EC2 is eventually consistent: whoever looks for the new ones by name shall find them all."""
+    ids = {instance.id for instance in launched}
+    for _ in range(_SHOWN_S):
+        with contextlib.suppress(Throttled, Unreachable):
+            if ids <= {found.id for found in instances.named(cloud, {one.name for one in launched})}:
+                return
+        sleep(1.0)
 
 
 class PartLaunched(errors.CloudError):

@@ -660,3 +660,22 @@ def test_the_address_is_fetched_without_a_proxy(monkeypatch):
         thread.start()
         assert network.fetch(f"http://127.0.0.1:{server.server_port}/").strip() == "203.0.113.7"
         thread.join()
+
+
+def test_what_was_launched_is_found_by_name(cloud, keys_dir):
+    """DescribeInstances may not show it at once: a launch is done when it does."""
+    plan, hidden, pauses = _plan(cloud, keys_dir), [1, 1, 1], []
+
+    def hide(**_):
+        if hidden:
+            hidden.pop()
+            return AWSResponse("", 200, {}, None), {"Reservations": []}
+        return None
+
+    cloud.ec2.meta.events.register("before-call.ec2.DescribeInstances", hide)
+    try:
+        list(launch.apply(cloud, plan, keys_dir, sleep=pauses.append))
+    finally:
+        cloud.ec2.meta.events.unregister("before-call.ec2.DescribeInstances", hide)
+    assert pauses == [1.0, 1.0, 1.0]
+    assert [one.name for one in instances.named(cloud, ["lab"])] == ["lab"]
