@@ -35,9 +35,14 @@ def cancel(folder: Folder, trial: int | None = None) -> None:
         _write(folder, [record for record in running if trial in (None, record.number)], whole=trial is None)
 
 
+def request(trial: int | None) -> str:
+    """The line of ``requests.jsonl`` that asks for it, without its end; None stands for the sweep."""
+    return json.dumps({"cancel": "sweep" if trial is None else trial})
+
+
 def _ask(folder: Folder, trial: int | None) -> None:
     with folder.requests_file.open("a") as file:
-        file.write(json.dumps({"cancel": "sweep" if trial is None else trial}) + "\n")
+        file.write(request(trial) + "\n")
         file.flush()
         os.fsync(file.fileno())
 

@@ -9,7 +9,8 @@ from awstune.search.trials import Status
 from awstune.sweeps import words
 from awstune.sweeps.executor import Reported
 from awstune.sweeps.picking import Picker
-from awstune.sweeps.pool import NO_LIMITS, Limits, Pool, Run, how_it_ended
+from awstune.sweeps.pool import Pool
+from awstune.sweeps.running import NO_LIMITS, Limits, Run, how_it_ended
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from awstune.sweeps import gpus, words
 from awstune.sweeps.commands import Commands
-from awstune.sweeps.pool import Limits, Pool
+from awstune.sweeps.pool import Pool
+from awstune.sweeps.running import Limits
 
 if TYPE_CHECKING:
     from awstune.sweeps.executor import Executor

@@ -82,7 +82,7 @@ class _Sweep:
         self._fold = Fold()
         for event in journal.read(folder.journal_file).events:
             self._fold.add(event)
-        self._searcher = _searcher(self._spec)
+        self._searcher = searcher_of(self._spec)
         self._lost = list(self._fold.history().running)
         self._running: set[int] = set()
         self._ending: str | None = None
@@ -256,7 +256,7 @@ class _Sweep:
         """Keep a spec that has changed, in its file and in the journal."""
         if spec != self._spec:
             spec.write(self._folder.spec_file)
-            self._spec, self._searcher, self._endings = spec, _searcher(spec), Endings(spec)
+            self._spec, self._searcher, self._endings = spec, searcher_of(spec), Endings(spec)
         if self._fold.history().spec != spec.to_json():
             self._add("sweep", spec=spec.to_json())
 
@@ -266,8 +266,15 @@ class _Sweep:
         raise UsageError(message, hint)
 
 
-def _searcher(spec: Spec) -> Searcher:
-    options = {"budget": spec.trials} if spec.search == "grid" else {}
+def searcher_of(spec: Spec) -> Searcher:
+    """The searcher that a spec asks for, cold.
+
+    Raises:
+        UsageError: it is asked for with options that are not its.
+    """
+    options: dict[str, Any] = {"budget": spec.trials} if spec.search == "grid" else {}
+    if "acquisition" in spec.options:
+        options["acquisition"] = spec.options["acquisition"]
     # Until a report tells the mode, nothing is known that could be better or worse.
     return searchers.make(spec.search, mode=spec.mode or "min", seed=spec.seed, **options)
 

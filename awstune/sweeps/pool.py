@@ -11,7 +11,6 @@ import socket
 import sys
 import time
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,7 @@ from awstune import names
 from awstune.search.trials import Status
 from awstune.sweeps import gpus
 from awstune.sweeps.executor import Checkpointed, Finished, Job, Message, Noted, Reported, Started, cores
+from awstune.sweeps.running import NO_LIMITS, Limits, Run, how_it_ended, outcome
 from awstune.sweeps.serving import Serving, wait_readable
 
 if TYPE_CHECKING:
@@ -28,50 +28,6 @@ if TYPE_CHECKING:
 
 _LEAVING_S = 10.0  # for what a trial does after its function has returned
 _TERMINATING_S = 2.0  # between asking a trial to end and killing it
-
-
-@dataclass(frozen=True)
-class Limits:
-    """What one trial may take.
-
-    Attributes:
-        seconds: how long it may run; None for ever.
-        memory_bytes: of address space; None for all there is.
-        threads: of torch and its libraries; None divides the cores among the slots.
-    """
-
-    seconds: float | None = None
-    memory_bytes: int | None = None
-    threads: int | None = None
-
-
-NO_LIMITS = Limits()
-
-
-@dataclass
-class Run:
-    """A trial's process.
-
-    Attributes:
-        deaf: its end of the channel is closed; only its exit will be heard.
-        told: it was told to end early.
-        killed: how it counts once it is gone, where it was killed.
-        kill_at: when to stop being polite.
-    """
-
-    job: Job
-    key: int
-    slot: int
-    channel: socket.socket
-    asked: float
-    text: bytes = b""
-    pid: int | None = None
-    began: float | None = None
-    done: bool = False
-    deaf: bool = False
-    told: bool = False
-    killed: tuple[Status, str | None] | None = None
-    kill_at: float | None = None
 
 
 class Pool:
@@ -240,7 +196,7 @@ class Pool:
             self._messages.append(Checkpointed(trial, Path(message["checkpoint"]), message["epoch"]))
         else:
             self._leaving[run.key] = self._clock() + _LEAVING_S
-            self._finish(run, *_outcome(message["done"], told=run.told))
+            self._finish(run, *outcome(message["done"], told=run.told))
 
     # Ending
 
@@ -336,18 +292,3 @@ class Pool:
         self._runs.clear()
         self._leaving.clear()
         self._messages.clear()
-
-
-def _outcome(error: str | None, *, told: bool) -> tuple[Status, str | None]:
-    if error is not None:
-        return Status.FAILED, error
-    return (Status.STOPPED_EARLY if told else Status.SUCCEEDED), None
-
-
-def how_it_ended(status: int) -> str:
-    """The end of a process in words; ``status`` is negative for a signal."""
-    if status >= 0:
-        return f"its process ended with status {status}"
-    name = signal.Signals(-status).name if -status in {s.value for s in signal.Signals} else str(-status)
-    hint = ", out of memory most likely," if -status == signal.SIGKILL else ""
-    return f"its process was killed by {name}{hint}"

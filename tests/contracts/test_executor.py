@@ -17,7 +17,8 @@ from awstune.search.trials import Status
 from awstune.sweeps import marks
 from awstune.sweeps.commands import Commands
 from awstune.sweeps.executor import Checkpointed, Finished, Job, Noted, Reported, Started
-from awstune.sweeps.pool import Limits, Pool
+from awstune.sweeps.pool import Pool
+from awstune.sweeps.running import Limits
 from awstune.sweeps.target import Target
 
 SCRIPT = Path(__file__).with_name("trials.py")

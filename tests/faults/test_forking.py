@@ -6,7 +6,8 @@ import time
 
 from awstune.sweeps import marks
 from awstune.sweeps.executor import Finished, Job, Noted, Reported
-from awstune.sweeps.pool import Limits, Pool
+from awstune.sweeps.pool import Pool
+from awstune.sweeps.running import Limits
 from awstune.sweeps.target import Target
 
 PARALLEL = (

@@ -67,3 +67,25 @@ def test_files_of_a_trial(tmp_path):
         "where.json",
         "worker.log",
     }
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    """Where nothing can be written a sweep is refused, with the reason."""
+    (tmp_path / "sweeps").touch()
+    with pytest.raises(UsageError, match="cannot write .*sweeps"):
+        made(tmp_path)
+
+
+def test_two_of_one_number(tmp_path):
+    """A number that another process takes at the same moment is passed over."""
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / "train-01").mkdir()
+    (tmp_path / "sweeps" / "train-2").mkdir()
+    assert made(tmp_path).name == "train-3"
+
+
+def test_a_spec_without_a_date_counts_by_its_folder(tmp_path):
+    """A folder whose spec does not say when it was made is still found."""
+    folder = made(tmp_path, "lab")
+    folder.spec_file.write_text("created = 'x'")
+    assert Folder.find(tmp_path, None) == folder

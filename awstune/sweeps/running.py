@@ -1,0 +1,74 @@
+"""A trial that runs in a process of this machine: what it may take, where it stands, how it ended."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from awstune.search.trials import Status
+
+if TYPE_CHECKING:
+    import socket
+
+    from awstune.sweeps.executor import Job
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one trial may take.
+
+    Attributes:
+        seconds: how long it may run; None for ever.
+        memory_bytes: of address space; None for all there is.
+        threads: of torch and its libraries; None divides the cores among the slots.
+    """
+
+    seconds: float | None = None
+    memory_bytes: int | None = None
+    threads: int | None = None
+
+
+NO_LIMITS = Limits()
+
+
+@dataclass
+class Run:
+    """A trial's process.
+
+    Attributes:
+        deaf: its end of the channel is closed; only its exit will be heard.
+        told: it was told to end early.
+        killed: how it counts once it is gone, where it was killed.
+        kill_at: when to stop being polite.
+    """
+
+    job: Job
+    key: int
+    slot: int
+    channel: socket.socket
+    asked: float
+    text: bytes = b""
+    pid: int | None = None
+    began: float | None = None
+    done: bool = False
+    deaf: bool = False
+    told: bool = False
+    killed: tuple[Status, str | None] | None = None
+    kill_at: float | None = None
+
+
+def outcome(error: str | None, *, told: bool) -> tuple[Status, str | None]:
+    """How a trial counts whose function has returned, or raised."""
+    if error is not None:
+        return Status.FAILED, error
+    return (Status.STOPPED_EARLY if told else Status.SUCCEEDED), None
+
+
+def how_it_ended(status: int) -> str:
+    """The end of a process in words; ``status`` is negative for a signal."""
+    if status >= 0:
+        return f"its process ended with status {status}"
+    name = signal.Signals(-status).name if -status in {s.value for s in signal.Signals} else str(-status)
+    hint = ", out of memory most likely," if -status == signal.SIGKILL else ""
+    return f"its process was killed by {name}{hint}"
