@@ -27,7 +27,18 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-__all__ = ["LocalCloud", "Lost", "Status", "Stopped", "find", "start", "status", "stop", "switch"]
+__all__ = [
+    "LocalCloud",
+    "Lost",
+    "Status",
+    "Stopped",
+    "find",
+    "instances",
+    "start",
+    "status",
+    "stop",
+    "switch",
+]
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
