@@ -33,6 +33,7 @@ COMMANDS = {
     "attach": ("sweeps", "Follow a sweep live."),
     "logs": ("sweeps", "Print a trial's log."),
     "resume": ("sweeps", "Go on with a sweep after any stop."),
+    "cancel": ("sweeps", "End a running sweep, or one of its trials."),
     "results": ("results", "Show a sweep's trials as a table."),
     "types": ("account", "List the GPU instance types of the region."),
     "doctor": ("account", "Look at every condition of a launch, without spending anything."),
@@ -42,7 +43,7 @@ COMMANDS = {
 }
 SECTIONS = {
     "Instances": ("launch", "ls", "ssh", "extend", "stop", "start", "terminate"),
-    "Sweeps": ("sweep", "sweeps", "status", "attach", "logs", "resume", "results"),
+    "Sweeps": ("sweep", "sweeps", "status", "attach", "logs", "resume", "cancel", "results"),
     "The account": ("types", "doctor", "iam"),
     "The embedded cloud": ("demo", "local"),
 }

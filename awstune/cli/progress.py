@@ -40,8 +40,8 @@ class Progress:
             self.screen.say(f"trial {event['trial']} was lost, and starts again")
         elif event["event"] == "note":
             self.screen.say(str(event.get("text", "")))
-        elif event["event"] == "ended" and event.get("reason") == "exhausted":
-            self.screen.say("every point of the space has been tried")
+        elif event["event"] == "ended" and event.get("reason") != "finished":
+            self.screen.say(_why_ended(event.get("reason")))
         if self.screen.live:
             self._now()
 
@@ -92,6 +92,12 @@ class Progress:
             since = f" for {duration(time.time() - trial.started)}" if trial.started else ""
             parts.append(f"trial {trial.number}{step}{since}")
         self.screen.doing(" · ".join(parts))
+
+
+def _why_ended(reason: Any) -> str:
+    if reason == "exhausted":
+        return "ended: every point of the space has been tried; a wider space, or :n=, has more"
+    return f"ended: {reason}"
 
 
 def _mode(history: History) -> Mode:

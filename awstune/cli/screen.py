@@ -121,7 +121,7 @@ class Screen(AbstractContextManager["Screen"]):
                     story.throw(interrupt)
 
     def _show(self, event: Any, journal: Callable[[Any], None] | None) -> None:
-        from awstune.flow.events import Chapter, Doing, Done, Warned
+        from awstune.flow.events import Chapter, Doing, Done, Output, Warned
 
         if isinstance(event, Doing):
             self.doing(event.text)
@@ -129,6 +129,10 @@ class Screen(AbstractContextManager["Screen"]):
             self.say(event.text)
         elif isinstance(event, Chapter):
             self.say(f"\n{event.text}", style="bold")
+        elif isinstance(event, Output):
+            self.still()
+            sys.stdout.buffer.write(event.data)
+            sys.stdout.buffer.flush()
         elif isinstance(event, Warned):
             self.warn(event.text)
         elif journal is not None:

@@ -12,7 +12,9 @@ from awstune.cli.screen import Screen
 from awstune.config import Config
 
 WHAT, HOW, WHERE = "What is searched", "How", "Where"
-OPTIONS = ("trial_timeout", "metric_regex")
+OPTIONS = (
+    "acquisition", "keep", "max_time", "max_usd", "metric_regex", "stop_early", "stop_when", "trial_timeout",
+)  # fmt: skip
 
 
 @command("sweep", cls=TailCommand, options_metavar="[OPTIONS]",
@@ -59,6 +61,33 @@ OPTIONS = ("trial_timeout", "metric_regex")
 @option("--parallel", type=click.IntRange(min=1), group=HOW, help="How many at a time.  [default: 1]")
 @option("--search-seed", "seed", type=int, group=HOW, help="The search's seed.  [default: 0]")
 @option("--trial-timeout", type=Span(), group=HOW, help="A trial that takes longer has failed.")
+@option(
+    "--acquisition",
+    type=click.Choice(["ei", "ucb", "thompson"]),
+    group=HOW,
+    help="What bayes maximizes.  [default: ei]",
+)
+@option(
+    "--stop-early",
+    type=click.Choice(["asha", "median"]),
+    group=HOW,
+    help="End trials that are not worth going on with.",
+)
+@option("--stop-when", metavar="RULE", group=HOW, help="End when no trial is worth its price.")
+@option("--max-time", type=Span(), group=HOW, help="End after so long.")
+@option(
+    "--max-usd",
+    type=click.FloatRange(min=0, min_open=True),
+    metavar="X",
+    group=HOW,
+    help="End when its instance has cost so much.",
+)
+@option(
+    "--keep",
+    type=click.Choice(["all", "best", "none"]),
+    group=HOW,
+    help="Whose checkpoints stay.  [default: best]",
+)
 @option("--python", metavar="PATH", group=HOW, help="The interpreter of the trials.")
 @option("--dry-run", is_flag=True, group=HOW, help="Show what would be done, and do nothing.")
 @option("--on", metavar="NAME", group=WHERE, help="On an instance of yours; else on this machine.")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import sys
 import time
 from typing import Any
 
@@ -71,10 +69,11 @@ def attach_command(config: Config, sweep: str | None) -> int:
         return sweeping.watch(screen, config, folder, story, where=look.where(folder) or sweeping.BACKGROUND)
 
 
-@command("logs", example="awstune logs train-3 --trial 7")
+@command("logs", example="awstune logs train-3 --trial 7 -f")
 @SWEEP
 @option("--trial", type=click.IntRange(min=0), metavar="N", help="Which; left out, the newest one.")
-def logs_command(config: Config, sweep: str | None, trial: int | None) -> None:
+@option("-f", "--follow", is_flag=True, help="Go on until the trial has ended.")
+def logs_command(config: Config, sweep: str | None, trial: int | None, follow: bool) -> None:
     """Print a trial's log.
 
     It is what the trial wrote to stdout and stderr; one that lies on an instance is fetched first.
@@ -85,11 +84,8 @@ def logs_command(config: Config, sweep: str | None, trial: int | None) -> None:
 
     with Screen(config) as screen:
         folder = Folder.find(config.cwd, sweep)
-        log = screen.follow(look.log(config, folder, trial, sweeping.opener(screen, config)))
-        screen.still()
-        screen.say(f"{folder.name}, trial {int(log.parent.name)}:")
-        with log.open("rb") as file:
-            shutil.copyfileobj(file, sys.stdout.buffer)
+        opener = sweeping.opener(screen, config)
+        screen.follow(look.log(config, folder, trial, opener, follow=follow))
 
 
 @command("resume", example="awstune resume train-3 --trials +30")
@@ -118,3 +114,25 @@ def resume_command(config: Config, sweep: str | None, **typed: Any) -> int:
         screen.follow(story.there(config, open_cloud(), folder, changes))
         attached = follow.attach(config, folder, open_cloud)
         return sweeping.watch(screen, config, folder, attached, where=look.where(folder))
+
+
+@command("cancel", example="awstune cancel train-3 --trial 7")
+@SWEEP
+@option("--trial", type=click.IntRange(min=0), metavar="N", help="One trial only; the sweep goes on.")
+def cancel_command(config: Config, sweep: str | None, trial: int | None) -> None:
+    """End a running sweep, or one of its trials.
+
+    What has finished stays; `awstune resume` can take the sweep up again. Its instance goes on.
+    """
+    from awstune.cli import sweeping
+    from awstune.flow import cancel
+    from awstune.sweeps.folder import Folder
+
+    with Screen(config) as screen:
+        folder = Folder.find(config.cwd, sweep)
+        screen.follow(cancel.tell(config, folder, trial, sweeping.opener(screen, config)))
+        what = folder.name if trial is None else f"trial {trial} of {folder.name}"
+        if config.json:
+            screen.document({"sweep": folder.name, "trial": trial, "asked": "cancel"})
+        else:
+            screen.result(f"{what} is being ended; awstune status {folder.name} shows when it is")

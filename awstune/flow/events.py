@@ -39,7 +39,14 @@ class Warned:
     text: str
 
 
-Event = Doing | Done | Chapter | Warned | Mapping[str, Any]
+@dataclass(frozen=True)
+class Output:
+    """Bytes that are the command's result, as they come."""
+
+    data: bytes
+
+
+Event = Doing | Done | Chapter | Output | Warned | Mapping[str, Any]
 
 T = TypeVar("T")
 Story = Generator[Event, None, T]

@@ -8,8 +8,8 @@ from typing import Any
 from awstune.config import Config
 from awstune.flow import ship
 from awstune.remote import project
-from awstune.search import searchers
 from awstune.search.trials import Suggestion
+from awstune.sweeps.loop import searcher_of
 from awstune.sweeps.spec import Spec
 
 SHOWN = 5
@@ -53,12 +53,10 @@ def make(config: Config, spec: Spec, *, elsewhere: bool, usd_per_hour: float | N
         elsewhere: whether it would run on an instance.
         usd_per_hour: that instance's price.
     """
-    options = {"budget": spec.trials} if spec.search == "grid" else {}
-    searcher = searchers.make(spec.search, mode=spec.mode or "min", seed=spec.seed, **options)
     count = SHOWN if spec.trials is None else min(SHOWN, spec.trials)
     return Forecast(
         spec=spec,
-        suggestions=tuple(searcher.suggest(spec.space, [], count)),
+        suggestions=tuple(searcher_of(spec).suggest(spec.space, [], count)),
         travels=ship.travels(config, spec) if elsewhere else None,
         usd_per_hour=usd_per_hour,
     )

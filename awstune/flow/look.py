@@ -5,12 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from awstune.config import Config
 from awstune.errors import AwstuneError, UnknownName
-from awstune.flow.events import Doing, Story, Warned
+from awstune.flow.events import Doing, Output, Story, Warned
 from awstune.remote.mirror import Mirror
 from awstune.remote.ssh import Connection
 from awstune.remote.where import Where
@@ -19,6 +18,8 @@ from awstune.sweeps.folder import Folder
 
 if TYPE_CHECKING:
     from awstune.ec2.session import Cloud
+
+FOLLOW_EVERY_S = 0.3
 
 
 def where(folder: Folder) -> str | None:
@@ -65,7 +66,7 @@ def refresh(config: Config, folder: Folder, open_cloud: Callable[[], Cloud]) -> 
 
 
 def _poll(config: Config, folder: Folder, there: Where, open_cloud: Callable[[], Cloud]) -> bool:
-    with _connection(config, there, open_cloud) as connection:
+    with connected(config, there, open_cloud) as connection:
         return Mirror(connection, there.path, folder).poll().alive
 
 
@@ -73,36 +74,81 @@ def _age(there: Where) -> str:
     return f"what follows is {time.time() - there.seen:.0f} s old" if there.seen else "nothing is here yet"
 
 
-def log(config: Config, folder: Folder, trial: int | None, open_cloud: Callable[[], Cloud]) -> Story[Path]:
-    """A trial's log, fetched first where it lies on an instance.
+def log(
+    config: Config,
+    folder: Folder,
+    trial: int | None,
+    open_cloud: Callable[[], Cloud],
+    *,
+    follow: bool = False,
+) -> Story[int]:
+    """A trial's log as `Output`, fetched as it grows where it lies on an instance.
 
     Args:
         config: the options.
         folder: the sweep's.
         trial: its number; None is the newest one.
         open_cloud: called only where something has to be fetched.
+        follow: whether to go on until the trial has ended.
+
+    Returns:
+        The trial's number.
 
     Raises:
         UnknownName: there is no such trial, or it has not written anything.
     """
     yield from refresh(config, folder, open_cloud)
-    trials = results.history(folder).trials
-    number = trial if trial is not None else max((one.number for one in trials), default=0)
-    path = folder.log_file(number)
+    number = trial if trial is not None else max(_numbers(folder), default=0)
     there = Where.read(folder)
-    if there is not None and not there.complete and any(one.number == number for one in trials):
-        yield Doing(f"fetching the log of trial {number} from {there.name}")
-        with _connection(config, there, open_cloud) as connection:
-            Mirror(connection, there.path, folder).fetch_file(str(path.relative_to(folder.path)))
+    if there is None or there.complete or number not in _numbers(folder):
+        yield from _grown(folder, number, lambda: None, follow=follow)
+    else:
+        with connected(config, there, open_cloud) as connection:
+            mirror = Mirror(connection, there.path, folder)
+            relative = str(folder.log_file(number).relative_to(folder.path))
+
+            def bring() -> None:
+                mirror.poll()
+                mirror.fetch_file(relative)
+
+            yield from _grown(folder, number, bring, follow=follow)
+    return number
+
+
+def _grown(folder: Folder, number: int, bring: Callable[[], None], *, follow: bool) -> Story[None]:
+    path, offset, going_on = folder.log_file(number), 0, True
+    while going_on:
+        bring()
+        # Asked before the log is read, so that its last lines are not missed.
+        running = [record.number for record in results.history(folder).running]
+        going_on = follow and number in running
+        if path.exists():
+            with path.open("rb") as file:
+                file.seek(offset)
+                more = file.read()
+            offset += len(more)
+            yield Output(more)
+        if going_on:
+            time.sleep(FOLLOW_EVERY_S)
     if not path.exists():
-        numbers = f"trials are 0 to {len(trials) - 1}" if trials else "no trial has begun"
+        numbers = _numbers(folder)
+        known = f"trials are 0 to {max(numbers)}" if numbers else "no trial has begun"
         raise UnknownName(
-            f"trial {number} of {folder.name} has no log", f"{numbers}: awstune status {folder.name}"
+            f"trial {number} of {folder.name} has no log", f"{known}: awstune status {folder.name}"
         )
-    return path
 
 
-def _connection(config: Config, there: Where, open_cloud: Callable[[], Cloud]) -> Connection:
+def _numbers(folder: Folder) -> list[int]:
+    return [record.number for record in results.history(folder).trials]
+
+
+def connected(config: Config, there: Where, open_cloud: Callable[[], Cloud]) -> Connection:
+    """An open connection to the instance that has a sweep.
+
+    Raises:
+        UnknownName: the instance is gone.
+        RemoteError: it cannot be reached.
+    """
     from awstune.flow import access
 
     cloud = open_cloud()

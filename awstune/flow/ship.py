@@ -98,7 +98,10 @@ def _prepare(
     config: Config, cloud: Cloud, one: Instance, spec: Spec, parcel: project.Project, name: str
 ) -> Folder:
     folder = Folder.create(config.cwd, name, spec.target.stem)
-    replace(spec, target=relative_to_root(spec.target, config.cwd, parcel.root)).write(folder.spec_file)
+    rate = prices.shipped().usd_per_hour(one.type, one.market)
+    priced = spec.options if rate is None else {**spec.options, "usd_per_hour": rate}
+    there = relative_to_root(spec.target, config.cwd, parcel.root)
+    replace(spec, target=there, options=priced).write(folder.spec_file)
     Where(
         cloud=config.cloud,
         region=cloud.region,
@@ -106,7 +109,7 @@ def _prepare(
         name=one.name,
         path=mirror.remote_path(folder.name),
         workdir=_workdir(spec, config.cwd, parcel.root),
-        usd_per_hour=prices.shipped().usd_per_hour(one.type, one.market),
+        usd_per_hour=rate,
     ).write(folder)
     return folder
 

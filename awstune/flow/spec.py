@@ -17,8 +17,10 @@ from awstune.names import DEFAULT_TRIALS
 from awstune.search.compact import parse_assignment
 from awstune.search.space import Parameter, Space
 from awstune.sweeps import inspection, target
+from awstune.sweeps.ending import Endings
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.inspection import Inspection
+from awstune.sweeps.loop import searcher_of
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target, mode_of
 
@@ -84,7 +86,7 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
     if elsewhere:
         _refuse_unknown(found.text, metric, mode)
     search = typed.search or said.search
-    return Spec(
+    made = Spec(
         target=found,
         space=_space(typed, said.space, seen, found),
         metric=metric,
@@ -97,6 +99,12 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
         python=typed.python if elsewhere else python,
         options={**said.options, **typed.options},
     )
+    if "acquisition" in made.options and search != "bayes":
+        raise UsageError(f"--acquisition does not belong to --search {search}", "leave one of them out")
+    # Made once here, so that what they refuse is refused before anything begins.
+    Endings(made)
+    searcher_of(made)
+    return made
 
 
 def _target(config: Config, typed: Typed, base: Spec | None) -> Target:

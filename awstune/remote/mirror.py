@@ -14,7 +14,7 @@ from pathlib import Path
 from filelock import FileLock
 
 from awstune.errors import RemoteError
-from awstune.names import JOURNAL_FILE, REMOTE_ROOT, WORKER_PID_FILE
+from awstune.names import JOURNAL_FILE, REMOTE_ROOT, REQUESTS_FILE, WORKER_PID_FILE
 from awstune.remote import sync
 from awstune.remote.ssh import Connection
 from awstune.remote.where import Where
@@ -105,6 +105,14 @@ class Mirror:
         with self._lock:
             self._append(here, relative)
         return here
+
+    def ask(self, line: str) -> None:
+        """Hands a line to the process that runs the sweep.
+
+        Raises:
+            RemoteError: the connection broke.
+        """
+        self.connection.run(f"printf '%s\\n' {shlex.quote(line)} >> {self.path}/{REQUESTS_FILE}")
 
     def stop_worker(self) -> None:
         """Ends the process that runs the sweep, as Ctrl-C would; what does not end in 10 s is killed.

@@ -169,6 +169,17 @@ def test_two_lookers_and_a_log(world, lab):
     assert (world.cwd / "sweeps" / "seen" / "journal.jsonl").read_text() == there
 
 
+def test_cancel_and_logs_there(world, lab):
+    """A log is followed while its trial runs on the instance; cancel ends one trial, then the sweep."""
+    world.run("sweep", "--on", lab, "slow.py", "--trials", "9", "--name", "gone", "--detach")
+    world.run("logs", "gone", "--trial", "0", "--follow")
+    assert world.json("results", "gone")["trials"][0]["status"] == "succeeded"
+    world.run("cancel", "gone", "--trial", "0", check=2)
+    world.run("cancel", "gone")
+    world.until(lambda: world.json("status", "gone")["state"] == "cancelled", "the sweep to end")
+    world.run("cancel", "gone", check=2)
+
+
 def test_a_reader_that_leaves(world, lab):
     """`awstune ls | head -1` ends quietly when its reader has gone."""
     script = f'"{sys.executable}" -m awstune ls | head -1; "{sys.executable}" -m awstune --help | head -1'

@@ -1,0 +1,56 @@
+"""Ending a sweep, or one of its trials, wherever it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from awstune.config import Config
+from awstune.errors import UsageError
+from awstune.flow import look
+from awstune.flow.events import Doing, Story
+from awstune.remote.mirror import Mirror
+from awstune.remote.where import Where
+from awstune.sweeps import cancelling, results
+from awstune.sweeps.folder import Folder
+
+if TYPE_CHECKING:
+    from awstune.ec2.session import Cloud
+
+
+def tell(config: Config, folder: Folder, trial: int | None, open_cloud: Callable[[], Cloud]) -> Story[None]:
+    """Asks whoever runs the sweep to end it.
+
+    Args:
+        config: the options.
+        folder: the sweep's folder here.
+        trial: one trial only; None for the sweep.
+        open_cloud: called only for a sweep that runs on an instance.
+
+    Raises:
+        UsageError: that trial, or the sweep, is not running.
+        RemoteError: the instance cannot be reached.
+    """
+    there = Where.read(folder)
+    if there is None:
+        if trial is None and results.history(folder).ended is not None:
+            raise _not_running(folder)
+        cancelling.cancel(folder, trial)
+        return
+    if there.complete:
+        raise _not_running(folder)
+    yield Doing(f"telling {there.name}")
+    with look.connected(config, there, open_cloud) as connection:
+        mirror = Mirror(connection, there.path, folder)
+        if not mirror.poll().alive:
+            raise _not_running(folder)
+        running = [record.number for record in results.history(folder).running]
+        if trial is not None and trial not in running:
+            raise UsageError(
+                f"trial {trial} is not running", f"awstune results {folder.name} shows how it ended"
+            )
+        mirror.ask(cancelling.request(trial))
+
+
+def _not_running(folder: Folder) -> UsageError:
+    return UsageError(f"{folder.name} is not running", f"awstune status {folder.name} shows how it ended")
