@@ -1,12 +1,19 @@
 """What the embedded cloud offers beside AWS's API, below ``/awstune/``: for tests and for `lifecycle`.
 
-GET    /awstune/instances
-PUT    /awstune/switches/NAME             {"on": true}
-GET    /awstune/rules
+GET    /awstune/instances                 each with its state, checks, address, port, pid and folder
+PUT    /awstune/instances/ID/ssh          {"accept": false}: its SSH port refuses
+PUT    /awstune/instances/ID/metadata     {"PATH": "TEXT" or null}: what its metadata service answers
+PUT    /awstune/instances/ID/spot-notice  {"after_s": 120}: notice now, the end then
+PUT    /awstune/switches/NAME             {"on": true}: see `rules.SWITCHES`
+GET    /awstune/rules                     those in force, with how often each has struck
 POST   /awstune/rules                     {...}: see `rules.Rule`
 DELETE /awstune/rules                     all of them
-DELETE /awstune/rules/ID
-PUT    /awstune/instances/ID/ssh          {"accept": false}
+DELETE /awstune/rules/ID                  one
+GET    /awstune/calls                     how many calls of AWS's API there were, by service:Action
+GET    /awstune/resources                 all that is there: what a leak would show in
+PUT    /awstune/quotas/CODE               {"value": 0}
+PUT    /awstune/simulated                 {"boot_s": [1, 5], ...}: see `simulated.Pace`
+DELETE /awstune/simulated                 new instances have processes again
 """
 
 from __future__ import annotations
