@@ -72,15 +72,26 @@ transferring() { # 20 kB a second or more, in or out; keepalives are less
   bytes=$(sed -n 's/:/ /p' "$root/proc/net/dev" | awk '$1 != "lo" { sum += $2 + $10 } END { printf "%.0f", sum }')
   before=$(number "$run/bytes" "$bytes")
   echo "$bytes" > "$run/bytes"
-  [ $((bytes - before)) -ge $((20000 * (step > 0 ? step : 1))) ]
+  [ $((bytes - before)) -ge $((20000 * (since > 0 ? since : 1))) ]
 }
 
-idle() { # seconds that nothing has happened
-  transferring && moved=1 || moved=0
-  if [ "$moved" = 1 ] || young "$run/active" || computing || sweeping || typing || [ ! -e "$run/awake" ]; then
-    echo "$now" > "$run/awake"
+used() { # whether anything has happened; bytes are always counted
+  transferring && return 0
+  young "$run/active" || sweeping || typing || computing
+}
+
+idle() { # seconds that nothing has happened; looked into now and then, and always before an end
+  awake=$(number "$run/awake" 0)
+  since=$((now - $(number "$run/looked" "$now")))
+  every=$((idle_s < 120 ? idle_s / 4 : 30))
+  if [ "$awake" = 0 ] || [ "$since" -ge "$every" ] || [ $((now - awake)) -ge "$idle_s" ]; then
+    echo "$now" > "$run/looked"
+    if used || [ "$awake" = 0 ]; then
+      awake=$now
+      echo "$awake" > "$run/awake"
+    fi
   fi
-  echo $((now - $(number "$run/awake" "$now")))
+  echo $((now - awake))
 }
 
 why() { # why it has to end; nothing while it need not

@@ -330,3 +330,19 @@ def test_what_the_guard_is_called_with(root):
     """A word that it does not know is a usage error."""
     _boot(root, _document())
     assert _guard(root, "dance") == 2
+
+
+def test_the_gpu_is_not_asked_at_every_look(root):
+    """Asking a GPU can take a second: between two questions half a minute passes, but none ends unasked."""
+    _boot(root, _document(ends=time.time() + 9999, limits=guard.Limits(idle_s=1800)))
+    _tool(root, "nvidia-smi", 'echo asked >> "$AWSTUNE_ROOT/asked"; echo 0')
+    for _ in range(4):
+        _guard(root)
+    assert (root / "asked").read_text().count("asked") == 1
+    (root / "run/awstune/looked").write_text(f"{int(time.time()) - 31}\n")
+    _guard(root)
+    assert (root / "asked").read_text().count("asked") == 2
+    _idle_for(root, 3600)
+    _guard(root)
+    assert (root / "asked").read_text().count("asked") == 3
+    assert _ended(root) == "idle"
