@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from awstune.config import Config
@@ -13,7 +14,7 @@ from awstune.flow.events import Doing, Output, Story, Warned
 from awstune.remote.mirror import Mirror
 from awstune.remote.ssh import Connection
 from awstune.remote.where import Where
-from awstune.sweeps import results
+from awstune.sweeps import journal, results
 from awstune.sweeps.folder import Folder
 
 if TYPE_CHECKING:
@@ -100,28 +101,30 @@ def log(
     yield from refresh(config, folder, open_cloud)
     number = trial if trial is not None else max(_numbers(folder), default=0)
     there = Where.read(folder)
-    if there is None or there.complete or number not in _numbers(folder):
-        yield from _grown(folder, number, lambda: None, follow=follow)
+    if there is None or there.complete:
+        bring = partial(journal.is_open, folder.journal_file)
+        yield from _grown(folder, number, bring, follow=follow)
     else:
         with connected(config, there, open_cloud) as connection:
-            mirror = Mirror(connection, there.path, folder)
-            relative = str(folder.log_file(number).relative_to(folder.path))
-
-            def bring() -> None:
-                mirror.poll()
-                mirror.fetch_file(relative)
-
+            bring = partial(_bring, Mirror(connection, there.path, folder), number)
             yield from _grown(folder, number, bring, follow=follow)
     return number
 
 
-def _grown(folder: Folder, number: int, bring: Callable[[], None], *, follow: bool) -> Story[None]:
+def _bring(mirror: Mirror, number: int) -> bool:
+    alive = mirror.poll().alive
+    mirror.fetch_file(str(mirror.folder.log_file(number).relative_to(mirror.folder.path)))
+    return alive
+
+
+def _grown(folder: Folder, number: int, bring: Callable[[], bool], *, follow: bool) -> Story[None]:
+    """The log as it grows; ``bring`` fetches what is there, and says whether the sweep runs."""
     path, offset, going_on = folder.log_file(number), 0, True
     while going_on:
-        bring()
-        # Asked before the log is read, so that its last lines are not missed.
-        running = [record.number for record in results.history(folder).running]
-        going_on = follow and number in running
+        # What is brought, and who runs, is known before the log is read: its last lines are not missed.
+        alive = bring()
+        ended = [record.number for record in results.history(folder).trials if not record.running]
+        going_on = follow and alive and number not in ended
         if path.exists():
             with path.open("rb") as file:
                 file.seek(offset)
@@ -133,9 +136,8 @@ def _grown(folder: Folder, number: int, bring: Callable[[], None], *, follow: bo
     if not path.exists():
         numbers = _numbers(folder)
         known = f"trials are 0 to {max(numbers)}" if numbers else "no trial has begun"
-        raise UnknownName(
-            f"trial {number} of {folder.name} has no log", f"{known}: awstune status {folder.name}"
-        )
+        what = f"trial {number} of {folder.name} has no log"
+        raise UnknownName(what, f"{known}: awstune status {folder.name}")
 
 
 def _numbers(folder: Folder) -> list[int]:

@@ -135,11 +135,13 @@ class Mirror:
         # Liveness first: what a worker writes before it ends is then in the bytes that follow.
         answer = self.connection.run(
             f"if {self._alive()}; then state=alive; else state=dead; fi; "
-            f"size=$(wc -c 2>/dev/null < {there} || echo 0); echo $state $size; "
-            f"test ! -e {there} || tail -c +{have + 1} {there}"
+            f"if test -e {there}; then echo $state $(wc -c < {there}); tail -c +{have + 1} {there}; "
+            "else echo $state none; fi"
         ).stdout
         head, _, more = answer.partition(b"\n")
         state, size = head.decode().split()
+        if size == "none":
+            return state == "alive", have == 0
         if have > int(size):
             raise RemoteError(
                 f"{here} is longer than what is on the instance: it is not its mirror",
