@@ -38,7 +38,8 @@ class Runtime:
             arguments: paths relative to the login's home.
         """
         words = " ".join(f'"$HOME"/{shlex.quote(word)}' for word in arguments)
-        return f'PYTHONPATH="$HOME/{self.path}${{PYTHONPATH:+:$PYTHONPATH}}" {self.python} -m {module} {words}'
+        path = f'PYTHONPATH="$HOME/{self.path}${{PYTHONPATH:+:$PYTHONPATH}}"'
+        return f"{path} {self.python} -m {module} {words}"
 
 
 def package_parcels(package: Path = PACKAGE) -> list[sync.Parcel]:

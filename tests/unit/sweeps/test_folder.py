@@ -72,7 +72,7 @@ def test_files_of_a_trial(tmp_path):
 def test_a_folder_that_cannot_be_made(tmp_path):
     """Where nothing can be written a sweep is refused, with the reason."""
     (tmp_path / "sweeps").touch()
-    with pytest.raises(UsageError, match="cannot write .*sweeps"):
+    with pytest.raises(UsageError, match=r"cannot write .*sweeps"):
         made(tmp_path)
 
 
