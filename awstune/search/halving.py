@@ -72,19 +72,23 @@ class Asha:
     Source: Li et al., "A System for Massively Parallel Hyperparameter Tuning" (2020).
 
     At ``first``, ``first * eta``, ``first * eta**2`` … steps a trial goes on only if it is among the best
-    1/eta of all trials that have got there; the first few that get there always go on.
+    1/eta of the latest trials that have got there, or better than all; the first few that get there always
+    go on. The latest, because a search that learns suggests ever better trials: beside all of them, most
+    would go on.
 
     Attributes:
         metric: whose reports are compared.
         mode: which values are better.
         first: steps before the first decision.
         eta: one of how many goes on.
+        latest: how many trials one is compared with.
     """
 
     metric: str
     mode: Mode
     first: int = 1
     eta: int = 3
+    latest: int = 14
 
     def should_stop(self, trial: TrialRecord, trials: Sequence[TrialRecord]) -> bool:
         """Whether the trial has just reached a rung without being among its best; see ``Stopper``."""
@@ -92,11 +96,13 @@ class Asha:
         rung = self._rung_reached(curve)
         if rung is None:
             return False
-        others = [at for t in trials if t.number != trial.number and (at := self._at(t, rung)) is not None]
+        before = sorted((t for t in trials if t.number != trial.number), key=lambda t: -t.number)
+        others = [at for t in before if (at := self._at(t, rung)) is not None]
         own = _best_until(curve, rung)
-        allowed = (len(others) + 1) // self.eta
-        better = sum(other < own for other in others)
-        return math.isinf(own) or (allowed > 0 and better >= allowed)
+        beside = others[: self.latest]
+        allowed = (len(beside) + 1) // self.eta
+        better = sum(other < own for other in beside)
+        return math.isinf(own) or (allowed > 0 and better >= allowed and own >= min(others))
 
     def _rung_reached(self, curve: list[tuple[int, float]]) -> int | None:
         """The rung that the latest report is the first to reach."""

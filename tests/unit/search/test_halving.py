@@ -35,6 +35,14 @@ def test_asha_waits_for_company():
     assert not Asha("loss", "min").should_stop(trial(0, 5.0), [trial(0, 5.0), trial(1, 1.0)])
 
 
+def test_asha_compares_with_the_latest():
+    """Among ever better trials one has to be among the best of the latest, or the best of all."""
+    others = [trial(i, 1.0 - 0.01 * i) for i in range(40)]
+    assert Asha("loss", "min").should_stop(trial(40, 0.67), others)
+    assert not Asha("loss", "min", latest=99).should_stop(trial(40, 0.67), others)
+    assert not Asha("loss", "min").should_stop(trial(40, 0.6), others)
+
+
 def test_asha_maximises():
     """With mode max the greatest go on."""
     others = [trial(i, 0.1 * i) for i in range(5)]
