@@ -227,3 +227,33 @@ def test_a_second_worker_is_refused(tmp_path):
     assert worker.wait(60) == 0
     assert finished(folder) == list(range(TRIALS))
     assert json.loads(json.dumps(results(folder)))["best"]["trial"] in range(TRIALS)
+
+
+PROGRAM = """
+import os, subprocess, sys, time
+stray = [sys.executable, "-c", "import time; time.sleep(600)"]
+print("awstune: loss=" + sys.argv[1])
+if not os.path.exists("gate"):
+    subprocess.Popen(stray, start_new_session=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.parametrize("kind", ["command", "spawn"])
+def test_other_ways_to_start_trials_die_as_well(tmp_path, kind):
+    """Programs, and trials with a Python of their own, leave nothing behind either, and start again."""
+    (tmp_path / "program.py").write_text(PROGRAM)
+    folder = new_sweep(tmp_path, kind, trials=3, options={"start": "spawn"} if kind == "spawn" else {})
+    if kind == "command":
+        spec = Spec.read(folder.spec_file)
+        target = Target("command", command=(sys.executable, "program.py", "{x}"))
+        Spec(**{**spec.__dict__, "target": target}).write(folder.spec_file)
+    worker = start(folder, tmp_path)
+    until(folder, "report", 0 if kind == "command" else 2)
+    os.kill(worker.pid, signal.SIGKILL)
+    worker.wait()
+    assert nothing_lives(folder)
+    finish(folder, tmp_path)
+    assert sorted(finished(folder)) == [0, 1, 2]
+    assert {t["status"] for t in results(folder)["trials"]} == {"succeeded"}
+    assert nothing_lives(folder)
