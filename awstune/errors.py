@@ -13,6 +13,7 @@
     │   ├── CredentialsError         none, expired, or not accepted
     │   ├── InstanceDied             an instance ended while it was waited for
     │   └── NotReady                 an instance that does not pass its checks in time
+    │       └── NoGuard                  an instance that nothing would end
     ├── KeyFileError             1   a private key that is missing, or readable by others
     ├── RemoteError              1   what failed at the other end of an SSH connection
     │   ├── ConnectionLost           nobody answers, or the connection broke
@@ -119,6 +120,12 @@ class NotReady(CloudError):
     """An instance that does not pass its checks, or does not let SSH in, in time."""
 
     kind = "not_ready"
+
+
+class NoGuard(NotReady):
+    """An instance on which nothing is armed that would end it."""
+
+    kind = "no_guard"
 
 
 class KeyFileError(AwstuneError):

@@ -9,7 +9,7 @@ from awstune.config import Config
 from awstune.ec2 import end, events, instances
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import Interrupted, KeyFileError, RemoteError, UnknownName, UsageError
+from awstune.errors import Interrupted, KeyFileError, NoGuard, RemoteError, UnknownName, UsageError
 from awstune.flow import access, launch
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.names import SWEEPS_DIR
@@ -137,6 +137,9 @@ def start(
         for event in end.start(cloud, which, ttl_s=ttl_s):
             yield _told(event)
         yield from launch.until_in(config, cloud, which)
+    except NoGuard as error:
+        yield from stop(cloud, which)
+        raise NoGuard(f"{error.message}, so it was stopped again", error.hint) from error
     except KeyboardInterrupt:
         names = " ".join(one.name for one in which)
         raise Interrupted(

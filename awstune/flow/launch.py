@@ -8,14 +8,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from awstune.config import Config
-from awstune.ec2 import events, instances, prices, survey, wait
+from awstune.ec2 import end, events, instances, prices, survey, wait
 from awstune.ec2 import launch as ec2_launch
 from awstune.ec2.instances import Instance
 from awstune.ec2.plan import Plan, make_plan
 from awstune.ec2.session import Cloud
 from awstune.ec2.steps import RunInstance, Wait
 from awstune.ec2.wanted import Wanted
-from awstune.errors import ConnectionLost, Interrupted, NotReady
+from awstune.errors import ConnectionLost, Interrupted, NoGuard, NotReady
 from awstune.flow import access, clouds
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.names import ARMED_FILE, ROOT_VARIABLE
@@ -93,7 +93,19 @@ def carry_out(
             yield from until_in(config, cloud, _live(cloud, waited), ssh_patience_s)
     except KeyboardInterrupt:
         raise _interrupted(proposal, made) from None
+    except NoGuard as error:
+        yield from _end_unguarded(proposal, made)
+        hint = "launch again; if it comes again, the image runs no cloud-init: name another with --ami"
+        raise NoGuard(f"{error.message}, so it was terminated", hint) from error
     return [describe(config, cloud, one) for one in _live(cloud, proposal.wanted.names)]
+
+
+def _end_unguarded(proposal: Proposal, made: _Made) -> Story[None]:
+    """Ends what was launched just now: an instance without an end is the surprise bill itself."""
+    keys_dir = access.keys_dir(proposal.config, proposal.cloud)
+    for event in end.terminate(proposal.cloud, made.launched, keys_dir):
+        if isinstance(event, events.Changed):
+            yield Doing(f"{event.name} is {event.state}")
 
 
 @dataclass
@@ -132,6 +144,8 @@ def _apply(proposal: Proposal, made: _Made) -> Story[None]:
             yield Warned(f"{event.name}: {event.error}; trying again in {event.wait_s:.0f} s")
         elif isinstance(event, events.NoRoom):
             yield Warned(f"{event.name}: no {event.type} in {event.zone or 'any zone'}: {event.error}")
+        elif isinstance(event, events.NoBackstop):
+            yield Warned(f"{event.name}: no end from outside, only its own guard: {event.error}")
         elif isinstance(event, events.Applied):
             made.steps += 1
             yield Doing(event.step.prose())
@@ -168,7 +182,7 @@ def _check_guard(address: Address, one: Instance, patience_s: float) -> None:
             f"awstune terminate {one.name}",
         ) from error
     if not armed:
-        raise NotReady(f"{one.name} has no guard that would end it", f"awstune terminate {one.name}")
+        raise NoGuard(f"{one.name} has no guard that would end it", f"awstune terminate {one.name}")
 
 
 def describe(config: Config, cloud: Cloud, one: Instance) -> Ready:

@@ -162,3 +162,19 @@ def test_an_endpoint_of_anybodys(world):
     refusal = refused(world, "sweep", "train.py", "--on", "any", status=2, **env)
     assert "not there yet" in refusal["message"]
     world.run("terminate", "any", "--yes", **env)
+
+
+def test_an_instance_without_a_guard(world, switched):
+    """Where nothing is armed that would end it, an instance is not left running."""
+    world.run("launch", "loose")
+    world.run(
+        "ssh",
+        "loose",
+        "--",
+        'rm "$AWSTUNE_ROOT"/usr/local/lib/awstune/guard "$AWSTUNE_ROOT"/run/awstune/armed',
+    )
+    world.run("stop", "loose")
+    error = refused(world, "start", "loose", status=1)
+    assert error["kind"] == "no_guard"
+    assert "stopped again" in error["message"]
+    assert [one["state"] for one in world.json("ls")] == ["stopped"]
