@@ -1,1 +1,0 @@
-"""Other people's trainers, a few lines each; imported only if asked."""
