@@ -40,7 +40,7 @@ def demo_command(config: Config) -> int:
 
 class _InWords:
     def plan(self, plan: Any) -> str:
-        from awstune.cli.launch import plan_in_words
+        from awstune.cli.launching import plan_in_words
 
         return plan_in_words(plan)
 

@@ -6,10 +6,12 @@ from typing import Any
 
 import click
 
+from awstune.cli.launching import LAUNCH_KEYS, with_launch_options
 from awstune.cli.options import TailCommand, command, option
 from awstune.cli.params import Span
 from awstune.cli.screen import Screen
 from awstune.config import Config
+from awstune.errors import UsageError
 
 WHAT, HOW, WHERE = "What is searched", "How", "Where"
 OPTIONS = (
@@ -91,11 +93,13 @@ OPTIONS = (
 @option("--python", metavar="PATH", group=HOW, help="The interpreter of the trials.")
 @option("--dry-run", is_flag=True, group=HOW, help="Show what would be done, and do nothing.")
 @option("--on", metavar="NAME", group=WHERE, help="On an instance of yours; else on this machine.")
+@option("--launch", is_flag=True, group=WHERE, help="On a new instance, which ends with the sweep.")
 @option("--detach", is_flag=True, group=WHERE, help="Start it and leave; `awstune attach` looks again.")
 @option("--yes", is_flag=True, group=WHERE, help="Answer questions in advance.")
 @option("--name", metavar="SWEEP", group=WHERE, help="Its name.  [default: the target's, numbered]")
+@with_launch_options
 def sweep_command(
-    config: Config, *, on: str | None, detach: bool, name: str | None, dry_run: bool, yes: bool,
+    config: Config, *, on: str | None, launch: bool, detach: bool, name: str | None, dry_run: bool, yes: bool,
     words: tuple[str, ...] | None, **typed: Any,
 ) -> int:  # fmt: skip
     """Search for the best hyperparameters of a training script.
@@ -107,13 +111,21 @@ def sweep_command(
     from awstune.cli import sweeping
     from awstune.flow import follow, spec
 
+    if launch and on is not None:
+        raise UsageError("--launch and --on are two places", "leave one of them out")
+    machine = {key: typed.pop(key) for key in LAUNCH_KEYS}
     options = {key: value for key in OPTIONS if (value := typed.pop(key)) is not None}
     with Screen(config) as screen:
         screen.doing(f"looking into {typed['target'] or 'the target'}")
         made = spec.make(
-            config, spec.Typed(**typed, command=words, options=options), elsewhere=on is not None
+            config, spec.Typed(**typed, command=words, options=options), elsewhere=launch or on is not None
         )
         screen.still()
+        if launch:
+            machine["max_usd"] = options.get("max_usd")
+            return sweeping.on_new_instance(
+                screen, config, made, machine, name, dry_run=dry_run, detach=detach, yes=yes
+            )
         if dry_run:
             return _show_forecast(screen, config, made, on)
         screen.say(sweeping.plan(made))

@@ -74,6 +74,47 @@ def heaviest(travels: Any) -> str:
     )
 
 
+def on_new_instance(
+    screen: Screen, config: Config, made: Spec, machine: dict[str, Any], name: str | None, *,
+    dry_run: bool, detach: bool, yes: bool,
+) -> int:  # fmt: skip
+    """Launches an instance for a sweep, runs it there, fetches it, and ends the instance.
+
+    Args:
+        screen: where to.
+        config: the options.
+        made: the sweep's spec.
+        machine: the typed options of the instance.
+        name: the sweep's, and so the instance's; None numbers it.
+        dry_run: whether only to show what would be done.
+        detach: whether to leave once it runs.
+        yes: whether the question is answered already.
+    """
+    from awstune.cli.launching import plan_in_words, wanted_of
+    from awstune.flow import follow, launch, ship
+
+    name = name or ship.free_name(config, made)
+    parcel = ship.travels(config, made)
+    screen.doing("looking at what is there")
+    proposal = launch.propose(config, wanted_of(name, machine), warn=screen.warn)
+    ship.refuse_real_image(proposal.cloud)
+    screen.still()
+    told = [f"Plan:\n{plan_in_words(proposal.plan)}", plan(made), heaviest(parcel)]
+    if dry_run:
+        screen.result("\n\n".join(told))
+        return 0
+    screen.say("\n\n".join(told))
+    if not proposal.cloud.local:
+        screen.confirm("Launch it, and terminate it when the sweep is here?", yes=yes)
+    (ready,) = screen.follow(launch.carry_out(proposal))
+    story = ship.to_instance(config, proposal.cloud, ready.instance, made, name, parcel, owned=True)
+    folder = screen.follow(story)
+    if detach:
+        screen.say(f"{name} ends itself when it idles; awstune attach {name} fetches all and terminates it")
+        return leave(screen, config, folder)
+    return watch(screen, config, folder, follow.attach(config, folder, lambda: proposal.cloud), where=name)
+
+
 def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: str | None) -> int:
     """Runs a sweep's story, shows it, and gives the exit status.
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from awstune.config import Config
 from awstune.ec2.session import Cloud
-from awstune.errors import ConnectionLost, SweepError
-from awstune.flow import access
+from awstune.errors import ConnectionLost, LeftBehind, SweepError, UnknownName
+from awstune.flow import access, end
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.remote.mirror import Look, Mirror
 from awstune.remote.where import Where
@@ -23,6 +24,7 @@ from awstune.sweeps.spec import Spec
 
 EVERY_S = 0.3
 RECONNECT_S = 60.0
+FETCH_TTL_S = 3600.0  # of an instance that is started again only to be fetched from
 Open = Callable[[], Cloud]
 
 
@@ -77,7 +79,23 @@ def attach(config: Config, folder: Folder, open_cloud: Open, pace: Pace = Pace()
         yield from _attach_there(config, tail, where, open_cloud(), pace)
     if results.history(folder).ended is None:
         raise _stopped(folder)
+    yield from _end_owned(config, folder, open_cloud)
     return results.results(folder)
+
+
+def _end_owned(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:
+    """Terminates the instance that was launched for this sweep alone, now that all of it is here."""
+    where = Where.read(folder)
+    if where is None or not (where.owned and where.complete):
+        return
+    cloud = open_cloud()
+    with suppress(UnknownName):
+        one = access.instance_of(cloud, where)
+        left = yield from end.terminate(config, cloud, end.Doomed((one,)), discard=False)
+        if left:
+            raise LeftBehind(f"still there: {left}", f"awstune terminate {one.name}")
+        yield Done(f"{one.name} was launched for {folder.name}, and is gone; nothing of it is left")
+    replace(where, owned=False, alive=False).write(folder)
 
 
 class Tail:
@@ -106,6 +124,10 @@ def _attach_here(folder: Folder, tail: Tail, pace: Pace) -> Iterator[journal.Eve
 
 def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: Pace) -> Story[None]:
     patience_s = 0.0
+    one = access.instance_of(cloud, where)
+    if one.state == "stopped" and where.owned:
+        yield Doing(f"{one.name} had ended itself; starting it to fetch {tail.folder.name}")
+        yield from end.start(config, cloud, [one], ttl_s=FETCH_TTL_S)
     while True:
         address = access.address_of(config, cloud, access.instance_of(cloud, where))
         try:

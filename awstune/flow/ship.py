@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -55,7 +56,14 @@ def travels(config: Config, spec: Spec) -> project.Project:
 
 
 def to_instance(
-    config: Config, cloud: Cloud, one: Instance, spec: Spec, name: str | None, parcel: project.Project
+    config: Config,
+    cloud: Cloud,
+    one: Instance,
+    spec: Spec,
+    name: str | None,
+    parcel: project.Project,
+    *,
+    owned: bool = False,
 ) -> Story[Folder]:
     """Sends the project, the spec and awstune to an instance and starts the sweep there.
 
@@ -66,6 +74,7 @@ def to_instance(
         spec: as seen from the folder one is in.
         name: the sweep's; None numbers it after the target.
         parcel: what `travels` found.
+        owned: whether the instance ends with the sweep.
 
     Returns:
         The sweep's folder here, which knows where the sweep runs.
@@ -81,7 +90,9 @@ def to_instance(
         with access.connect(access.address_of(config, cloud, one)) as connection:
             weight = f"{len(parcel.files)} files, {parcel.size / 1e6:.1f} MB"
             yield Doing(f"{one.name}: sending {parcel.root.name} ({weight})")
-            folder = _prepare(config, cloud, one, spec, parcel, name or _free_name(config, connection, spec))
+            taken = mirror.sweeps_on(connection)
+            folder = _prepare(config, cloud, one, spec, parcel, name or free_name(config, spec, taken))
+            _own(folder, owned=owned)
             runtime = _send(connection, parcel, folder)
             start_worker(connection, runtime, folder)
     except KeyboardInterrupt:
@@ -120,9 +131,16 @@ def _workdir(spec: Spec, cwd: Path, root: Path) -> str:
     return "." if spec.target.file or not inside else str(cwd.resolve().relative_to(root))
 
 
-def _free_name(config: Config, connection: Connection, spec: Spec) -> str:
+def _own(folder: Folder, *, owned: bool) -> None:
+    where = Where.read(folder)
+    if owned and where is not None:
+        replace(where, owned=True).write(folder)
+
+
+def free_name(config: Config, spec: Spec, elsewhere: Sequence[str] = ()) -> str:
+    """The next number after the target's stem, here and in the places where names are taken already."""
     stem = spec.target.stem
-    taken = {*mirror.sweeps_on(connection), *(folder.name for folder in Folder.all(config.cwd))}
+    taken = {*elsewhere, *(folder.name for folder in Folder.all(config.cwd))}
     numbers = [int(match[1]) for name in taken if (match := re.fullmatch(rf"{re.escape(stem)}-(\d+)", name))]
     return f"{stem}-{max(numbers, default=0) + 1}"
 

@@ -31,6 +31,7 @@ class Where:
         alive: whether its worker was there at the last look.
         seen: seconds since the epoch of the last look; None before the first.
         usd_per_hour: what the instance costs; None where it is not known.
+        owned: whether the instance was launched for this sweep alone, and ends with it.
     """
 
     cloud: str
@@ -43,6 +44,7 @@ class Where:
     alive: bool = True
     seen: float | None = None
     usd_per_hour: float | None = None
+    owned: bool = False
 
     def write(self, folder: Folder) -> None:
         """Remembers it in the sweep's folder."""

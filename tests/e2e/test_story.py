@@ -156,3 +156,26 @@ def test_an_unknown_instance_is_status_2(world, lab):
         done = world.run(*words, check=2)
         assert "no instance 'lob'" in done.stderr
         assert "hint: " in done.stderr
+
+
+def test_one_command(world):
+    """`sweep --launch` rents, searches, fetches and ends: nothing is left but the sweep's folder."""
+    done = world.run("sweep", "train.py", "--launch", "--trials", "3", "--name", "whole", "--ttl", "1h")
+    assert "best of 3 trials: loss" in done.stdout
+    assert "whole was launched for whole, and is gone; nothing of it is left" in done.stderr
+    assert "whole" not in [one["name"] for one in world.json("ls")]
+    assert world.json("results", "whole")["best"]["status"] == "succeeded"
+
+
+def test_one_command_unattended(world):
+    """With nobody attached its instance ends itself; the next attach fetches all and terminates it."""
+    words = ("sweep", "train.py", "--launch", "--detach", "--trials", "3", "--name", "alone", "--idle", "3s")
+    world.run(*words)
+    world.until(lambda: _state(world, "alone") == "stopped", "the idle instance to stop itself")
+    done = world.run("attach", "alone")
+    assert "best of 3 trials: loss" in done.stdout
+    assert _state(world, "alone") is None
+
+
+def _state(world, name):
+    return next((one["state"] for one in world.json("ls") if one["name"] == name), None)

@@ -1,0 +1,113 @@
+"""What ``launch`` and ``sweep --launch`` share: the options of an instance, and its plan in words."""
+
+from __future__ import annotations
+
+import math
+import textwrap
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from awstune.cli.options import F, option
+from awstune.cli.params import Span, Tag
+from awstune.names import DEFAULT_IDLE_S, DEFAULT_TTL_S, DEFAULT_TYPE
+
+WIDTH = 100  # of the plan: sentences longer than that are hard to read
+MACHINE, END, ACCESS = "The machine", "Its end", "Access"
+
+LAUNCH_OPTIONS = (
+    option("--type", "type_", default=DEFAULT_TYPE, show_default=True, group=MACHINE, help="Instance type."),
+    option("--ami", metavar="IMAGE", group=MACHINE, help="Image: an id, an exact name, or a pattern."),
+    option("--spot", is_flag=True, group=MACHINE, help="At the spot price; AWS may take it back."),
+    option(
+        "--disk", type=click.IntRange(1, 16384), metavar="GB", group=MACHINE, help="Root disk, encrypted gp3."
+    ),
+    option("--or-similar", is_flag=True, group=MACHINE, help="Take the nearest offered type instead."),
+    option("--tag", "tags", type=Tag(), multiple=True, group=MACHINE, help="A tag of your own; repeatable."),
+    option(
+        "--ttl",
+        type=Span(may_be_none=True),
+        default=DEFAULT_TTL_S,
+        group=END,
+        help="Time to live, then it ends itself.  [default: 8h]",
+    ),
+    option(
+        "--idle",
+        type=Span(may_be_none=True),
+        default=DEFAULT_IDLE_S,
+        group=END,
+        help="Ends itself after so long without work.  [default: 30m]",
+    ),
+    option(
+        "--at-end",
+        type=click.Choice(["stop", "terminate"]),
+        group=END,
+        help="What its end does.  [default: stop; terminate for spot]",
+    ),
+    option(
+        "--key",
+        metavar="PATH",
+        type=click.Path(exists=True, dir_okay=False),
+        group=ACCESS,
+        help="A private key of your own (mode 600).",
+    ),
+    option(
+        "--key-type",
+        type=click.Choice(["ed25519", "rsa"]),
+        default="ed25519",
+        group=ACCESS,
+        help="Of the key that is made.",
+    ),
+    option(
+        "--ssh-from", metavar="CIDR", group=ACCESS, help="Who may reach port 22.  [default: your address]"
+    ),
+    option("--subnet", metavar="ID", group=ACCESS, help="Where there is no default network."),
+    option("--security-group", metavar="ID", group=ACCESS, help="Use this one as it is."),
+)
+LAUNCH_KEYS = (
+    "type_", "ami", "spot", "disk", "or_similar", "tags", "ttl", "idle", "at_end",
+    "key", "key_type", "ssh_from", "subnet", "security_group",
+)  # fmt: skip
+
+
+def with_launch_options(function: F) -> F:
+    """Adds the options of an instance to a command."""
+    for decorate in reversed(LAUNCH_OPTIONS):
+        function = decorate(function)
+    return function
+
+
+def wanted_of(name: str, typed: Mapping[str, Any]) -> Any:
+    """What was typed, as the planner's value."""
+    from awstune.ec2.wanted import Wanted
+
+    ttl = typed["ttl"]
+    return Wanted(
+        name=name,
+        count=typed.get("count", 1),
+        type=typed["type_"],
+        market="spot" if typed["spot"] else "on-demand",
+        image=typed["ami"],
+        disk_gib=typed["disk"],
+        ttl_s=None if math.isinf(ttl) else ttl,
+        idle_s=None if math.isinf(typed["idle"]) else typed["idle"],
+        max_usd=typed["max_usd"],
+        at_end=typed["at_end"],
+        key=typed["key"],
+        key_type=typed["key_type"],
+        ssh_from=typed["ssh_from"],
+        subnet=typed["subnet"],
+        security_group=typed["security_group"],
+        or_similar=typed["or_similar"],
+        tags=dict(typed["tags"]),
+    )
+
+
+def plan_in_words(plan: Any, *, explain: bool = False) -> str:
+    """The plan's sentences, wrapped for a terminal and indented."""
+    return "\n".join(
+        textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="      ", break_long_words=False,
+                      break_on_hyphens=False)
+        for line in plan.prose(explain=explain)
+    )  # fmt: skip
