@@ -143,7 +143,7 @@ class Study:
 
     def _start(self, number: int, seed: list[int]) -> Suggestion | None:
         # Every third start point doubts the prior.
-        believing = self.space.informed and number % 3 > 0
+        believing = self.space.informed and number % 3 != 2  # noqa: PLR2004  numbers 2, 5, 8 …
         params = self._sobol(number, believing=believing or not self.space.informed)
         if not self._new(params):
             return self._fresh(seed, "start: random draw")
@@ -197,7 +197,8 @@ class Study:
 
 def start_size(space: Space) -> int:
     """How many trials there are before the model chooses."""
-    return min(max(2 * space.dimensions, 3), START_MOST)
+    # A prior says where to look: half as many points do.
+    return min(max((1 if space.informed else 2) * space.dimensions, 3), START_MOST)
 
 
 class Record(TargetSpace):
@@ -241,7 +242,7 @@ class Chooser(AcquisitionFunction):
         x, targets = np.asarray(target_space.params, float), np.asarray(target_space.target, float)
         if fit_gp:
             self._fit_gp(gp, target_space)
-        score = self._allowed(self._with_prior(self._score(gp, targets), len(x)))
+        score = self._allowed(self._with_prior(self._score(gp, targets), x, targets))
         elite = x[np.argsort(-targets, kind="stable")[: propose.ELITE]]
         places = propose.ranked(self.cube, self.rng, elite, score)
         new = (place for place in places if self.cube.key(place) not in self.taken)
@@ -255,10 +256,10 @@ class Chooser(AcquisitionFunction):
             return acquisition.thompson(gp, self.rng)
         return acquisition.Improvement(gp, float(targets.max()) + resolution(targets))
 
-    def _with_prior(self, score: Score, n: int) -> Score:
+    def _with_prior(self, score: Score, x: Array, targets: Array) -> Score:
         if not self.cube.informed:
             return score
-        weight = acquisition.PRIOR_STRENGTH / n
+        weight = acquisition.prior_weight(self.cube.prior(x), targets)
         return lambda places: score(places) + weight * self.cube.prior(places)
 
     def _allowed(self, score: Score) -> Score:

@@ -27,7 +27,6 @@ OPTIMA = {
     "branin": [np.pi, 2.275],
     "hartmann-6": [0.20169, 0.150011, 0.476874, 0.275332, 0.311652, 0.6573],
     "rosenbrock-4": [1.0] * 4,
-    "levy-6": [1.0] * 6,
     "styblinski-5": [-2.903534] * 5,
     "additive-2": [0.73, 0.21],
 }
@@ -35,7 +34,7 @@ BESIDE, GOAL_AT, MOST = 0.1, 30, 60
 
 
 def believing(problem: Problem, seed: int, kind: str) -> Space:
-    """The problem's space with a prior at each parameter."""
+    """The problem's space with a prior at each parameter, and the baseline as it is without."""
     rng = np.random.default_rng([seed, 9])
     changed = {}
     for (name, p), best in zip(problem.space.searched.items(), OPTIMA[problem.name], strict=True):
@@ -44,7 +43,7 @@ def believing(problem: Problem, seed: int, kind: str) -> Space:
             place = float(np.clip(place + BESIDE * rng.standard_normal(), 0, 1))
         else:
             place = 0.95 if place < 0.5 else 0.05
-        changed[name] = p.same(prior=p.decode(place))
+        changed[name] = p.same(prior=p.decode(place), default=p.baseline)
     return Space(changed)
 
 

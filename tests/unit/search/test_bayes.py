@@ -7,7 +7,7 @@ import pytest
 from bayes_opt.target_space import TargetSpace
 
 from awstune.search import gp
-from awstune.search.acquisition import log_expected_improvement
+from awstune.search.acquisition import log_expected_improvement, prior_weight
 from awstune.search.bayes import BayesSearcher, Chooser, Record
 from awstune.search.cube import Cube
 from awstune.search.draws import FunctionDraw
@@ -171,11 +171,8 @@ def test_a_prior_leads_at_first_and_yields_to_the_data():
     early = np.mean([[t.params["x"], t.params["y"]] for t in trials[:4]])
     best = min(trials, key=lambda trial: trial.value).params
     assert early > 0.6
-    assert [trial.why[:27] for trial in trials[1:4]] == [
-        "start: drawn from the prior",
-        "start: drawn from the prior",
-        "start: spread over the spac",
-    ]
+    assert trials[1].why == "start: drawn from the prior (Sobol)"
+    assert trials[2].why == "start: spread over the space (Sobol)"
     assert (best["x"], best["y"]) == pytest.approx((0.3, 0.3), abs=0.05)
 
 
@@ -214,3 +211,12 @@ def test_matrices_that_are_none():
         gp._credible(lambda t: (1e9 * float(np.abs(t).sum()), t), np.zeros(5), np.ones(5), 0.0).tolist()
         == [0] * 5
     )
+
+
+def test_a_prior_that_the_trials_contradict_is_dropped():
+    """It counts in full while little is told, less with every trial, and not at all where it misleads."""
+    density = np.array([0.0, 1.0, 2.0, 3.0, 4.0])
+    assert prior_weight(density[:3], -density[:3]) == 10
+    assert prior_weight(density, density) == pytest.approx(6)
+    assert prior_weight(density, -density) == 0
+    assert prior_weight(density, np.zeros(5)) == 6
