@@ -93,6 +93,13 @@ OPTIONS = (
 @option("--python", metavar="PATH", group=HOW, help="The interpreter of the trials.")
 @option("--dry-run", is_flag=True, group=HOW, help="Show what would be done, and do nothing.")
 @option("--on", metavar="NAME", group=WHERE, help="On an instance of yours; else on this machine.")
+@option(
+    "--env",
+    multiple=True,
+    metavar="NAME",
+    group=WHERE,
+    help="Hand this variable over to the instance; repeatable.",
+)
 @option("--launch", is_flag=True, group=WHERE, help="On a new instance, which ends with the sweep.")
 @option("--detach", is_flag=True, group=WHERE, help="Start it and leave; `awstune attach` looks again.")
 @option("--yes", is_flag=True, group=WHERE, help="Answer questions in advance.")
@@ -115,6 +122,8 @@ def sweep_command(
         raise UsageError("--launch and --on are two places", "leave one of them out")
     machine = {key: typed.pop(key) for key in LAUNCH_KEYS}
     options = {key: value for key in OPTIONS if (value := typed.pop(key)) is not None}
+    if env := list(typed.pop("env")):
+        options["env"] = env
     with Screen(config) as screen:
         screen.doing(f"looking into {typed['target'] or 'the target'}")
         made = spec.make(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 import shlex
 from collections.abc import Sequence
@@ -94,6 +96,7 @@ def to_instance(
             folder = _prepare(config, cloud, one, spec, parcel, name or free_name(config, spec, taken))
             _own(folder, owned=owned)
             runtime = _send(connection, parcel, folder)
+            hand_over(connection, folder, spec.options.get("env", ()))
             start_worker(connection, runtime, folder)
     except KeyboardInterrupt:
         costing = "" if cloud.local else ", and costs"
@@ -156,6 +159,24 @@ def _send(connection: Connection, parcel: project.Project, folder: Folder) -> bo
     return runtime
 
 
+def hand_over(connection: Connection, folder: Folder, names: Sequence[str]) -> None:
+    """Hands variables over through standard input into a file of mode 600: they are in no argument list.
+
+    Raises:
+        RemoteError: the connection broke.
+    """
+    if not names:
+        return
+    there = shlex.quote(env_file(folder))
+    values = json.dumps({name: os.environ[name] for name in names}).encode()
+    connection.run(f"umask 077; mkdir -p {REMOTE_ROOT}/env; cat > {there}", stdin=values)
+
+
+def env_file(folder: Folder) -> str:
+    """Where the variables of a sweep are on its instance; outside of the folder that is fetched."""
+    return f"{REMOTE_ROOT}/env/{folder.name}"
+
+
 def start_worker(connection: Connection, runtime: bootstrap.Runtime, folder: Folder) -> None:
     """Starts the sweep's process there; it belongs to no terminal.
 
@@ -164,5 +185,5 @@ def start_worker(connection: Connection, runtime: bootstrap.Runtime, folder: Fol
     """
     where = Where.read(folder)
     workdir = shlex.quote(f"{REMOTE_ROOT}/projects/{folder.name}/{where.workdir if where else '.'}")
-    run = runtime.command("awstune.sweeps.detached", f"{REMOTE_ROOT}/sweeps/{folder.name}")
+    run = runtime.command("awstune.sweeps.detached", f"{REMOTE_ROOT}/sweeps/{folder.name}", env_file(folder))
     connection.run(f"mkdir -p {workdir} && cd {workdir} && {run}")

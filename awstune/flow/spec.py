@@ -85,6 +85,7 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
     mode = typed.mode or said.mode or seen.mode or (mode_of(metric) if metric else None)
     if elsewhere:
         _refuse_unknown(found.text, metric, mode)
+        _refuse_unset(typed.options.get("env", ()), os.environ)
     search = typed.search or said.search
     made = Spec(
         target=found,
@@ -193,6 +194,12 @@ def new_folder(config: Config, spec: Spec, name: str | None) -> Folder:
     folder = Folder.create(config.cwd, name, spec.target.stem)
     spec.write(folder.spec_file)
     return folder
+
+
+def _refuse_unset(names: Sequence[str], environ: Mapping[str, str]) -> None:
+    for name in names:
+        if name not in environ:
+            raise UsageError(f"{name} is not set here", f"export {name}=..., or leave --env {name} out")
 
 
 def relative_to_root(found: Target, cwd: Path, root: Path) -> Target:

@@ -1,14 +1,17 @@
-"""``python -m awstune.sweeps.detached DIR``: start the sweep's worker in a process of its own, and leave.
+"""``python -m awstune.sweeps.detached DIR [ENV]``: start the sweep's worker in a process of its own.
 
-The worker belongs to no terminal and no connection: it outlives whoever started it. What it says goes to
+ENV is a file of mode 600 that holds variables for it, as JSON; one that is not there holds none. The
+worker belongs to no terminal and no connection: it outlives whoever started it. What it says goes to
 ``worker.log``, its process id to ``worker.pid``.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from awstune.errors import SweepError
@@ -22,13 +25,24 @@ _EVERY_S = 0.02
 def main() -> None:
     """Start it, and print its process id."""
     try:
-        print(start(Folder(Path(sys.argv[1]).resolve())))  # noqa: T201  # this module's output
+        folder, *more = (Path(word).resolve() for word in sys.argv[1:])
+        print(start(Folder(folder), _variables(*more)))  # noqa: T201  # this module's output
     except SweepError as error:
         sys.exit(f"error: {error.message}")
 
 
-def start(folder: Folder) -> int:
+def _variables(*files: Path) -> dict[str, str]:
+    return {
+        key: value for path in files if path.exists() for key, value in json.loads(path.read_text()).items()
+    }
+
+
+def start(folder: Folder, variables: Mapping[str, str] | None = None) -> int:
     """Starts the worker of a sweep; its process id.
+
+    Args:
+        folder: the sweep's.
+        variables: of the environment, for the worker and its trials.
 
     Returns when the worker has taken the journal, so that whoever looks next sees it run.
 
@@ -36,7 +50,7 @@ def start(folder: Folder) -> int:
         SweepError: it ended at once; with the last line that it said.
     """
     before = journal.read(folder.journal_file).offset
-    pid = _spawn(folder)
+    pid = _spawn(folder, {**os.environ, **(variables or {})})
     (folder.path / WORKER_PID_FILE).write_text(f"{pid}\n")
     while journal.read(folder.journal_file, before).offset == before:
         ended, _ = os.waitpid(pid, os.WNOHANG)
@@ -47,13 +61,13 @@ def start(folder: Folder) -> int:
     return pid
 
 
-def _spawn(folder: Folder) -> int:
+def _spawn(folder: Folder, environ: Mapping[str, str]) -> int:
     # posix_spawn rather than Popen: nobody waits for this child, and no warning says so.
     append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.posix_spawn(
         sys.executable,
         [sys.executable, "-m", "awstune.sweeps.worker", str(folder.path)],
-        os.environ,
+        environ,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(folder.worker_log_file), append, 0o644),

@@ -175,3 +175,16 @@ def test_one_command_unattended(world):
     done = world.run("attach", "alone")
     assert "best of 3 trials: loss" in done.stdout
     assert "alone" not in [one["name"] for one in world.json("ls")]
+
+
+def test_a_variable_is_handed_over(world, lab):
+    """`--env` reaches the trials on the instance, and stands in no file that comes home."""
+    (world.cwd / "secretive.py").write_text(
+        TRAIN.replace("print(", "import os; print(len(os.environ['TOKEN']), ")
+    )
+    words = ("sweep", "--on", "lab", "secretive.py", "--trials", "1", "--name", "handed", "--env", "TOKEN")
+    world.run(*words, check=2)
+    world.run(*words, TOKEN="a-very-secret-word")
+    folder = world.cwd / "sweeps" / "handed"
+    assert (folder / "trials" / "0000" / "log.txt").read_text().startswith("18 done with")
+    assert not any(b"a-very-secret-word" in file.read_bytes() for file in folder.rglob("*") if file.is_file())
