@@ -230,3 +230,10 @@ def test_counts(value):
     assert TrialRecord(0, {}, Status.SUCCEEDED, value=value).counts
     assert not TrialRecord(0, {}, Status.RUNNING, value=value).counts
     assert not TrialRecord(0, {}, Status.SUCCEEDED).counts
+
+
+def test_metrics_that_json_cannot_hold_are_spelled_out():
+    """A journal says "nan" and "inf" as text; the record has numbers."""
+    (found,) = fold(journal(*asked(0), report(0, 0, loss="nan", top="inf", acc=0.5))).trials[0].reports
+    assert math.isnan(found.metrics["loss"])
+    assert (found.metrics["top"], found.metrics["acc"]) == (math.inf, 0.5)
