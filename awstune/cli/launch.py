@@ -8,6 +8,7 @@ import click
 
 from awstune.cli.launching import END, MACHINE, plan_in_words, wanted_of, with_launch_options
 from awstune.cli.options import command, option
+from awstune.cli.params import Dollars
 from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.names import DEFAULT_NAME
@@ -21,7 +22,7 @@ HOW = "How"
 @option("--count", type=click.IntRange(1, 200), default=1, group=MACHINE, help="How many; NAME-1 ... NAME-N.")
 @option(
     "--max-usd",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Dollars(),
     metavar="X",
     group=END,
     help="Ends itself when it has cost so much.",

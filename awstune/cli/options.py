@@ -26,6 +26,12 @@ class GroupedOption(click.Option):
         super().__init__(*args, **kwargs)
         self.group = group
 
+    def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
+        """Refuses an empty text: in a script it is a variable that was forgotten, and no wish."""
+        if value == "" or (isinstance(value, (tuple, list)) and "" in value):
+            raise click.BadParameter("it is empty", ctx=ctx, param=self)
+        return super().type_cast_value(ctx, value)
+
 
 option = functools.partial(click.option, cls=GroupedOption)
 
@@ -160,10 +166,21 @@ def file_defaults(section: str, params: list[click.Parameter]) -> dict[str, Any]
     Raises:
         UsageError: the file is not TOML, or a key is no long option of that command.
     """
-    names = {opt.removeprefix("--"): str(param.name) for param in params for opt in param.opts}
+    known = {opt.removeprefix("--"): param for param in params for opt in param.opts}
     table = read_file(Path.cwd()).get(section, {})
     for key in table:
-        if key not in names:
+        if key not in known:
             what = f"awstune.toml has an unknown key {key!r} in [{section}]"
             raise UsageError(what, f"awstune {section} --help lists the options; they are the keys")
-    return {names[key]: value for key, value in table.items()}
+    return {str(known[key].name): _as_typed(section, known[key], key, table[key]) for key in table}
+
+
+def _as_typed(section: str, param: click.Parameter, key: str, value: Any) -> Any:
+    """A value of the file as a shell would have handed it over, so that both are read by the same rules."""
+    if getattr(param, "is_flag", False):
+        return value if isinstance(value, bool) else str(value)
+    values = value if param.multiple and isinstance(value, list) else [value]
+    if any(isinstance(one, (dict, list)) for one in values):
+        raise UsageError(f"awstune.toml: {key} in [{section}] is no single value", f'write {key} = "..."')
+    words = [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
+    return words if param.multiple else words[0]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 import click
 
+_LONGEST_S = 10 * 365 * 86400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 _PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])")
@@ -30,7 +32,26 @@ class Span(click.ParamType[float]):
         if not _SPAN.fullmatch(text):
             or_none = ", or none" if self.may_be_none else ""
             self.fail(f"{value!r} is no duration; write 8h, 30m, 1h30m or 90s{or_none}", param, ctx)
-        return sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+        seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+        if seconds > _LONGEST_S:
+            self.fail(f"{value!r} is longer than ten years", param, ctx)
+        return seconds
+
+
+class Dollars(click.ParamType[float]):
+    """An amount of money above zero."""
+
+    name = "x"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Dollars; neither infinity nor what is no number."""
+        try:
+            amount = float(value)
+        except (TypeError, ValueError):
+            amount = math.nan
+        if not 0 < amount < math.inf:
+            self.fail(f"{value!r} is no amount of dollars above zero", param, ctx)
+        return amount
 
 
 class Tag(click.ParamType[tuple[str, str]]):

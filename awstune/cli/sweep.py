@@ -8,10 +8,11 @@ import click
 
 from awstune.cli.launching import LAUNCH_KEYS, with_launch_options
 from awstune.cli.options import TailCommand, command, option
-from awstune.cli.params import Span
+from awstune.cli.params import Dollars, Span
 from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.errors import UsageError
+from awstune.names import MOST_TRIALS
 
 WHAT, HOW, WHERE = "What is searched", "How", "Where"
 OPTIONS = (
@@ -56,11 +57,11 @@ OPTIONS = (
 )
 @option(
     "--trials",
-    type=click.IntRange(min=1),
+    type=click.IntRange(1, MOST_TRIALS),
     group=HOW,
     help="How many, the baseline among them.  [default: 20]",
 )
-@option("--parallel", type=click.IntRange(min=1), group=HOW, help="How many at a time.  [default: 1]")
+@option("--parallel", type=click.IntRange(1, 1000), group=HOW, help="How many at a time.  [default: 1]")
 @option("--search-seed", "seed", type=int, group=HOW, help="The search's seed.  [default: 0]")
 @option("--trial-timeout", type=Span(), group=HOW, help="A trial that takes longer has failed.")
 @option(
@@ -79,7 +80,7 @@ OPTIONS = (
 @option("--max-time", type=Span(), group=HOW, help="End after so long.")
 @option(
     "--max-usd",
-    type=click.FloatRange(min=0, min_open=True),
+    type=Dollars(),
     metavar="X",
     group=HOW,
     help="End when its instance has cost so much.",

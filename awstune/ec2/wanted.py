@@ -74,8 +74,9 @@ class Wanted:
             ("--idle", self.idle_s),
             ("--max-usd", self.max_usd),
         ):
-            if value is not None and value <= 0:
-                raise errors.UsageError(f"{option} must be above zero, not {value:g}")
+            if value is not None and not value > 0:
+                hint = f"leave {option} out, or give it more"
+                raise errors.UsageError(f"{option} must be above zero, not {value:g}", hint)
         if self.market == "spot" and self.at_end == "stop":
             raise errors.UsageError("a spot instance cannot be stopped at its end", "leave --at-end out")
         if any(tag.startswith((names.TAG_PREFIX, "aws:")) for tag in self.tags):

@@ -13,7 +13,7 @@ from awstune.errors import NameTaken, UnknownName, UsageError
 if TYPE_CHECKING:
     from pathlib import Path
 
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -95,6 +95,8 @@ class Folder:
             UsageError: the name cannot be a folder's.
             NameTaken: there is a sweep of that name already.
         """
+        if name is not None:
+            _checked(name)
         home = parent.resolve() / names.SWEEPS_DIR
         try:
             home.mkdir(parents=True, exist_ok=True)
@@ -104,7 +106,6 @@ class Folder:
             ) from error
         if name is None:
             return cls._numbered(home, stem)
-        _checked(name)
         try:
             (home / name).mkdir()
         except FileExistsError:
@@ -139,10 +140,12 @@ class Folder:
             if folder.name == name:
                 return folder
         if not found:
-            what = "no sweep here" if name is None else f"no sweep {name} here"
+            what = "no sweep here" if name is None else f"no sweep {name!r} here"
             raise UnknownName(what, "awstune sweep train.py starts one")
         known = ", ".join(folder.name for folder in found[-5:])
-        raise UnknownName(f"no sweep {name} here", f"the newest here are: {known}; awstune sweeps lists all")
+        raise UnknownName(
+            f"no sweep {name!r} here", f"the newest here are: {known}; awstune sweeps lists all"
+        )
 
     @classmethod
     def all(cls, parent: Path) -> list[Folder]:
@@ -162,7 +165,8 @@ def _created(folder: Folder) -> float:
 def _checked(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise UsageError(
-            f"{name!r} cannot be the name of a sweep", "letters, digits, dots, dashes and underscores can"
+            f"{name!r} cannot be the name of a sweep",
+            "letters, digits, dots, dashes and underscores can, 100 at most",
         )
 
 

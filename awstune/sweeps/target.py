@@ -101,7 +101,7 @@ def parse(text: str, cwd: Path) -> Target:
         TargetError: it is none of these, or the file is not there.
     """
     where, _, function = text.rpartition(":") if re.search(r":[^\W\d]\w*$", text) else (text, "", "train")
-    if where.endswith(".py") or "/" in where or (cwd / where).exists():
+    if where.endswith(".py") or "/" in where or (where and (cwd / where).exists()):
         return Target("function", file=_script(where, cwd), function=function)
     if not _DOTTED.fullmatch(where):
         raise TargetError(f"{text!r} is no TARGET", "train.py, train.py:function and pkg.mod:function are")
