@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from awstune.config import Config
 from awstune.errors import SpaceError, TargetError, UsageError
+from awstune.flow import starting
 from awstune.names import DEFAULT_TRIALS
 from awstune.search.compact import parse_assignment
-from awstune.search.space import Parameter, Space
-from awstune.sweeps import inspection, target
+from awstune.search.space import Space
+from awstune.sweeps import inspection, local, target
 from awstune.sweeps.ending import Endings
 from awstune.sweeps.folder import Folder
-from awstune.sweeps.inspection import Inspection
+from awstune.sweeps.inspection import Inspection, NoFunction
 from awstune.sweeps.loop import searcher_of
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target, mode_of
@@ -79,7 +79,7 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
     found = _target(config, typed, base)
     python = project_python(config.cwd, os.environ)
     python = python if elsewhere else typed.python or python
-    seen = inspection.inspect(found, config.cwd, python)
+    seen = _look(config, typed, found, python)
     said = base or Spec(found, Space(), parallel=1)
     metric = typed.metric or said.metric or seen.metric
     mode = typed.mode or said.mode or seen.mode or (mode_of(metric) if metric else None)
@@ -89,7 +89,7 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
     search = typed.search or said.search
     made = Spec(
         target=found,
-        space=_space(typed, said.space, seen, found),
+        space=_space(typed, said.space, seen) or _nothing_to_search(config, found, python),
         metric=metric,
         mode=mode,
         search=search,
@@ -104,7 +104,10 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
         raise UsageError(f"--acquisition does not belong to --search {search}", "leave one of them out")
     # Made once here, so that what they refuse is refused before anything begins.
     Endings(made)
-    searcher_of(made)
+    searcher = searcher_of(made)
+    if search == "grid":
+        searcher.suggest(made.space, [], 1)
+    local.check(made)
     return made
 
 
@@ -143,18 +146,25 @@ def _trials(typed: int | None, base: Spec | None, search: str) -> int | None:
     return None if search == "grid" else DEFAULT_TRIALS
 
 
-def _space(typed: Typed, said: Space, seen: Inspection, found: Target) -> Space:
-    parameters: dict[str, Parameter] = {**(seen.space or {}), **said}
+def _look(config: Config, typed: Typed, found: Target, python: str) -> Inspection:
+    try:
+        return inspection.inspect(found, config.cwd, python)
+    except NoFunction as refused:
+        raise starting.as_command(refused, found, config.cwd, python, typed.assignments) from None
+
+
+def _nothing_to_search(config: Config, found: Target, python: str) -> NoReturn:
+    raise starting.no_space(found, config.cwd, python)
+
+
+def _space(typed: Typed, said: Space, seen: Inspection) -> Space:
+    # A spec's space is whole; the module's is what the sweep would have begun with.
+    space = said if len(said) else seen.space or Space()
     if typed.space_file is not None:
-        parameters.update(read_space(Path(typed.space_file)))
-    parameters.update(parse_assignment(text) for text in typed.assignments)
-    if not parameters:
-        words = f"-- {shlex.join(found.command)}" if found.command else found.text.removesuffix(":train")
-        raise SpaceError(
-            f"nothing says what to search: {found.text.removesuffix(':train')} has no `space`",
-            f"awstune sweep -p lr=1e-5..1e-1:log -p batch=16,32,64 {words}",
-        )
-    return Space(parameters)
+        file = read_space(Path(typed.space_file))
+        rules = [rule.text for rule in (*space.constraints, *file.constraints)]
+        space = Space({**space, **file}, joint=(*space.joint, *file.joint), constraints=rules)
+    return space.override(dict(parse_assignment(text) for text in typed.assignments))
 
 
 def read_space(path: Path) -> Space:

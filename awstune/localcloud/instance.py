@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -167,4 +168,8 @@ def _fail_if_not_booted(booting: asyncio.Task[None]) -> None:
 
 
 if __name__ == "__main__":
+    # Where the cloud was started under nohup or in the background, these are ignored, and whatever an
+    # instance starts would ignore them too: a shell that hangs up would leave its programs behind.
+    for _number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(_number, signal.SIG_DFL)
     asyncio.run(_main())

@@ -273,6 +273,8 @@ def searcher_of(spec: Spec) -> Searcher:
         UsageError: it is asked for with options that are not its.
     """
     options: dict[str, Any] = {"budget": spec.trials} if spec.search == "grid" else {}
+    if spec.search == "bayes":
+        options = {"metric": spec.metric}
     if "acquisition" in spec.options:
         options["acquisition"] = spec.options["acquisition"]
     # Until a report tells the mode, nothing is known that could be better or worse.

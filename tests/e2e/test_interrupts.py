@@ -37,6 +37,8 @@ class Running:
             [sys.executable, "-m", "awstune", *words],
             cwd=world.cwd, env=world.env, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            # A suite that runs in the background has SIGINT ignored, and its children would inherit that.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # one call
         )  # fmt: skip
         self.lines = []
         self.news = threading.Condition()

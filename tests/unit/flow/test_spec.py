@@ -50,7 +50,10 @@ def test_a_space_file_stands_between(config):
 
 def test_a_grid_without_a_budget_runs_all_its_points(config):
     """Only --search grid may leave the number of trials open."""
-    assert made(config, search="grid").trials is None
+    points = ["lr=0.1..0.2:n=3", "width=1,2"]
+    assert made(config, search="grid", assignments=points).trials is None
+    with pytest.raises(SpaceError):
+        made(config, search="grid")
     assert made(config, search="grid", trials=9).trials == 9
 
 
