@@ -108,7 +108,12 @@ def network_of(cloud: Cloud, subnet: str | None) -> str:
         UsageError: there is no default network, so a subnet has to be named.
     """
     if subnet:
-        return cloud.ec2.describe_subnets(SubnetIds=[subnet])["Subnets"][0]["VpcId"]
+        # A filter rather than an id: AWS answers an unknown id with an error.
+        found = cloud.ec2.describe_subnets(Filters=[{"Name": "subnet-id", "Values": [subnet]}])["Subnets"]
+        if not found:
+            hint = "`aws ec2 describe-subnets` lists them; without --subnet the default network's is used"
+            raise errors.UsageError(f"there is no subnet {subnet!r} in {cloud.region}", hint)
+        return found[0]["VpcId"]
     vpcs = cloud.ec2.describe_vpcs(Filters=[{"Name": "is-default", "Values": ["true"]}])["Vpcs"]
     if not vpcs:
         raise errors.UsageError(

@@ -272,6 +272,8 @@ def from_table(name: str, value: Any) -> Parameter:
     arguments = dict(value)
     try:
         return _from_arguments(arguments)
+    except SpaceError as error:
+        raise SpaceError(f"[space] {name}: {error.message}", error.hint) from None
     except TypeError:
         hint = f'write {name} = "1e-5..1e-1:log" or {name} = {{low = 1e-5, high = 0.1, log = true}}'
         raise SpaceError(f"[space] {name} has keys that belong to no parameter", hint) from None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from awstune.search.space import Params, Space
 
+MOST_POINTS = 1_000_000
 GOLDEN = (math.sqrt(5) - 1) / 2
 Axes = list[list[Any]]
 
@@ -91,6 +92,7 @@ def axes(space: Space, budget: int | None) -> Axes:
     Raises:
         SpaceError: a float without ``n`` or ``step``, and no budget.
     """
+    _refuse_too_many(space, budget)
     fixed = {name: _own(space, name) for name in space.searched}
     open_ended = [name for name, values in fixed.items() if values is None]
     if budget is None:
@@ -110,6 +112,25 @@ def _own(space: Space, name: str) -> list[Any] | None:
     if parameter.n is not None:
         return parameter.level(parameter.n)
     return parameter.level(parameter.count or 1) if parameter.step is not None else None
+
+
+def _refuse_too_many(space: Space, budget: int | None) -> None:
+    # Axes are lists: what has no end in sight is refused before it fills the memory.
+    counts = {name: _points(space, name, budget) for name in space.searched}
+    if math.prod(counts.values()) > MOST_POINTS:
+        name = max(counts, key=lambda n: counts[n])
+        hint = f"write {name}=...:n=5, or give the number of trials with --trials"
+        raise SpaceError(f"the grid has more than {MOST_POINTS} points, most by {name}", hint)
+
+
+def _points(space: Space, name: str, budget: int | None) -> int:
+    """How many points a parameter wants by itself; 1 for what shares a budget."""
+    parameter = space.searched[name]
+    if isinstance(parameter, Choice):
+        return parameter.count
+    if parameter.n is not None:
+        return parameter.n
+    return 1 if budget is not None and parameter.step is None else parameter.count or 1
 
 
 def _refuse_floats(space: Space, names: list[str]) -> None:

@@ -247,6 +247,8 @@ class Space(Mapping[str, Parameter]):
         """
         from awstune.search.compact import from_table
 
+        if not isinstance(table, Mapping):
+            raise SpaceError(f"the space is {table!r}, no table", 'write lr = "1e-5..1e-1:log", a line each')
         parameters = {
             n: from_table(n, value) for n, value in table.items() if n not in {"joint", "constraints"}
         }

@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from awstune import names
 from awstune.errors import JournalError, SweepBusy
 
 if TYPE_CHECKING:
@@ -58,7 +59,9 @@ def read(path: Path, offset: int = 0) -> Chunk:
     except FileNotFoundError:
         return Chunk([], offset, 0)
     except OSError as error:
-        raise JournalError(f"cannot read {path}: {error.strerror}") from error
+        spec = f"{path.parent.parent.name}/{path.parent.name}/{names.SPEC_FILE}"
+        hint = f"mend it, or begin anew: awstune sweep --spec {spec}"
+        raise JournalError(f"cannot read {path}: {error.strerror}", hint) from error
     whole = data[: data.rfind(b"\n") + 1]
     parsed = [_parsed(line) for line in whole.split(b"\n") if line]
     events = [event for event in parsed if event is not None]

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from awstune.sweeps import gpus, words
+from awstune.sweeps import gpus, picking, words
 from awstune.sweeps.commands import Commands
 from awstune.sweeps.pool import Pool
 from awstune.sweeps.running import Limits
@@ -29,9 +29,9 @@ def make_executor(spec: Spec, folder: Folder, cwd: Path | None = None) -> Execut
         TargetError: a command leaves a parameter out, or has a hole too many.
         UsageError: its ``metric_regex`` is no pattern.
     """
+    check(spec)
     here, limits = cwd or Path.cwd(), _limits(spec)
     if spec.target.kind == "command":
-        words.check(spec.target.command, spec.space)
         return Commands(
             spec.target,
             cwd=here,
@@ -52,6 +52,18 @@ def make_executor(spec: Spec, folder: Folder, cwd: Path | None = None) -> Execut
         mode=spec.options.get("start", "fork"),
         use_gpus=gpus.visible(),
     )
+
+
+def check(spec: Spec) -> None:
+    """Refuses what no executor could run, before there is anything of a sweep.
+
+    Raises:
+        TargetError: a command leaves a parameter out, or has a hole too many.
+        UsageError: its ``metric_regex`` is no pattern.
+    """
+    if spec.target.kind == "command":
+        words.check(spec.target.command, spec.space)
+        picking.Picker(_patterns(spec))
 
 
 def _limits(spec: Spec) -> Limits:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import TYPE_CHECKING
 
@@ -57,7 +58,7 @@ class Picker:
                 yield _numbers((match.groupdict() or {self._metric: match[1]}).items())
 
     def _report(self, found: dict[str, float]) -> tuple[int, Mapping[str, float]]:
-        given = [int(found.pop(name)) for name in _STEPS if name in found]
+        given = [int(step) for name in _STEPS if math.isfinite(step := found.pop(name, math.nan))]
         step = given[0] if given else self._latest[0] + 1
         before = self._latest[1] if step == self._latest[0] else {}
         self._latest = (step, {**before, **found})
@@ -68,7 +69,9 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     try:
         compiled = re.compile(pattern)
     except re.error as error:
-        raise UsageError(f"--metric-regex {pattern!r}: {error}") from None
+        raise UsageError(
+            f"--metric-regex {pattern!r} is no pattern: {error}", "write it like val_loss=([0-9.eE+-]+)"
+        ) from None
     if not compiled.groups:
         raise UsageError(
             f"--metric-regex {pattern!r} has no group", r"put the number in one: val_loss=([0-9.eE+-]+)"

@@ -36,6 +36,21 @@ _OWN = (
     "python",
 )
 
+_EXAMPLE = f"{names.SPEC_FILE} of any sweep shows how it looks"
+# What each key may be; the rest is looked at where it is used.
+_TYPES: Mapping[str, tuple[type, ...]] = {
+    "version": (int,),
+    "created": (int, float),
+    "target": (str, list),
+    "metric": (str,),
+    "search": (str,),
+    "trials": (int,),
+    "parallel": (int,),
+    "seed": (int,),
+    "python": (str,),
+}
+_WORDS = {"mode": ("min", "max"), "value": ("last", "best")}
+
 
 @dataclass(frozen=True)
 class Spec:
@@ -98,15 +113,14 @@ class Spec:
             UsageError: it is of a newer version, or has no target or space.
             SpaceError: its space says nothing, or nonsense.
         """
+        _refuse_wrong_types(plain)
         if plain.get("version", VERSION) > VERSION:
             raise UsageError(
                 f"a newer awstune wrote this spec (version {plain['version']})", "upgrade awstune"
             )
         for needed in ("target", "space"):
             if needed not in plain:
-                raise UsageError(
-                    f"the spec has no {needed}", f"{names.SPEC_FILE} of any sweep shows how it looks"
-                )
+                raise UsageError(f"the spec has no {needed}", _EXAMPLE)
         known = {key: plain[key] for key in _OWN if key in plain and key not in ("version", "target")}
         return cls(
             target=_target(plain["target"]),
@@ -136,10 +150,22 @@ class Spec:
         try:
             plain = tomllib.loads(path.read_text())
         except OSError as error:
-            raise UsageError(f"cannot read {path}: {error.strerror}") from None
-        except tomllib.TOMLDecodeError as error:
-            raise UsageError(f"{path} is no TOML: {error}") from None
+            hint = f"--spec names a file such as sweeps/train-1/{names.SPEC_FILE}"
+            raise UsageError(f"cannot read {path}: {error.strerror}", hint) from None
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise UsageError(f"{path} is no TOML: {error}", f"mend it; {_EXAMPLE}") from None
         return cls.from_json(plain)
+
+
+def _refuse_wrong_types(plain: Mapping[str, Any]) -> None:
+    for key, value in plain.items():
+        if key not in (*_TYPES, *_WORDS):
+            continue
+        wrong = key in _TYPES and (not isinstance(value, _TYPES[key]) or isinstance(value, bool))
+        wrong = wrong or (isinstance(value, list) and not all(isinstance(word, str) for word in value))
+        small = key in ("trials", "parallel") and not wrong and not 1 <= value <= names.MOST_TRIALS
+        if wrong or small or (key in _WORDS and value not in _WORDS[key]):
+            raise UsageError(f"the spec says {key} = {value!r}, which cannot be", _EXAMPLE)
 
 
 def _table(space: Mapping[str, Any]) -> Any:
