@@ -38,9 +38,9 @@ def world(tmp_path):
 
 def test_the_commands_by_hand(world):
     """The guide's commands, each a process of its own, in the order in which one would type them."""
-    _, by_hand, here = blocks("sh")
+    _, by_hand, here, one = blocks("sh")
     bin_folder = Path(sys.executable).parent
-    script = (by_hand + here).replace(". .venv/bin/activate", "set -eux")
+    script = (by_hand + one + here).replace(". .venv/bin/activate", "set -eux")
     env = {**world.env, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["sh", "-c", script], cwd=world.cwd, env=env, capture_output=True, text=True, check=False
@@ -48,6 +48,7 @@ def test_the_commands_by_hand(world):
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.count("best of 12 trials: val_accuracy") == 2
     assert "lab: gone. Nothing is left" in done.stdout
+    assert "and is gone; nothing of it is left" in done.stderr
     assert "best of 8 trials: val_accuracy" in done.stdout
 
 
