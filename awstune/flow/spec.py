@@ -147,6 +147,9 @@ def _trials(typed: int | None, base: Spec | None, search: str) -> int | None:
 
 
 def _look(config: Config, typed: Typed, found: Target, python: str) -> Inspection:
+    program = starting.as_program(found, config.cwd, python, typed.assignments)
+    if program is not None:
+        raise program
     try:
         return inspection.inspect(found, config.cwd, python)
     except NoFunction as refused:

@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-import json
-import os
-import select
-import signal
-import subprocess
-import time
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from awstune import names
 from awstune.errors import TargetError
 from awstune.search.space import Space
-from awstune.sweeps import boot
+from awstune.sweeps.asking import ask
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +17,11 @@ if TYPE_CHECKING:
     from awstune.sweeps.target import Target
 
 _GUARD = 'guard what runs at import: if __name__ == "__main__":'
-_GRACE_S = 2.0  # for a target that does not let the probe's own clock run
 _PACKAGES = {"sklearn": "scikit-learn", "cv2": "opencv-python", "PIL": "pillow", "yaml": "pyyaml"}
+
+
+class NoFunction(TargetError):
+    """A script that can be run, but has no function that is one trial."""
 
 
 @dataclass(frozen=True)
@@ -59,15 +54,16 @@ def inspect(target: Target, cwd: Path, python: str, timeout_s: float = 60.0) -> 
 
     Raises:
         TargetError: it cannot be used; each way to go wrong says so in its own words.
+        NoFunction: one of these: it is a program, or has no such function, and may still run as a command.
         SpaceError: its space says nothing, or nonsense.
     """
     if target.kind != "function":
         return Inspection()
-    answer = _ask(target, cwd, python, timeout_s)
+    answer = ask("probe", target.to_json(cwd), cwd, python, timeout_s)
     if "problem" in answer:
         raise _refusal(target, python, timeout_s, answer)
     if answer["takes"] not in (1, None):
-        raise TargetError(
+        raise NoFunction(
             f"{target.text} takes {answer['takes']} arguments", f"def {target.function}(trial): takes one"
         )
     return Inspection(
@@ -90,50 +86,6 @@ def _mode(target: Target, mode: Any) -> Mode | None:
         known: Mode | None = mode
         return known
     raise TargetError(f"{_of(target)}: mode is {mode!r}", 'write mode = "min" or mode = "max"')
-
-
-def _ask(target: Target, cwd: Path, python: str, timeout_s: float) -> Mapping[str, Any]:
-    reading, writing = os.pipe()
-    arguments = (json.dumps(target.to_json(cwd)), str(writing), str(timeout_s))
-    try:
-        process = subprocess.Popen(
-            boot.command(python, "probe", *arguments),
-            cwd=cwd,
-            env={**os.environ, names.SWEEP_MARK: "probe"},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            pass_fds=(writing,),
-            start_new_session=True,
-        )
-    except OSError as error:
-        os.close(reading)
-        raise TargetError(f"{python} cannot be run: {error.strerror}", "--python names another one") from None
-    finally:
-        os.close(writing)
-    with process, os.fdopen(reading, "rb", buffering=0) as answers:
-        try:
-            answer = _read(answers.fileno(), time.monotonic() + timeout_s + _GRACE_S)
-        finally:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-    return answer if answer is not None else _silent(process.returncode)
-
-
-def _read(descriptor: int, deadline: float) -> Mapping[str, Any] | None:
-    """The answer; None where the process ended without one."""
-    data = b""
-    while select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
-        part = os.read(descriptor, 65536)
-        if not part:
-            answer: Mapping[str, Any] | None = json.loads(data) if data else None
-            return answer
-        data += part
-    return {"problem": "hangs", "line": None}
-
-
-def _silent(status: int) -> Mapping[str, Any]:
-    return {"problem": "died", "error": signal.Signals(-status).name if status < 0 else f"status {status}"}
 
 
 def _of(target: Target) -> str:
@@ -174,7 +126,8 @@ def _refusal(target: Target, python: str, limit_s: float, answer: Mapping[str, A
         "hint": answer.get("hint", ""),
     }
     message, hint = _PROBLEMS[answer["problem"]]
-    return TargetError(message.format(**words), hint.format(**words))
+    kind = NoFunction if hint == _GUARD else TargetError
+    return kind(message.format(**words), hint.format(**words))
 
 
 def _relative(target: Target) -> TargetError:
@@ -189,7 +142,7 @@ def _no_function(target: Target, functions: list[str]) -> TargetError:
     hint = "def train(trial): is one trial"
     if functions:
         hint = f"name one of its functions: awstune sweep {_of(target)}:{functions[-1]}"
-    return TargetError(f"{_of(target)} has no function {target.function}", hint)
+    return NoFunction(f"{_of(target)} has no function {target.function}", hint)
 
 
 def _missing(target: Target, python: str, module: str | None) -> TargetError:

@@ -58,14 +58,14 @@ def _importing(frames: list[tuple[FrameType, int]]) -> bool:
 def probe(target: Mapping[str, Any]) -> Answer:
     """Import the target and describe it; every failure is an answer with a ``problem``."""
     try:
-        _watch_optimizers(target)
+        watch_optimizers(target)
         module = import_target(target)
         return _describe(module, target["function"])
     except BaseException as error:  # noqa: BLE001  SystemExit is one of the things that targets do
         return _problem(target, error)
 
 
-def _watch_optimizers(target: Mapping[str, Any]) -> None:
+def watch_optimizers(target: Mapping[str, Any]) -> None:
     """Have any optimizer step raise, where the target is a script that mentions torch."""
     path = target.get("file")
     if not path or "torch" not in Path(path).read_text(errors="replace"):

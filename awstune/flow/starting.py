@@ -1,0 +1,130 @@
+"""What a sweep without a space is refused with: a space to paste, from the script's own options."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import textwrap
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from awstune.errors import SpaceError, TargetError
+from awstune.sweeps import starter
+from awstune.sweeps.inspection import NoFunction
+from awstune.sweeps.scripts import read_flags
+from awstune.sweeps.starter import Starter
+from awstune.sweeps.target import Target
+
+_MOST_LEFT = 8
+_WIDTH = 78
+_REPORTS = "It reports by printing lines such as awstune: val_loss=0.31 epoch=4, or see --metric-regex."
+
+
+def no_space(found: Target, cwd: Path, python: str) -> SpaceError:
+    """The refusal of a target without a space.
+
+    Args:
+        found: the target.
+        cwd: the folder one is in.
+        python: the interpreter of the trials.
+    """
+    name = _name(found)
+    command = _command(found, python) if _is_program(found, cwd) else found.command
+    made = _starter(found, command, cwd, python, ())
+    if made is None:
+        words = f"-- {name}" if found.command else name
+        return SpaceError(
+            f"nothing says what to search: {name} has no `space`",
+            f"awstune sweep -p lr=1e-5..1e-1:log -p batch=16,32,64 {words}",
+        )
+    return SpaceError(f"nothing says what to search: {name} has options, but no `space`", _hint(made, name))
+
+
+def _is_program(found: Target, cwd: Path) -> bool:
+    """Whether a script's function has never heard of a trial: then train(args) is its own affair."""
+    path = cwd / (found.file or "")
+    return path.is_file() and not re.search(r"\btrial\b", path.read_text("utf-8", "replace"))
+
+
+def as_program(found: Target, cwd: Path, python: str, typed: Sequence[str]) -> TargetError | None:
+    """The refusal of a script whose text has no such function but options; None where it may have one.
+
+    Importing it could be to run all of it.
+
+    Args:
+        found: the target.
+        cwd: the folder one is in.
+        python: the interpreter of the trials.
+        typed: the assignments of ``-p``.
+    """
+    if found.file is None or found.kind != "function" or _defines(cwd / found.file, str(found.function)):
+        return None
+    refused = NoFunction(f"{found.file} has no function {found.function}")
+    said = as_command(refused, found, cwd, python, typed)
+    return None if said is refused else said
+
+
+def _defines(file: Path, name: str) -> bool:
+    word = rf"\b{re.escape(name)}\b"
+    forms = rf"^\s*(?:async\s+)?(?:def|class)\s+{word}|^\s*{word}|^\s*(?:from|import)\b.*(?:{word}|\*|\()"
+    return re.search(forms, file.read_text("utf-8", "replace"), re.MULTILINE) is not None
+
+
+def as_command(
+    refused: NoFunction, found: Target, cwd: Path, python: str, typed: Sequence[str]
+) -> TargetError:
+    """The refusal of a script without a function, with the command that runs it where it has options.
+
+    Args:
+        refused: what its inspection said.
+        found: the target.
+        cwd: the folder one is in.
+        python: the interpreter of the trials.
+        typed: the assignments of ``-p``.
+    """
+    made = _starter(found, _command(found, python), cwd, python, typed)
+    return refused if made is None else TargetError(refused.message, _hint(made, ""))
+
+
+def _name(found: Target) -> str:
+    return shlex.join(found.command) or found.text.removesuffix(":train")
+
+
+def _starter(
+    found: Target, command: Sequence[str], cwd: Path, python: str, typed: Sequence[str]
+) -> Starter | None:
+    """None where the script's options say nothing."""
+    flags = read_flags(found, cwd, python)
+    made = None if flags is None else starter.start(flags, command, _typed(typed))
+    return made if made is not None and made.space else None
+
+
+def _hint(made: Starter, target: str) -> str:
+    lines = ["a space to start from, read from the script's own options:", "", starter.show(made, target), ""]
+    if made.left:
+        more = f" and {len(made.left) - _MOST_LEFT} more" if len(made.left) > _MOST_LEFT else ""
+        lines += _wrapped(f"Left as the script has them: {', '.join(made.left[:_MOST_LEFT])}{more}.")
+    if made.command:
+        lines += _wrapped(_REPORTS)
+    return "\n".join(lines).rstrip()
+
+
+def _wrapped(text: str) -> list[str]:
+    return textwrap.wrap(text, _WIDTH, break_on_hyphens=False)
+
+
+def _typed(assignments: Sequence[str]) -> Mapping[str, str]:
+    return {name: text for name, _, text in (words.partition("=") for words in assignments)}
+
+
+def _command(found: Target, python: str) -> list[str]:
+    """The words that run a script as a program, under the trials' Python."""
+    on_path = [name for name in ("python", "python3") if _is_beside(shutil.which(name), python)]
+    program = on_path[0] if on_path else python
+    return [program, found.file] if found.file else [program, "-m", str(found.module)]
+
+
+def _is_beside(program: str | None, python: str) -> bool:
+    # Not by what the links lead to: that is one file for all environments of a machine.
+    return program is not None and Path(program).absolute().parent == Path(python).absolute().parent

@@ -1,0 +1,109 @@
+"""Which script a target runs, and which options that script parses."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from awstune.sweeps.asking import ask
+from awstune.sweeps.starter import Flags
+from awstune.sweeps.target import Target
+
+_LIMIT_S = 30.0
+_PARSES = re.compile(r"argparse|ArgumentParser|\bclick\b|\btyper\b|\bhydra\b")
+_IMPORTS = re.compile(r"^\s*(?:from|import)\s+\.?([\w.]+)", re.MULTILINE)
+_PYTHON = re.compile(r"python[\d.]*")
+
+
+@dataclass(frozen=True)
+class Script:
+    """A Python program and the words that it is given.
+
+    Attributes:
+        file: where it is; None for a module.
+        module: a dotted name, in place of a file.
+        words: what comes after it.
+        python: the interpreter that the command names; None where it names none.
+    """
+
+    file: Path | None
+    module: str | None
+    words: tuple[str, ...]
+    python: str | None = None
+
+
+def script_of(target: Target, cwd: Path) -> Script | None:
+    """The script that a target runs; None where it is no Python script.
+
+    Args:
+        target: of any kind.
+        cwd: the folder that it runs in.
+    """
+    if target.kind == "function":
+        file = (cwd / target.file).resolve() if target.file else None
+        return Script(file, target.module, ())
+    words = target.command
+    for at, word in enumerate(words):
+        if word.endswith(".py") and (cwd / word).is_file():
+            return Script((cwd / word).resolve(), None, words[at + 1 :], _python_of(words))
+        if word == "-m" and at and _PYTHON.fullmatch(Path(words[at - 1]).name):
+            return (
+                Script(None, words[at + 1], words[at + 2 :], _python_of(words)) if words[at + 1 :] else None
+            )
+    return None
+
+
+def _python_of(words: Sequence[str]) -> str | None:
+    return shutil.which(words[0]) if _PYTHON.fullmatch(Path(words[0]).name) else None
+
+
+def read_flags(target: Target, cwd: Path, python: str, timeout_s: float = _LIMIT_S) -> Flags | None:
+    """The options of a target's script, read in a child that gets no further than where they are parsed.
+
+    Args:
+        target: of any kind.
+        cwd: the folder that it runs in.
+        python: the interpreter of the trials; the one that a command names is asked in its place.
+        timeout_s: how long the script may take to get there.
+
+    Returns:
+        None where the script parses none, or could not be read.
+
+    Raises:
+        TargetError: the interpreter cannot be run.
+    """
+    script = script_of(target, cwd)
+    if script is None or not _may_parse(script, cwd):
+        return None
+    subject = {
+        "file": str(script.file) if script.file else None,
+        "module": script.module,
+        "argv": script.words,
+        "first": str(script.file.parent if script.file else cwd.resolve()),
+    }
+    answer = ask("flags", subject, cwd, script.python or python, timeout_s)
+    return None if "problem" in answer else Flags.from_json(answer)
+
+
+def _may_parse(script: Script, cwd: Path) -> bool:
+    """Whether its text, or that of a module beside it, names what parses: else it would only be run."""
+    file = script.file or _file_of(str(script.module), cwd)
+    return file is not None and any(_PARSES.search(text) for text in _texts(file))
+
+
+def _file_of(module: str, folder: Path) -> Path | None:
+    path = folder.joinpath(*module.split("."))
+    places = (path.with_suffix(".py"), path / "__main__.py", path / "__init__.py")
+    return next((place for place in places if place.is_file()), None)
+
+
+def _texts(file: Path) -> Iterator[str]:
+    text = file.read_text(encoding="utf-8", errors="replace")
+    yield text
+    for module in _IMPORTS.findall(text):
+        beside = _file_of(module, file.parent)
+        if beside is not None:
+            yield beside.read_text(encoding="utf-8", errors="replace")
