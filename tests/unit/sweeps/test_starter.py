@@ -170,7 +170,9 @@ def test_click(tmp_path):
         "nesterov": "true,false:default=true",
         "opt": "sgd,adam",
     }
-    assert " ".join(made.command) == ("python script.py train --lr {lr} --nesterov {nesterov} --opt {opt} OUT")
+    assert " ".join(made.command) == (
+        "python script.py train --lr {lr} --nesterov {nesterov} --opt {opt} OUT"
+    )
 
 
 def test_a_parser_before_the_parser(tmp_path):
