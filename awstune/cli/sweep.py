@@ -92,6 +92,7 @@ OPTIONS = (
     help="Whose checkpoints stay.  [default: best]",
 )
 @option("--python", metavar="PATH", group=HOW, help="The interpreter of the trials.")
+@option("--try", "try_", is_flag=True, group=HOW, help="One trial here, two epochs, and nothing else.")
 @option("--dry-run", is_flag=True, group=HOW, help="Show what would be done, and do nothing.")
 @option("--on", metavar="NAME", group=WHERE, help="On an instance of yours; else on this machine.")
 @option(
@@ -107,8 +108,8 @@ OPTIONS = (
 @option("--name", metavar="SWEEP", group=WHERE, help="Its name.  [default: the target's, numbered]")
 @with_launch_options
 def sweep_command(
-    config: Config, *, on: str | None, launch: bool, detach: bool, name: str | None, dry_run: bool, yes: bool,
-    words: tuple[str, ...] | None, **typed: Any,
+    config: Config, *, on: str | None, launch: bool, detach: bool, name: str | None, dry_run: bool,
+    try_: bool, yes: bool, words: tuple[str, ...] | None, **typed: Any,
 ) -> int:  # fmt: skip
     """Search for the best hyperparameters of a training script.
 
@@ -128,9 +129,13 @@ def sweep_command(
     with Screen(config) as screen:
         screen.doing(f"looking into {typed['target'] or 'the target'}")
         made = spec.make(
-            config, spec.Typed(**typed, command=words, options=options), elsewhere=launch or on is not None
+            config,
+            spec.Typed(**typed, command=words, options=options),
+            elsewhere=not try_ and (launch or on is not None),
         )
         screen.still()
+        if try_:
+            return sweeping.show_tried(screen, config, made)
         if launch:
             machine["max_usd"] = options.get("max_usd")
             return sweeping.on_new_instance(

@@ -74,6 +74,32 @@ def heaviest(travels: Any) -> str:
     )
 
 
+def show_tried(screen: Screen, config: Config, made: Spec) -> int:
+    """Tries the target once, and says what it reports."""
+    from awstune.flow import trying
+
+    tried = screen.follow(trying.once(made, config.cwd))
+    last = dict(tried.trial.reports[-1].metrics)
+    if config.json:
+        document = {
+            "metric": tried.metric,
+            "mode": tried.mode,
+            "reports": last,
+            "seconds": tried.trial.seconds,
+        }
+        screen.document(document)
+        return 0
+    reported = ", ".join(f"{name} {value(number)}" for name, number in last.items())
+    screen.result(f"{made.target.text} works: after {trying.EPOCHS} epochs it reports {reported}")
+    if tried.metric is None:
+        screen.result(f"say which of them is the metric: --metric {next(iter(last))}")
+    elif tried.mode is None:
+        screen.result(f"say whether a higher or a lower {tried.metric} is better: --mode max, or --mode min")
+    else:
+        screen.result(f"metric: {tried.metric}, mode: {tried.mode}")
+    return 0
+
+
 def on_new_instance(
     screen: Screen, config: Config, made: Spec, machine: dict[str, Any], name: str | None, *,
     dry_run: bool, detach: bool, yes: bool,

@@ -102,6 +102,8 @@ def _starter(
 
 def _hint(made: Starter, target: str) -> str:
     lines = ["a space to start from, read from the script's own options:", "", starter.show(made, target), ""]
+    if made.open:
+        lines += _wrapped(f"Yours to fill in: {', '.join(made.open)}.")
     if made.left:
         more = f" and {len(made.left) - _MOST_LEFT} more" if len(made.left) > _MOST_LEFT else ""
         lines += _wrapped(f"Left as the script has them: {', '.join(made.left[:_MOST_LEFT])}{more}.")

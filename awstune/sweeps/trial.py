@@ -6,6 +6,7 @@ Runs under the trials' Python: standard library only; torch where the trial has 
 from __future__ import annotations
 
 import math
+import os
 import shutil
 import tempfile
 from collections import deque
@@ -126,7 +127,7 @@ class Trial:
         """Count epochs from 0 or from the last checkpoint, until told to stop.
 
         Args:
-            count: how many epochs the whole trial has.
+            count: how many epochs the whole trial has; `sweep --try` has no more than two.
             state: models, optimizers, schedulers: all that has ``state_dict`` and ``load_state_dict``; also
                 generators and dicts. It is saved, with the random state, after each epoch. A resumed trial
                 goes on from there, and runs at least its last epoch again. Without it, it starts at 0.
@@ -134,6 +135,7 @@ class Trial:
         Yields:
             The epoch's number.
         """
+        count = min(count, int(os.environ.get(names.EPOCHS_VARIABLE, count)))
         first = self._resume(count, state) if self._keeps(state) else 0
         for epoch in range(first, count):
             self._epoch = epoch
