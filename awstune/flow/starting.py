@@ -12,7 +12,7 @@ from pathlib import Path
 from awstune.errors import SpaceError, TargetError
 from awstune.sweeps import starter
 from awstune.sweeps.inspection import NoFunction
-from awstune.sweeps.scripts import read_flags
+from awstune.sweeps.scripts import file_of, read_flags
 from awstune.sweeps.starter import Starter
 from awstune.sweeps.target import Target
 
@@ -42,9 +42,11 @@ def no_space(found: Target, cwd: Path, python: str) -> SpaceError:
 
 
 def _is_program(found: Target, cwd: Path) -> bool:
-    """Whether a script's function has never heard of a trial: then train(args) is its own affair."""
-    path = cwd / (found.file or "")
-    return path.is_file() and not re.search(r"\btrial\b", path.read_text("utf-8", "replace"))
+    """Whether a script has never heard of a trial: then its train(args) is its own affair."""
+    path = cwd / found.file if found.file else file_of(str(found.module), cwd)
+    if found.kind != "function" or path is None:
+        return False
+    return re.search(r"\btrial\b", path.read_text("utf-8", "replace")) is None
 
 
 def as_program(found: Target, cwd: Path, python: str, typed: Sequence[str]) -> TargetError | None:
@@ -83,6 +85,8 @@ def as_command(
         python: the interpreter of the trials.
         typed: the assignments of ``-p``.
     """
+    if not _is_program(found, cwd):
+        return refused
     made = _starter(found, _command(found, python), cwd, python, typed)
     return refused if made is None else TargetError(refused.message, _hint(made, ""))
 

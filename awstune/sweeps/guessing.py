@@ -96,8 +96,8 @@ _SMALL = re.compile(r"smoothing|warmup|ratio")
 
 
 def _words(option: Option) -> list[str]:
-    # batchSize and batch-size are one name.
-    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", option.name)
+    # batchSize and batch-size are one name; data.batch_size is one too, whatever its group is called.
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", option.name.rpartition(".")[2])
     return [word for word in re.split(r"[^a-z0-9]+", spaced.lower()) if word]
 
 

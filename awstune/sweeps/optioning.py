@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import enum
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -79,7 +80,7 @@ def of_click(command: Any, words: Iterable[str]) -> Answer:
 
 
 def _commands(word: str | None, command: Any, words: list[str]) -> Iterator[Answer]:
-    yield {"word": word, "options": [_of_parameter(p) for p in command.params if p.name != "help"]}
+    yield {"word": word, "options": [_of_parameter(p) for p in command.params if p.expose_value]}
     chosen = _chosen(list(getattr(command, "commands", ())), words)
     if chosen is not None:
         yield from _commands(chosen, command.commands[chosen], words)
@@ -89,15 +90,25 @@ def _of_parameter(parameter: Any) -> Answer:
     flags = sorted((f for f in parameter.opts if f.startswith("-")), key=lambda f: not f.startswith("--"))
     default = parameter.default() if callable(parameter.default) else parameter.default
     switch = getattr(parameter, "is_flag", False) or getattr(parameter, "count", False)
+    kind, choices = _clicks_kind(parameter)
     return {
         "name": parameter.name,
         "flag": flags[0] if flags else None,
-        "kind": "switch" if switch else _CLICK_KINDS.get(parameter.type.name, "text"),
+        "kind": "switch" if switch else kind,
         "default": _plain(default),
-        "choices": [c for c in map(_plain, getattr(parameter.type, "choices", ())) if c is not None],
+        "choices": [choice for choice in map(_plain, choices) if choice is not None],
         "required": parameter.required,
         "many": parameter.nargs != 1 or getattr(parameter, "multiple", False),
     }
+
+
+def _clicks_kind(parameter: Any) -> tuple[str, Iterable[Any]]:
+    """The kind and the choices; newer versions of typer keep Python's type in place of click's."""
+    if hasattr(parameter, "type"):
+        return _CLICK_KINDS.get(parameter.type.name, "text"), getattr(parameter.type, "choices", ())
+    kind = parameter.type_descriptor.annotation
+    is_enum = isinstance(kind, type) and issubclass(kind, enum.Enum)
+    return _KINDS.get(kind, "text"), kind if is_enum else ()
 
 
 _CLICK_KINDS = {

@@ -90,11 +90,12 @@ def read_flags(target: Target, cwd: Path, python: str, timeout_s: float = _LIMIT
 
 def _may_parse(script: Script, cwd: Path) -> bool:
     """Whether its text, or that of a module beside it, names what parses: else it would only be run."""
-    file = script.file or _file_of(str(script.module), cwd)
+    file = script.file or file_of(str(script.module), cwd)
     return file is not None and any(_PARSES.search(text) for text in _texts(file))
 
 
-def _file_of(module: str, folder: Path) -> Path | None:
+def file_of(module: str, folder: Path) -> Path | None:
+    """Where a module of the project is; None where it is not below the folder."""
     path = folder.joinpath(*module.split("."))
     places = (path.with_suffix(".py"), path / "__main__.py", path / "__init__.py")
     return next((place for place in places if place.is_file()), None)
@@ -104,6 +105,6 @@ def _texts(file: Path) -> Iterator[str]:
     text = file.read_text(encoding="utf-8", errors="replace")
     yield text
     for module in _IMPORTS.findall(text):
-        beside = _file_of(module, file.parent)
+        beside = file_of(module, file.parent)
         if beside is not None:
             yield beside.read_text(encoding="utf-8", errors="replace")

@@ -71,11 +71,13 @@ class Starter:
         space: name to compact form, in the script's order.
         command: the words after ``--``, with holes; empty where the target is a function.
         left: options that are not in the space.
+        open: words of the command that the user has to fill in.
     """
 
     space: Mapping[str, str]
     command: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
 
 
 def start(flags: Flags, command: Sequence[str], typed: Mapping[str, str] | None = None) -> Starter:
@@ -99,7 +101,10 @@ def start(flags: Flags, command: Sequence[str], typed: Mapping[str, str] | None 
         space, filled = _of_flags(flags, command, known)
     called = {*space, *_holes(filled)}
     left = [o.flag or o.name for o in flags.options if not (_given(o, filled) or called & {o.name, _bare(o)})]
-    return Starter(space, tuple(filled) if command else (), tuple(left))
+    if not command:
+        return Starter(space, left=tuple(left))
+    needed = {option.name.upper() for option in flags.options if option.required}
+    return Starter(space, tuple(filled), tuple(left), tuple(w for w in filled if w in needed - {*command}))
 
 
 def _holes(command: Sequence[str]) -> list[str]:
@@ -128,8 +133,9 @@ def _bare(option: Option) -> str:
 def _names_in(option: Option, command: Sequence[str], asked: list[str]) -> list[str]:
     """The holes that are an option's: called like it, or like its flag, or where its value goes."""
     found = [name for name in asked if name in (option.name, _bare(option))]
+    flag = option.flag or option.name
     for before, word in zip(["", *command], command, strict=False):
-        if option.flag and (before == option.flag or word.startswith(f"{option.flag}=")):
+        if before == option.flag or word.startswith(f"{flag}="):
             found += [name for name in _holes([word]) if word.endswith(f"{{{name}}}")]
     return list(dict.fromkeys(found))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import textwrap
 import time
@@ -12,7 +13,7 @@ from awstune.config import Config
 from awstune.errors import SpaceError, TargetError
 from awstune.flow import spec as specs
 from awstune.search import compact
-from awstune.sweeps import starter
+from awstune.sweeps import starter, words
 from awstune.sweeps.guessing import Option, suggest
 from awstune.sweeps.scripts import read_flags
 from awstune.sweeps.starter import Flags, Level
@@ -73,6 +74,7 @@ parser.parse_args(rest)
 # What a script may do before it parses, or in place of it.
 SILENT = {
     "acts": "import argparse\nopen('trained', 'w')\nargparse.ArgumentParser().parse_args()",
+    "shells out": "import argparse, os\nos.system('touch trained')",
     "removes": "import argparse, os\nos.remove('script.py')",
     "raises": "import argparse\n1 / 0",
     "exits": "import argparse, sys\nsys.exit(3)",
@@ -121,6 +123,7 @@ def test_argparse(tmp_path):
         "python script.py --lr {lr} --batch-size {batch_size} --opt {opt} --epochs {epochs}"
     )
     assert made.left == ("--seed", "--amp")
+    assert made.open == ()
 
 
 def test_what_is_typed_stays(tmp_path):
@@ -155,6 +158,27 @@ def test_subcommands(tmp_path, words):
     assert list(made.space) == ["dropout", "lr"]
     behind = "fit --data x --lr {lr}" if len(words) == 3 else "fit --lr {lr} --data DATA"
     assert " ".join(made.command) == f"python script.py --dropout {{dropout}} {behind}"
+
+
+def test_what_the_user_has_to_fill_in(tmp_path):
+    """A required option without a default stands in the command as a word in capitals, and is told."""
+    script(tmp_path, SUBCOMMANDS)
+    hint = refusal(tmp_path, SpaceError, command=("python", "script.py", "fit")).hint
+    assert "--data DATA\n\nYours to fill in: DATA.\n" in hint
+
+
+def test_what_is_pasted_is_accepted(tmp_path):
+    """The refusal's command line makes a sweep whose first trial is the script with its own defaults."""
+    script(tmp_path, ARGPARSE)
+    hint = refusal(tmp_path, SpaceError, command=("python", "script.py")).hint
+    pasted = shlex.split(hint.split("\n\n")[1].replace("\\\n", " "))
+    at = pasted.index("--")
+    config = Config("local", None, None, tmp_path / "home", tmp_path)
+    typed = specs.Typed(assignments=pasted[3:at:2], command=pasted[at + 1 :])
+    made = specs.make(config, typed, elsewhere=False)
+    words.check(made.target.command, made.space)
+    filled = words.fill(made.target.command, made.space.defaults())
+    assert filled[2:] == ["--lr", "0.001", "--batch-size", "64", "--opt", "sgd", "--epochs", "14"]
 
 
 def test_another_subcommand(tmp_path):
@@ -207,6 +231,27 @@ def test_hydra(tmp_path, monkeypatch):
         "epochs": "5",
     }
     assert made.command[-1] == "{hydra}"
+    assert started(tmp_path, HYDRA, "optim.lr={rate}").space == {"rate": "1e-5..1e-1:log:default=1e-3"}
+    assert list(started(tmp_path, HYDRA, "optim.lr=0.1").space) == ["optim.nesterov", "epochs"]
+
+
+DATACLASS = """
+import dataclasses, hydra
+@dataclasses.dataclass
+class Config:
+    lr: float = 0.01
+@hydra.main(config_name="config")
+def main(cfg: Config): ...
+main()
+"""
+
+
+def test_a_hydra_config_of_python(tmp_path, monkeypatch):
+    """Where there is no file to read, the dataclass that the function takes says the same."""
+    (tmp_path / "site").mkdir()
+    script(tmp_path / "site", STAND_IN, "hydra.py")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
+    assert started(tmp_path, DATACLASS).space == {"lr": "1e-4..1.0:log:default=0.01"}
 
 
 @pytest.mark.parametrize("what", SILENT)
@@ -269,6 +314,8 @@ def test_what_is_no_python_script(tmp_path):
         (Option("scale", kind="float", default=float("inf")), None),
         (Option("lr", kind="float", many=True), None),
         (Option("fast", kind="switch"), None),
+        (Option("data.batch_size", kind="int", default=8), "2,4,8,16,32:default=8"),
+        (Option("model.hidden", kind="int", default=8), "2..32:log:default=8"),
         (Option("title", kind="text", default="x"), None),
         (Option("model", choices=("a b", "c")), '["a b", "c"]'),
         (Option("arch", choices=tuple("abcdefghij"), default="b"), "b"),
@@ -322,6 +369,19 @@ def test_a_script_without_a_function_is_refused_with_its_command(tmp_path, text)
     assert "  -p lr=0.1..0.2 \\\n" in error.hint
     assert "python script.py --" in error.hint
     assert not (tmp_path / "trained").exists()
+
+
+def test_a_script_that_knows_trials_is_no_program(tmp_path):
+    """Where a function takes a trial already, the hint is how to have it found."""
+    script(tmp_path, ARGPARSE.replace("train(", "fit(").replace("args, epoch", "trial"))
+    assert refusal(tmp_path, TargetError, target="script.py").hint.endswith("script.py:main")
+
+
+def test_a_module_without_a_function(tmp_path, monkeypatch):
+    """A dotted name is run with -m."""
+    monkeypatch.chdir(tmp_path)
+    script(tmp_path, ARGPARSE)
+    assert " -m script --lr {lr}" in refusal(tmp_path, TargetError, target="script").hint
 
 
 def test_a_function_without_a_space(tmp_path):
