@@ -12,6 +12,7 @@ import click
 
 from awstune.config import SECTIONS, Config, load, read_file
 from awstune.errors import UsageError
+from awstune.names import SPEC_FILE, SWEEPS_DIR
 
 HELP_WIDTH = 80
 GLOBAL_GROUP = "Everywhere"
@@ -153,6 +154,17 @@ def command(
         return made(with_global_options(wired))
 
     return decorate
+
+
+def sweep_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
+    """The sweeps of this folder that begin like that, the newest first; for completion in a shell."""
+    found = sorted(Path.cwd().glob(f"{SWEEPS_DIR}/*/{SPEC_FILE}"), key=lambda file: -file.stat().st_mtime)
+    return [file.parent.name for file in found if file.parent.name.startswith(incomplete)]
+
+
+def sweep_argument(function: F) -> F:
+    """Adds the argument SWEEP, which may be left out."""
+    return click.argument("sweep", required=False, metavar="[SWEEP]", shell_complete=sweep_names)(function)
 
 
 def config_of(ctx: click.Context) -> Config:

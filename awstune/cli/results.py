@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from awstune.cli.options import command, option
+from awstune.cli.options import command, option, sweep_argument
 from awstune.cli.screen import Screen
 from awstune.config import Config
 
@@ -15,7 +15,7 @@ SHAPES = ("table", "csv", "parquet", "json", "args", "toml")
 
 
 @command("results", example="awstune results train-3 --best")
-@click.argument("sweep", required=False, metavar="[SWEEP]")
+@sweep_argument
 @option("--best", is_flag=True, help="The best trial: its values and its checkpoint.")
 @option("--format", "shape", type=click.Choice(SHAPES), default="table", show_default=True,
         help="args and toml are the best trial's values.")  # fmt: skip

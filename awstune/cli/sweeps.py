@@ -7,11 +7,9 @@ from typing import Any
 
 import click
 
-from awstune.cli.options import command, option
+from awstune.cli.options import command, option, sweep_argument
 from awstune.cli.screen import Screen
 from awstune.config import Config
-
-SWEEP = click.argument("sweep", required=False, metavar="[SWEEP]")
 
 
 @command("sweeps", example="awstune sweeps")
@@ -30,7 +28,7 @@ def sweeps_command(config: Config) -> None:
 
 
 @command("status", example="awstune status")
-@SWEEP
+@sweep_argument
 def status_command(config: Config, sweep: str | None) -> None:
     """Show how a sweep is getting on.
 
@@ -53,7 +51,7 @@ def status_command(config: Config, sweep: str | None) -> None:
 
 
 @command("attach", example="awstune attach train-3")
-@SWEEP
+@sweep_argument
 def attach_command(config: Config, sweep: str | None) -> int:
     """Follow a sweep live.
 
@@ -70,7 +68,7 @@ def attach_command(config: Config, sweep: str | None) -> int:
 
 
 @command("logs", example="awstune logs train-3 --trial 7 -f")
-@SWEEP
+@sweep_argument
 @option("--trial", type=click.IntRange(min=0), metavar="N", help="Which; left out, the newest one.")
 @option("-f", "--follow", is_flag=True, help="Go on until the trial has ended.")
 def logs_command(config: Config, sweep: str | None, trial: int | None, follow: bool) -> None:
@@ -89,7 +87,7 @@ def logs_command(config: Config, sweep: str | None, trial: int | None, follow: b
 
 
 @command("resume", example="awstune resume train-3 --trials +30")
-@SWEEP
+@sweep_argument
 @option("--trials", metavar="N|+N", help="A new number of trials, or so many more.")
 @option("--metric", metavar="NAME", help="What the trials are measured by.")
 @option("--mode", type=click.Choice(["min", "max"]), help="Which way is better.")
@@ -117,7 +115,7 @@ def resume_command(config: Config, sweep: str | None, **typed: Any) -> int:
 
 
 @command("cancel", example="awstune cancel train-3 --trial 7")
-@SWEEP
+@sweep_argument
 @option("--trial", type=click.IntRange(min=0), metavar="N", help="One trial only; the sweep goes on.")
 def cancel_command(config: Config, sweep: str | None, trial: int | None) -> None:
     """End a running sweep, or one of its trials.
