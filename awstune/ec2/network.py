@@ -123,6 +123,18 @@ def network_of(cloud: Cloud, subnet: str | None) -> str:
     return vpcs[0]["VpcId"]
 
 
+def check_group(cloud: Cloud, group_id: str) -> None:
+    """Looks whether a security group of the user's own is there.
+
+    Raises:
+        UsageError: it is not.
+    """
+    filters: Any = [{"Name": "group-id", "Values": [group_id]}]
+    if not cloud.ec2.describe_security_groups(Filters=filters)["SecurityGroups"]:
+        hint = "`aws ec2 describe-security-groups` lists their ids; without --security-group one is made"
+        raise errors.UsageError(f"there is no security group {group_id!r} in {cloud.region}", hint)
+
+
 def find_group(cloud: Cloud, name: str, vpc_id: str) -> Group | None:
     """The security group of that name in that network; None where there is none."""
     found = cloud.ec2.describe_security_groups(

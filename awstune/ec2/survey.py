@@ -43,7 +43,9 @@ def look(
         type=wanted.type,
         key=key_facts(cloud, wanted, keys_dir),
     )
-    if not wanted.security_group:
+    if wanted.security_group:
+        network.check_group(cloud, wanted.security_group)
+    else:
         actual = _with_network(cloud, wanted, actual, fetch)
     if {found.name for found in there if found.live} >= set(wanted.names):
         return actual

@@ -16,6 +16,8 @@ Market = Literal["on-demand", "spot"]
 AtEnd = Literal["stop", "terminate"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _WISHES_LENGTH = 256
+# https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
+_TAG_LENGTH, _TAG_VALUE_LENGTH = 128, 256
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,10 @@ class Wanted:
             raise errors.UsageError("a spot instance cannot be stopped at its end", "leave --at-end out")
         if any(tag.startswith((names.TAG_PREFIX, "aws:")) for tag in self.tags):
             raise errors.UsageError("tags of awstune: and aws: are not for --tag", "choose another tag name")
+        for tag, text in self.tags.items():
+            if len(tag) > _TAG_LENGTH or len(text) > _TAG_VALUE_LENGTH:
+                limits = f"{_TAG_LENGTH} characters for a tag's name and {_TAG_VALUE_LENGTH} for its value"
+                raise errors.UsageError(f"--tag {tag[:20]}... is too long", f"AWS takes {limits}")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from awstune.errors import AwstuneError
+from awstune.errors import AwstuneError, SpaceError, TargetError
 from awstune.sweeps.loading import import_target
 
 if TYPE_CHECKING:
@@ -88,12 +88,20 @@ def _describe(module: ModuleType, function: str) -> Answer:
     space = getattr(module, "space", None)
     return {
         "space": None if space is None else _table(space),
-        "metric": getattr(module, "metric", None),
-        "mode": getattr(module, "mode", None),
+        "metric": _name(module, "metric", 'write metric = "val_loss"'),
+        "mode": _name(module, "mode", 'write mode = "min" or mode = "max"'),
         "doc": inspect.getdoc(module) or "",
         "torch": "torch" in sys.modules,
         "takes": _takes(found),
     }
+
+
+def _name(module: ModuleType, what: str, hint: str) -> Any:
+    """A name that a module gives; numbers and their like go on, to be refused with what was expected."""
+    found = getattr(module, what, None)
+    if not isinstance(found, (str, int, float, list, type(None))):
+        raise TargetError(f"{what} is of type {type(found).__name__}, and no name", hint)
+    return found
 
 
 def _functions(module: ModuleType) -> list[str]:
@@ -122,7 +130,15 @@ def _table(space: Any) -> Any:
     if not isinstance(space, Mapping):
         raise TypeError(f"space is a {type(space).__name__}, not a Space")
     parameters: Any = {k: v for k, v in space.items() if isinstance(v, KINDS)}
-    return {**space, **Space(parameters).to_toml()}
+    plain = {k: v if k in parameters else _plain(k, v) for k, v in space.items()}
+    return {**plain, **Space(parameters).to_toml()}
+
+
+def _plain(name: str, value: Any) -> Any:
+    if not isinstance(value, (str, int, float, list, tuple, Mapping, type(None))):
+        what = f"{name} of the space is of type {type(value).__name__}"
+        raise SpaceError(what, f'write "{name}": "1e-5..1e-1:log", or Float(1e-5, 1e-1, log=True)')
+    return value
 
 
 def _problem(target: Mapping[str, Any], error: BaseException) -> Answer:

@@ -23,6 +23,7 @@ _LESS_IS_BETTER = frozenset(
 _MORE_IS_BETTER = frozenset(
     ("accuracy", "acc", "f1", "auc", "auroc", "precision", "recall", "iou", "dice", "bleu", "r2")
 )
+_TARGETS = "train.py, train.py:function and pkg.mod:function are"
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -100,11 +101,13 @@ def parse(text: str, cwd: Path) -> Target:
     Raises:
         TargetError: it is none of these, or the file is not there.
     """
+    if not text.isprintable():
+        raise TargetError(f"{text!r} is no TARGET", _TARGETS)
     where, _, function = text.rpartition(":") if re.search(r":[^\W\d]\w*$", text) else (text, "", "train")
     if where.endswith(".py") or "/" in where or (where and (cwd / where).exists()):
         return Target("function", file=_script(where, cwd), function=function)
     if not _DOTTED.fullmatch(where):
-        raise TargetError(f"{text!r} is no TARGET", "train.py, train.py:function and pkg.mod:function are")
+        raise TargetError(f"{text!r} is no TARGET", _TARGETS)
     return Target("function", module=where, function=function)
 
 

@@ -1,0 +1,124 @@
+"""Bad input, as a matrix: one message with its fix, the right status, nothing launched and nothing left."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from awstune.cli.main import run
+from awstune.ec2.session import Endpoint, open_cloud
+from awstune.localcloud import lifecycle
+from tests.cli.cases import ABSENT, CASES, Case
+from tests.world import TRAIN, World, living_of
+
+pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("matrix")]
+
+
+def _id(case: Case) -> str:
+    return case.words.replace("/", "|").encode("unicode_escape").decode()[:80] or "nothing"
+
+
+def _prepare(case: Case, cwd: Path) -> None:
+    (cwd / ".git").mkdir()
+    for name, text in {"train.py": TRAIN, **case.files}.items():
+        path = cwd / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if text is ABSENT:
+            path.unlink(missing_ok=True)
+        elif isinstance(text, bytes):
+            path.write_bytes(text)
+        else:
+            path.write_text(text)
+            path.chmod(0o600 if name == "private.pem" else 0o644)
+
+
+def _seen(folder: Path) -> dict[str, bytes | None]:
+    """All files and folders below, but for what Python caches."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
+        for path in sorted(folder.rglob("*"))
+        if "__pycache__" not in path.parts
+    }
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """One embedded cloud for the rows that need one; nothing of it may be left afterwards."""
+    made = World(tmp_path_factory.mktemp("matrix") / "home", tmp_path_factory.mktemp("work"))
+    made.run("local", "start")
+    yield made
+    made.run("local", "stop")
+    assert living_of(made.home) == []
+
+
+@pytest.fixture
+def world(request, tmp_path, monkeypatch):
+    """The folder, the home and the environment of one row."""
+    case = request.param
+    cwd = tmp_path / "project"
+    cwd.mkdir()
+    _prepare(case, cwd)
+    home = request.getfixturevalue("lab").home if case.cloud else tmp_path / "home"
+    monkeypatch.chdir(cwd)
+    monkeypatch.setenv("AWSTUNE_HOME", str(home))
+    monkeypatch.setenv("AWSTUNE_CLOUD", "local")
+    monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    for name, value in case.env.items():
+        monkeypatch.setenv(name, value.format(cwd=cwd))
+    return case, cwd, home
+
+
+def _words(case: Case) -> list[str]:
+    return shlex.split(case.words)
+
+
+def _with_json(words: list[str]) -> list[str]:
+    at = words.index("--") if "--" in words else len(words)
+    return [*words[:at], "--json", *words[at:]]
+
+
+@pytest.mark.parametrize("world", CASES, indirect=True, ids=_id)
+def test_refused(world, capfd):
+    """Each row is refused with one message and its fix, as prose and as one JSON document; nothing is left."""
+    case, cwd, home = world
+    before = _seen(cwd)
+    status = run(_words(case))
+    prose = capfd.readouterr()
+    assert status == case.status, prose
+    assert "Traceback" not in prose.err + prose.out
+    assert "unforeseen" not in prose.err
+    assert prose.err.count("error: ") == 1
+    assert case.message in prose.err
+    assert case.hint in prose.err.partition("\n\nhint: ")[2]
+    assert prose.out == ""
+
+    if not case.with_json:
+        return
+    assert run(_with_json(_words(case))) == case.status
+    document = json.loads(capfd.readouterr().out)["error"]
+    assert document["kind"] == case.kind
+    assert case.message in document["message"]
+    assert case.hint in document["hint"]
+    assert document["hint"]
+    assert "\n" not in document["message"]
+
+    assert _seen(cwd) == before
+    assert case.cloud or not (home / "local").exists()
+
+
+def test_nothing_was_launched(lab):
+    """After all rows that talk to the embedded cloud it has no instance in any state, no key and no group."""
+    assert lab.json("ls", "--ended") == []
+    cloud = lifecycle.find(lab.home)
+    ec2 = open_cloud(
+        region="us-east-1",
+        profile=None,
+        endpoint=Endpoint(cloud.endpoint_url, cloud.access_key, cloud.secret_key),
+    ).ec2
+    assert ec2.describe_key_pairs()["KeyPairs"] == []
+    assert [group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]] == ["default"]
+    assert list(lab.home.rglob("*.pem")) == []
