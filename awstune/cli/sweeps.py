@@ -10,6 +10,7 @@ import click
 from awstune.cli.options import command, option, sweep_argument
 from awstune.cli.screen import Screen
 from awstune.config import Config
+from awstune.errors import AwstuneError
 
 
 @command("sweeps", example="awstune sweeps")
@@ -20,7 +21,13 @@ def sweeps_command(config: Config) -> None:
     from awstune.sweeps.folder import Folder
 
     with Screen(config) as screen:
-        found = [look.status(folder, time.time()) for folder in Folder.all(config.cwd)]
+        found = []
+        for folder in Folder.all(config.cwd):
+            try:
+                found.append(look.status(folder, time.time()))
+            except AwstuneError as error:
+                # One damaged folder does not hide the others.
+                screen.warn(f"{folder.name}: {error.message}")
         if config.json:
             screen.document(found)
         else:

@@ -48,7 +48,7 @@ JOURNAL = '{"t": 1.0, "event": "writer", "epoch": 1}\n'
 
 
 def _sweep(spec: str = SPEC + SPEC_SPACE, journal: str | bytes = JOURNAL, **more: Any) -> dict[str, Any]:
-    return {"sweeps/old/sweep.toml": spec, "sweeps/old/journal.jsonl": journal, **more}
+    return {"train.py": TRAIN, "sweeps/old/sweep.toml": spec, "sweeps/old/journal.jsonl": journal, **more}
 
 
 COMMANDS = (
@@ -224,7 +224,7 @@ SWEEP = (
     Case("sweep train.py --name ''", "'--name': it is empty", "awstune sweep --help"),
     Case(f"sweep train.py --name {'x' * 300}", "cannot be the name of a sweep", "letters"),
     Case(
-        "sweep train.py --name old",
+        "sweep train.py -p x=0..1.0 --name old",
         "there is a sweep old here already",
         "awstune resume old",
         kind="name_taken",
@@ -553,3 +553,110 @@ CLOUD = tuple(
 )
 
 CASES = (*COMMANDS, *LAUNCH, *NAMES, *SPACES, *SWEEP, *TARGETS, *FOLDERS, *TOML, *CLOUD)
+
+
+@dataclass(frozen=True)
+class Trials:
+    """A row of trials that misbehave.
+
+    Attributes:
+        what: a trial that...
+        body: of ``def train(trial)``.
+        error: part of what the results say.
+        status: the sweep's exit status.
+        outcome: of each of its two trials.
+        options: of the sweep.
+        log: part of the newest trial's log.
+    """
+
+    what: str
+    body: str
+    error: str = ""
+    status: int = 3
+    outcome: str = "failed"
+    options: tuple[str, ...] = ()
+    log: str = ""
+
+    @property
+    def script(self) -> str:
+        """The training script."""
+        lines = "".join(f"    {line}\n" for line in self.body.splitlines())
+        return f'import os, signal, sys, time\nmetric = "loss"\n\n\ndef train(trial):\n{lines}'
+
+
+FINE = {"status": 0, "outcome": "succeeded"}
+TRIALS = (
+    Trials("raises", "1 / 0", "ZeroDivisionError", log="ZeroDivisionError"),
+    Trials("raises with a message of two lines", "raise ValueError('a\\nb')", "ValueError: a"),
+    Trials("raises in unicode", "raise ValueError('größer \\u2713')", "größer", log="größer"),
+    Trials("reports NaN", "trial.report(loss=float('nan'))", "nan"),
+    Trials("reports infinity", "trial.report(loss=float('inf'))", "inf"),
+    Trials("returns NaN", "return float('nan')", "never reported loss, only value"),
+    Trials("returns None and never reports", "return None", "report"),
+    Trials("returns text", "return 'low'", "never reported loss"),
+    Trials("reports text", "trial.report(loss='low')", "takes a number, not a str"),
+    Trials("reports nothing", "trial.report()", "report"),
+    Trials("reports something else", "trial.report(speed=1.0)", "loss"),
+    Trials("exits", "sys.exit(3)", "3"),
+    Trials("exits with status 0", "sys.exit(0)", "never reported loss"),
+    Trials("exits at once", "os._exit(3)", "status 3"),
+    Trials("is killed", "os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
+    Trials("crashes", "os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
+    Trials("takes too long", "time.sleep(60)", "1 s", options=("--trial-timeout", "1s")),
+    Trials("misses a parameter", "trial.params['lr']", "KeyError", log="KeyError"),
+    Trials(
+        "prints 20 MB", "sys.stdout.write('x' * 20_000_000)\ntrial.report(loss=1.0)", log="x" * 1000, **FINE
+    ),
+    Trials("prints no text", "os.write(1, bytes([255, 0, 10]))\ntrial.report(loss=1.0)", **FINE),
+    Trials("forks", "if os.fork() == 0:\n    time.sleep(60)\ntrial.report(loss=1.0)", **FINE),
+    Trials("closes its output", "os.close(1)\nos.close(2)\ntrial.report(loss=1.0)", **FINE),
+    Trials("goes elsewhere", "os.chdir('/')\ntrial.report(loss=1.0)", **FINE),
+)
+
+# Odd, but with a meaning: what they print, and what they say on stderr.
+GOES_ON = (
+    Case("status old", "old", "", files=_sweep(journal=JOURNAL + '{"t": 2.0, "eve')),
+    Case("status old", "old", "", files=_sweep(journal=b"\xff\xfe\x00\n" + JOURNAL.encode())),
+    Case("resume old", "best of 2 trials", "", files=_sweep(journal=JOURNAL + '{"t": 2.0, "eve')),
+    Case("resume old", "best of 2 trials", "", files=_sweep(journal="[]\n3\n{}\n" + JOURNAL)),
+    Case("resume old", "best of 2 trials", "", files=_sweep(journal="")),
+    Case(
+        "resume old",
+        "best of 2 trials",
+        "",
+        files={"train.py": TRAIN, "sweeps/old/sweep.toml": SPEC + SPEC_SPACE},
+    ),
+    Case("resume old --trials 1", "best of 1 trial:", "", files=_sweep()),
+    Case("results old", "", "", files=_sweep()),
+    Case("sweeps", "", "warning: ", files=_sweep("target = \n")),
+    Case(
+        "sweeps",
+        "new",
+        "warning: old: a newer awstune",
+        files={**_sweep(SPEC.replace("1", "99", 1) + SPEC_SPACE), "sweeps/new/sweep.toml": SPEC + SPEC_SPACE},
+    ),
+    Case("sweeps", "old", "", files={**_sweep(), "sweeps/a file": "", "sweeps/.hidden/x": ""}),
+    Case("sweeps", "", ""),
+    Case("local status", "not running", "", files={"file": ""}, env={"AWSTUNE_HOME": "{cwd}/file"}),
+    Case("local stop", "not running", "", files={"file": ""}, env={"AWSTUNE_HOME": "{cwd}/file"}),
+    Case("sweep train.py", "best of 2 trials", "2 trials", files={"awstune.toml": "[sweep]\ntrials = 2"}),
+    Case("sweep train.py --trials 1", "best of 1 trial", "", files={"awstune.toml": "[sweep]\ntrials = 2"}),
+    replace(
+        Case(
+            "launch --dry-run --json",
+            '"usd_worst_case": 3.6',
+            "",
+            files={"awstune.toml": "[launch]\nttl = '4h'\ntag = ['a=b']"},
+        ),
+        cloud=True,
+    ),
+    replace(
+        Case(
+            "launch --dry-run --json --ttl 1h",
+            '"usd_worst_case": 0.9',
+            "",
+            files={"awstune.toml": "[launch]\nttl = '4h'"},
+        ),
+        cloud=True,
+    ),
+)

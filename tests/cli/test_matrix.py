@@ -11,7 +11,7 @@ import pytest
 from awstune.cli.main import run
 from awstune.ec2.session import Endpoint, open_cloud
 from awstune.localcloud import lifecycle
-from tests.cli.cases import ABSENT, CASES, Case
+from tests.cli.cases import ABSENT, CASES, GOES_ON, TRIALS, Case, Trials
 from tests.world import TRAIN, World, living_of
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("matrix")]
@@ -83,7 +83,7 @@ def _with_json(words: list[str]) -> list[str]:
 
 @pytest.mark.parametrize("world", CASES, indirect=True, ids=_id)
 def test_refused(world, capfd):
-    """Each row is refused with one message and its fix, as prose and as one JSON document; nothing is left."""
+    """One message with its fix, the right status, one JSON document where asked for, and nothing is left."""
     case, cwd, home = world
     before = _seen(cwd)
     status = run(_words(case))
@@ -108,6 +108,42 @@ def test_refused(world, capfd):
 
     assert _seen(cwd) == before
     assert case.cloud or not (home / "local").exists()
+
+
+@pytest.mark.parametrize("row", TRIALS, ids=lambda row: row.what)
+def test_a_trial_that(row, tmp_path, monkeypatch, capfd):
+    """A trial that misbehaves is told in the results with its reason, and nothing of it runs on."""
+    assert isinstance(row, Trials)
+    home, cwd = tmp_path / "home", tmp_path / "project"
+    cwd.mkdir()
+    (cwd / "bad.py").write_text(row.script)
+    monkeypatch.chdir(cwd)
+    monkeypatch.setenv("AWSTUNE_HOME", str(home))
+    status = run(
+        ["sweep", "bad.py", "-p", "x=0..1.0", "--trials", "2", "--name", "s", *row.options, "--json"]
+    )
+    printed = capfd.readouterr()
+    assert status == row.status, printed
+    assert "Traceback" not in printed.err
+    document = json.loads(printed.out.splitlines()[-1])
+    assert [trial["status"] for trial in document["trials"]] == [row.outcome] * 2
+    for trial in document["trials"]:
+        assert row.error in (trial["error"] or ""), trial
+    assert living_of(home) == []
+    assert run(["results", "s"]) == 0
+    assert run(["logs", "s"]) == 0
+    assert row.log in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("world", GOES_ON, indirect=True, ids=_id)
+def test_goes_on(world, capfd):
+    """What is odd, but has a meaning, is done: status 0, no message of a failure."""
+    case, _, _ = world
+    assert run(_words(case)) == 0
+    printed = capfd.readouterr()
+    assert "error: " not in printed.err
+    assert case.message in printed.out
+    assert case.hint in printed.err
 
 
 def test_nothing_was_launched(lab):
