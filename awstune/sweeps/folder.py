@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from awstune import names
-from awstune.errors import NameTaken, UnknownName, UsageError
+from awstune.errors import NameTaken, SweepError, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -69,6 +69,20 @@ class Folder:
     def trial_dir(self, number: int) -> Path:
         """The folder of one trial, ``trials/0007``."""
         return self.trials_dir / f"{number:04d}"
+
+    def make_trial_dir(self, number: int) -> None:
+        """Makes the folder of one trial, where it is not there yet.
+
+        Raises:
+            SweepError: it cannot be written.
+        """
+        try:
+            self.trial_dir(number).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SweepError(
+                f"cannot write {self.trial_dir(number)}: {error.strerror}",
+                f"see to the permissions and the space of {self.path}, then awstune resume {self.name}",
+            ) from error
 
     def log_file(self, number: int) -> Path:
         """What one trial wrote to stdout and stderr."""

@@ -162,6 +162,8 @@ class _Sweep:
         return Job(number, dict(params), seed, self._folder.trial_dir(number), attempt)
 
     def _start(self, job: Job) -> None:
+        # A folder that takes nothing would fail every trial; it stops the sweep instead.
+        self._folder.make_trial_dir(job.trial)
         self._executor.start(job)
         self._running.add(job.trial)
 

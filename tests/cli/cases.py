@@ -22,7 +22,7 @@ class Case:
         files: what lies in the folder one is in, beside a ``train.py`` that works; `ABSENT` removes one.
         env: beside the embedded cloud and a home of its own; ``{cwd}`` is the folder one is in.
         cloud: whether the embedded cloud runs.
-        with_json: whether ``--json`` is refused too; False where it asks for something else.
+        with_json: whether ``--json`` comes to one document, the error; False where it does not.
     """
 
     words: str
@@ -427,6 +427,15 @@ FOLDERS = (
         for command in ("status", "attach", "logs", "resume", "cancel", "results")
     ),
     Case("status old", "no sweep", "", kind="unknown_name", files={"sweeps/old/journal.jsonl": JOURNAL}),
+    Case(
+        "resume old",
+        "cannot write",
+        "awstune resume old",
+        kind="sweep",
+        status=1,
+        with_json=False,
+        files=_sweep(**{"sweeps/old/trials": "a file"}),
+    ),
     Case("logs old", "no log", "awstune status old", kind="unknown_name", files=_sweep()),
     Case(
         "logs old --trial 7",
@@ -637,6 +646,24 @@ GOES_ON = (
     ),
     Case("sweeps", "old", "", files={**_sweep(), "sweeps/a file": "", "sweeps/.hidden/x": ""}),
     Case("sweeps", "", ""),
+    Case(
+        "sweep bad.py --trials 3 -p 'v=größer,✓,日本'", "best of 3 trials", "größer", files={"bad.py": TRAIN}
+    ),
+    Case("sweep bad.py --trials 3 -p 'v=$(x),../x,`y`'", "best of 3 trials", "$(x)", files={"bad.py": TRAIN}),
+    Case(
+        """sweep bad.py --trials 2 -p 'v=["a\\nb","--"]'""", "best of 2 trials", "", files={"bad.py": TRAIN}
+    ),
+    Case(
+        "sweep --trials 2 -p 'v=$(touch x),;ls' --metric loss -- echo awstune: loss=1 {v}",
+        "best of 2 trials",
+        "",
+    ),
+    Case(
+        "sweep --trials 2 -p v=1,2 --metric loss -- echo awstune: loss=1 epoch=nan {v}",
+        "best of 2 trials",
+        "",
+    ),
+    Case("sweep 'ü ö.py' --trials 1 -p v=1..3", "best of 1 trial", "", files={"ü ö.py": TRAIN}),
     Case("local status", "not running", "", files={"file": ""}, env={"AWSTUNE_HOME": "{cwd}/file"}),
     Case("local stop", "not running", "", files={"file": ""}, env={"AWSTUNE_HOME": "{cwd}/file"}),
     Case("sweep train.py", "best of 2 trials", "2 trials", files={"awstune.toml": "[sweep]\ntrials = 2"}),
