@@ -33,6 +33,8 @@ class Span(click.ParamType[float]):
             or_none = ", or none" if self.may_be_none else ""
             self.fail(f"{value!r} is no duration; write 8h, 30m, 1h30m or 90s{or_none}", param, ctx)
         seconds = sum(float(number) * _UNITS[unit] for number, unit in _PART.findall(text))
+        if seconds == 0:
+            self.fail(f"{value!r} is no time at all", param, ctx)
         if seconds > _LONGEST_S:
             self.fail(f"{value!r} is longer than ten years", param, ctx)
         return seconds
