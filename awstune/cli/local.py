@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from awstune.cli.options import Listing, command
+from awstune.cli.options import Listing, command, with_global_options
 from awstune.cli.screen import Screen
 from awstune.config import Config, ensure_home
 
@@ -50,6 +50,7 @@ class LocalGroup(Listing, click.Group):
 
 
 @click.group("local", cls=LocalGroup, epilog="Example: awstune local status")
+@with_global_options
 def local_command() -> None:
     """Start, stop or show the embedded cloud.
 
