@@ -229,7 +229,7 @@ class _OurErrors:
 
     def _make_api_call(self, operation_name: str, kwargs: dict[str, Any]) -> Any:
         with translated(operation_name):
-            return super()._make_api_call(operation_name, kwargs)  # type: ignore[misc]
+            return super()._make_api_call(operation_name, kwargs)  # type: ignore[misc]  # a mixin: the class below it is botocore's own, made at run time
 
 
 def _speak_our_errors(base_classes: list[type], **_: Any) -> None:

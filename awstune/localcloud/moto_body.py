@@ -44,7 +44,7 @@ class MotoBody:
     @property
     def state(self) -> str:
         """Its state's name."""
-        return str(self.instance._state.name)  # noqa: SLF001
+        return str(self.instance._state.name)  # noqa: SLF001  # moto keeps an instance's state there
 
     @property
     def shutdown_terminates(self) -> bool:
@@ -77,8 +77,8 @@ class MotoBody:
         """Show this state from now on."""
         said = StateReason(reason.message, reason.code) if reason else None
         self.instance.state_reason = said
-        self.instance._reason = reason.message if reason else ""  # noqa: SLF001
-        self.instance._state = InstanceState(state, CODES[state])  # noqa: SLF001
+        self.instance._reason = reason.message if reason else ""  # noqa: SLF001  # moto keeps an instance's state there
+        self.instance._state = InstanceState(state, CODES[state])  # noqa: SLF001  # moto keeps an instance's state there
 
     def connect(self) -> None:
         """Get a public address: another one than before, as at AWS."""

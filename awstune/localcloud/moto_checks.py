@@ -53,7 +53,7 @@ def quota(call: Any, quotas: Quotas) -> None:
     if found is None or wanted not in INSTANCE_TYPES:
         return
     counted, value = found
-    running = [i for i in call.ec2_backend.all_instances() if i._state.name in _COUNTED]  # noqa: SLF001
+    running = [i for i in call.ec2_backend.all_instances() if i._state.name in _COUNTED]  # noqa: SLF001  # moto keeps an instance's state there
     used = [i.instance_type for i in running if _quota_of(i) == counted]
     asked = [wanted] * int(call.params.get("MinCount") or 1)
     if sum(_vcpus(one) for one in used + asked) > value:

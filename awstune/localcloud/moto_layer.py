@@ -84,7 +84,7 @@ def _rebind(owner: Any, name: str, value: Any) -> Any:
 def _new_instances_are_pending() -> None:
     """Promise: nobody sees an instance ``running`` before its SSH server is up."""
 
-    def __init__(self: Any, *words: Any, **options: Any) -> None:  # noqa: N807
+    def __init__(self: Any, *words: Any, **options: Any) -> None:  # noqa: N807  # it takes the place of a method
         original(self, *words, **options)
         self._state = InstanceState(states.PENDING, CODES[states.PENDING])
         brought = {nic.get("NetworkInterfaceId") for nic in options.get("nics") or []}
@@ -136,7 +136,7 @@ def _ends_take_their_course(lives: Lives) -> None:
 
 
 def _require(instance: Any, *allowed: str, verb: str) -> None:
-    if instance._state.name not in allowed:  # noqa: SLF001
+    if instance._state.name not in allowed:  # noqa: SLF001  # moto keeps an instance's state there
         message = f"The instance '{instance.id}' is not in a state from which it can be {verb}."
         raise EC2ClientError("IncorrectInstanceState", message)
 
@@ -260,7 +260,7 @@ def _groups_in_use_stay() -> None:
 
 
 def _in_use(backend: Any, group_id: str) -> bool:
-    living = [i for i in backend.all_instances() if i._state.name != states.TERMINATED]  # noqa: SLF001
+    living = [i for i in backend.all_instances() if i._state.name != states.TERMINATED]  # noqa: SLF001  # moto keeps an instance's state there
     holders = [instance.security_groups for instance in living]
     holders += [nic.group_set for nic in backend.enis.values()]
     return any(group.id == group_id for groups in holders for group in groups) or _is_named(backend, group_id)

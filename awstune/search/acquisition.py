@@ -48,7 +48,7 @@ def log_expected_improvement(mean: Array, sd: Array) -> Array:
     near = np.log(np.maximum(_density(z) + z * ndtr(z), 1e-300))
     deep = np.minimum(z, -1.0)
     ratio = 1 + deep * math.sqrt(math.pi / 2) * erfcx(-deep / math.sqrt(2))
-    tail = np.where(deep < -100, -2 * np.log(-deep), np.log(np.maximum(ratio, 1e-300)))  # noqa: PLR2004
+    tail = np.where(deep < -100, -2 * np.log(-deep), np.log(np.maximum(ratio, 1e-300)))  # noqa: PLR2004  # where the tail's expansion takes over; no logarithm of zero
     far = -0.5 * deep * deep - LOG_ROOT_2PI + tail
     value: Array = np.log(sd) + np.where(z > -1, near, far)
     return value

@@ -74,7 +74,7 @@ class _Range(Described):
 
     def _index(self, value: float) -> int:
         assert self.count is not None  # noqa: S101  only lattices ask
-        assert self.lattice is not None  # noqa: S101
+        assert self.lattice is not None  # noqa: S101  # for the type checker: the caller has looked
         return min(max(round((value - self.low) / self.lattice), 0), self.count - 1)
 
     def _unscale(self, u: float, low: float, high: float) -> float:

@@ -68,7 +68,7 @@ def restore(folder: Path, below: int, states: Sequence[Any]) -> tuple[int, Repor
         try:
             content = _load(path)
         except Exception as error:  # noqa: BLE001  whatever is wrong with the file, an older one may do
-            print(f"awstune: {path.name} cannot be read ({error}); going on without it", file=sys.stderr)  # noqa: T201
+            print(f"awstune: {path.name} cannot be read ({error}); going on without it", file=sys.stderr)  # noqa: T201  # into the trial's log
             continue
         for item, state in zip(states, content["states"], strict=True):
             _set_state(item, state)

@@ -68,7 +68,7 @@ def run(job: Job, load: Callable[[], Callable[[Trial], Any]], channel: socket.so
         stream.flush()
     pipe.send({"done": error})
     # What the trial itself registered; what the server had registered was dropped at the start.
-    atexit._run_exitfuncs()  # noqa: SLF001
+    atexit._run_exitfuncs()  # noqa: SLF001  # the only way to run them before _exit
     os._exit(0)
 
 
@@ -123,7 +123,7 @@ def _unbuffer() -> None:
             old.reconfigure(line_buffering=True)
         raw = io.FileIO(descriptor, "w", closefd=False)
         # As python -u has it: the text layer straight on the file.
-        setattr(sys, name, io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True))  # type: ignore[type-var, unused-ignore]
+        setattr(sys, name, io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True))  # type: ignore[type-var, unused-ignore]  # a raw file serves as the buffer
     faulthandler.enable(2)
 
 

@@ -83,9 +83,9 @@ def _replace_argparse(words: list[str], tell: Tell) -> None:
             return parse_known(parser, *given, **named)
         return parsed(parser)
 
-    argparse.ArgumentParser.parse_args = parsed  # type: ignore[method-assign, assignment]
-    argparse.ArgumentParser.parse_intermixed_args = parsed  # type: ignore[method-assign, assignment]
-    argparse.ArgumentParser.parse_known_args = known  # type: ignore[method-assign, assignment]
+    argparse.ArgumentParser.parse_args = parsed  # type: ignore[method-assign, assignment]  # in a child of its own, which ends here
+    argparse.ArgumentParser.parse_intermixed_args = parsed  # type: ignore[method-assign, assignment]  # in a child of its own, which ends here
+    argparse.ArgumentParser.parse_known_args = known  # type: ignore[method-assign, assignment]  # in a child of its own, which ends here
 
 
 _FIRST_OF_TWO = 2  # --help and one more

@@ -162,7 +162,7 @@ def _decay(default: float | None, kind: str) -> str | None:
     if not default:
         return "1e-6..1e-2:log"
     # What multiplies a learning rate is near one; what is added to a loss is small.
-    return _shrink(default, kind) if default >= 0.5 else _decades(default, 2, below=1.0)  # noqa: PLR2004
+    return _shrink(default, kind) if default >= 0.5 else _decades(default, 2, below=1.0)  # noqa: PLR2004  # what people write as a default tells its scale
 
 
 def _decades(default: float, width: int, below: float = math.inf) -> str:
@@ -247,6 +247,6 @@ def _show(value: float) -> str:
     text = f"{value:e}"
     mantissa, exponent = text.split("e")
     mantissa = mantissa.rstrip("0").rstrip(".")
-    if value and value < 0.01 and len(mantissa) <= 3:  # noqa: PLR2004
+    if value and value < 0.01 and len(mantissa) <= 3:  # noqa: PLR2004  # what people write as a default tells its scale
         return f"{mantissa}e{int(exponent)}"
     return compact.show(Fixed(value))

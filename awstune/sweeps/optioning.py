@@ -25,7 +25,7 @@ def of_argparse(parser: argparse.ArgumentParser, words: Iterable[str]) -> Answer
 
 def _parsers(word: str | None, parser: argparse.ArgumentParser, words: list[str]) -> Iterator[Answer]:
     actions = parser._actions  # noqa: SLF001  argparse has no public list
-    below = [action for action in actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001
+    below = [action for action in actions if isinstance(action, argparse._SubParsersAction)]  # noqa: SLF001  # argparse has no public name for them
     options = [_of_action(action) for action in actions if action not in below and _takes_part(action)]
     yield {"word": word, "options": options}
     for action in below:
@@ -40,7 +40,7 @@ def _chosen(names: list[str], words: list[str]) -> str | None:
 
 
 def _takes_part(action: argparse.Action) -> bool:
-    return not isinstance(action, (argparse._HelpAction, argparse._VersionAction))  # noqa: SLF001
+    return not isinstance(action, (argparse._HelpAction, argparse._VersionAction))  # noqa: SLF001  # argparse has no public name for them
 
 
 def _of_action(action: argparse.Action) -> Answer:
@@ -55,7 +55,7 @@ def _of_action(action: argparse.Action) -> Answer:
         "default": _plain(default),
         "choices": [choice for choice in map(_plain, choices) if choice is not None],
         "required": action.required,
-        "many": action.nargs not in (None, 0, "?") or isinstance(action, argparse._AppendAction),  # noqa: SLF001
+        "many": action.nargs not in (None, 0, "?") or isinstance(action, argparse._AppendAction),  # noqa: SLF001  # argparse has no public name for them
     }
 
 
@@ -148,8 +148,8 @@ def _flat(config: Any, above: str = "") -> Iterator[tuple[str, Any]]:
 
 
 def _composed(folder: Path | None, name: str | None) -> Any:
-    from hydra import compose, initialize, initialize_config_dir  # type: ignore[import-not-found, unused-ignore]
-    from omegaconf import OmegaConf  # type: ignore[import-not-found, unused-ignore]
+    from hydra import compose, initialize, initialize_config_dir  # type: ignore[import-not-found, unused-ignore]  # the user's package, not ours
+    from omegaconf import OmegaConf  # type: ignore[import-not-found, unused-ignore]  # the user's package, not ours
 
     start = (
         initialize(config_path=None, version_base=None)

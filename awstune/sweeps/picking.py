@@ -81,7 +81,7 @@ def _compiled(pattern: str) -> re.Pattern[str]:
 
 def _numbers(pairs: object) -> dict[str, float]:
     found = {}
-    for name, value in dict(pairs).items():  # type: ignore[call-overload]
+    for name, value in dict(pairs).items():  # type: ignore[call-overload]  # a mapping, or pairs
         try:
             found[str(name)] = float(value)
         except (TypeError, ValueError):

@@ -47,7 +47,7 @@ class Console:
 
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
         """Show one report."""
-        print(f"{step:>5}  " + "  ".join(f"{k}={v:.6g}" for k, v in metrics.items()))  # noqa: T201
+        print(f"{step:>5}  " + "  ".join(f"{k}={v:.6g}" for k, v in metrics.items()))  # noqa: T201  # outside of a sweep a report is shown
 
     def checkpointed(self, path: Path, step: int | None) -> None:
         """Say nothing."""

@@ -34,7 +34,7 @@ def work(folder: Folder) -> int:
         for event in loop.run(folder, executor, node=platform.node()):
             _say(event)
     except AwstuneError as error:
-        print(f"error: {error.message}\n\nhint: {error.hint}", file=sys.stderr, flush=True)  # noqa: T201
+        print(f"error: {error.message}\n\nhint: {error.hint}", file=sys.stderr, flush=True)  # noqa: T201  # into worker.log
         return error.exit_status
     except KeyboardInterrupt:
         return 130
@@ -43,7 +43,7 @@ def work(folder: Folder) -> int:
 
 def _say(event: dict[str, object]) -> None:
     if event["event"] in ("started", "finished", "ended", "note"):
-        print(*(f"{key}={value}" for key, value in event.items()), flush=True)  # noqa: T201
+        print(*(f"{key}={value}" for key, value in event.items()), flush=True)  # noqa: T201  # into worker.log
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -66,7 +66,7 @@ class TestStates:
             host.is_ready()
             span = str(random.randint(10**6, 10**8))
             host.ssh(f"setsid nohup env -i sleep {span} > /dev/null 2>&1 < /dev/null &")
-            runs = lambda: [p for p in psutil.process_iter() if _words(p)[-1:] == [span]]  # noqa: E731
+            runs = lambda: [p for p in psutil.process_iter() if _words(p)[-1:] == [span]]  # noqa: E731  # one line, used at once
             until(runs, "the detached process")
             volumes = _volumes(ec2, host.id)
             assert volumes

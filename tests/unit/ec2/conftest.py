@@ -56,10 +56,10 @@ def _write_images() -> str:
 # moto reads this when it is imported.
 os.environ["MOTO_AMIS_PATH"] = _write_images()
 
-from moto import mock_aws  # noqa: E402
+from moto import mock_aws  # noqa: E402  # after MOTO_AMIS_PATH is set, which moto reads at import
 
-from awstune.ec2 import iam  # noqa: E402
-from awstune.ec2 import session as ec2_session  # noqa: E402
+from awstune.ec2 import iam  # noqa: E402  # after MOTO_AMIS_PATH is set, which moto reads at import
+from awstune.ec2 import session as ec2_session  # noqa: E402  # after MOTO_AMIS_PATH is set, which moto reads at import
 
 # Calls that awstune made and that its policy does not allow.
 UNLISTED = []

@@ -85,7 +85,7 @@ def test_the_open_port_follows_its_owner(cloud, keys_dir):
 def two_regions(cloud):
     """An account that may use two regions: each one costs a client."""
     answer = {"Regions": [{"RegionName": "us-east-1"}, {"RegionName": "eu-west-1"}]}
-    asked = lambda **_: (AWSResponse("", 200, {}, None), answer)  # noqa: E731
+    asked = lambda **_: (AWSResponse("", 200, {}, None), answer)  # noqa: E731  # one line, used at once
     cloud.ec2.meta.events.register("before-call.ec2.DescribeRegions", asked)
     yield
     cloud.ec2.meta.events.unregister("before-call.ec2.DescribeRegions", asked)

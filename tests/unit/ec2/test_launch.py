@@ -435,7 +435,7 @@ def test_a_full_zone_leads_to_the_next(cloud, keys_dir, failing):
     """AWS's own choice, then zone a, then b: a line for each with AWS's words, a token for each."""
     failing(FULL, FULL)
     tokens = []
-    seen = lambda params, **_: tokens.append(params["body"]["ClientToken"])  # noqa: E731
+    seen = lambda params, **_: tokens.append(params["body"]["ClientToken"])  # noqa: E731  # one line, used at once
     cloud.launcher.meta.events.register("before-call.ec2.RunInstances", seen)
     try:
         told = _launch(cloud, keys_dir)
@@ -548,7 +548,7 @@ def test_why_a_caller_may_not(cloud, answer, said):
     blob = "No. Encoded authorization failure message: AbC123"
     error = ClientError({"Error": {"Code": "UnauthorizedOperation", "Message": blob}}, "RunInstances")
     refused = faults.refusal(error)
-    asked = lambda **_: (AWSResponse("", 200, {}, None), answer)  # noqa: E731
+    asked = lambda **_: (AWSResponse("", 200, {}, None), answer)  # noqa: E731  # one line, used at once
     events_of = cloud.client("sts").meta.events
     events_of.register("before-call.sts.DecodeAuthorizationMessage", asked)
     try:
@@ -565,7 +565,7 @@ def test_an_image_by_its_parameter(cloud, keys_dir):
     """--ami ssm:/aws/...: the id that AWS keeps there; a parameter that is not there is said."""
     events_of = cloud.client("ssm").meta.events
     answer = (AWSResponse("", 200, {}, None), {"Parameter": {"Value": NEW_IMAGE}})
-    asked = lambda **_: answer  # noqa: E731
+    asked = lambda **_: answer  # noqa: E731  # one line, used at once
     events_of.register("before-call.ssm.GetParameter", asked)
     try:
         assert _plan(cloud, keys_dir, image="ssm:/aws/service/x").launches[0].image_id == NEW_IMAGE

@@ -39,7 +39,7 @@ def test_prices_of_today(cloud, answering):
 def test_what_is_asked_of_the_price_list(cloud, answering):
     """On-demand Linux with shared tenancy in this region; beyond a few types all GPU types at once."""
     asked = []
-    answer = lambda params: asked.append(json.loads(params["body"])) or {"PriceList": []}  # noqa: E731
+    answer = lambda params: asked.append(json.loads(params["body"])) or {"PriceList": []}  # noqa: E731  # one line, used at once
     answering("pricing", "GetProducts", answer, region="us-east-1", attempts=1)
     pricelist.live(cloud, ["g4dn.xlarge"])
     pricelist.live(cloud, ["a", "b", "c", "d", "e"])
@@ -147,7 +147,7 @@ def test_a_launch_over_the_quota_is_refused_with_the_arithmetic():
 def test_asking_for_a_higher_quota(cloud, answering):
     """The request's state; one that is open already is no error."""
     asked = []
-    answer = lambda params: (  # noqa: E731
+    answer = lambda params: (  # noqa: E731  # one line, used at once
         asked.append(json.loads(params["body"])) or {"RequestedQuota": {"Status": "PENDING"}}
     )
     answering("service-quotas", "RequestServiceQuotaIncrease", answer)

@@ -41,7 +41,7 @@ class _Script:
             raise entry
         return [{"InstanceStatuses": [_status(id_, *facts) for id_, facts in entry.items()]}]
 
-    def describe_instances(self, InstanceIds):  # noqa: N803
+    def describe_instances(self, InstanceIds):  # noqa: N803  # boto3's spelling
         facts = {
             "InstanceId": InstanceIds[0],
             "InstanceType": "p2.xlarge",
