@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -69,6 +70,25 @@ class World:
     def lines(self, *words: str):
         """The JSON lines of a command."""
         return [json.loads(line) for line in self.run(*words, "--json").stdout.splitlines()]
+
+
+@contextmanager
+def running(tmp_path_factory, name: str, **scripts: str):
+    """A world whose embedded cloud runs; nothing of it may be left afterwards.
+
+    Args:
+        tmp_path_factory: pytest's.
+        name: of its folders.
+        scripts: training scripts by their stem.
+    """
+    made = World(tmp_path_factory.mktemp(name) / "home", tmp_path_factory.mktemp("work"))
+    for stem, code in scripts.items():
+        (made.cwd / f"{stem}.py").write_text(code)
+    made.run("local", "start")
+    yield made
+    made.run("local", "stop")
+    assert living_of(made.home) == []
+    assert not (made.home / "local").exists()
 
 
 def living_of(home: Path) -> list[psutil.Process]:

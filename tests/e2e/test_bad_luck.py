@@ -11,7 +11,7 @@ from awstune.ec2.wanted import Wanted
 from awstune.errors import NotReady
 from awstune.flow import launch
 from awstune.localcloud import lifecycle
-from tests.world import TRAIN, World, living_of
+from tests.world import TRAIN, World, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("bad-luck")]
 
@@ -19,12 +19,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """One embedded cloud for this module's bad luck; nothing of it may be left afterwards."""
-    made = World(tmp_path_factory.mktemp("luck") / "home", tmp_path_factory.mktemp("work"))
-    (made.cwd / "train.py").write_text(TRAIN)
-    made.run("local", "start")
-    yield made
-    made.run("local", "stop")
-    assert living_of(made.home) == []
+    with running(tmp_path_factory, "luck", train=TRAIN) as made:
+        yield made
 
 
 @pytest.fixture

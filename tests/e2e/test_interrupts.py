@@ -10,7 +10,7 @@ import threading
 import pytest
 
 from awstune.localcloud import client, lifecycle
-from tests.world import TRAIN, World, living_of
+from tests.world import TRAIN, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("interrupts")]
 
@@ -77,13 +77,8 @@ class Running:
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """One embedded cloud for this module's interrupts; nothing of it may be left afterwards."""
-    made = World(tmp_path_factory.mktemp("interrupts") / "home", tmp_path_factory.mktemp("work"))
-    (made.cwd / "train.py").write_text(TRAIN)
-    (made.cwd / "slow.py").write_text(SLOW)
-    made.run("local", "start")
-    yield made
-    made.run("local", "stop")
-    assert living_of(made.home) == []
+    with running(tmp_path_factory, "interrupts", train=TRAIN, slow=SLOW) as made:
+        yield made
 
 
 @pytest.fixture

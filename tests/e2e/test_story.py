@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from awstune import names
-from tests.world import TRAIN, World, living_of
+from tests.world import TRAIN, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("story")]
 
@@ -26,12 +26,8 @@ TRIAL_KEYS = {
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """One embedded cloud for the stories of this module; nothing of it may be left afterwards."""
-    made = World(tmp_path_factory.mktemp("story") / "home", tmp_path_factory.mktemp("work"))
-    (made.cwd / "train.py").write_text(TRAIN)
-    yield made
-    made.run("local", "stop")
-    assert living_of(made.home) == []
-    assert not (made.home / "local").exists()
+    with running(tmp_path_factory, "story", train=TRAIN) as made:
+        yield made
 
 
 @pytest.fixture(scope="module")

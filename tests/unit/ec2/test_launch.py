@@ -480,18 +480,24 @@ def test_a_subnet_has_one_zone(cloud, keys_dir, failing):
 
 def test_a_fleet_that_is_cut_short_says_what_it_got(cloud, keys_dir):
     """Two of three, then a quota: the error names those that run and how to end them."""
+    answered = threading.Semaphore(0)
 
     def second(params, **_):
         if "awstune-lab-2" in params["body"].values():
-            time.sleep(0.3)  # the others are under way by then
+            assert all(answered.acquire(timeout=10) for _ in range(2))  # the others are launched
             raise ClientError({"Error": {"Code": "VcpuLimitExceeded", "Message": "No."}}, "RunInstances")
 
+    def answer(**_):
+        answered.release()
+
+    cloud.launcher.meta.events.register("after-call.ec2.RunInstances", answer)
     cloud.launcher.meta.events.register_first("before-call.ec2.RunInstances", second)
     try:
         with pytest.raises(launch.PartLaunched) as caught:
             _launch(cloud, keys_dir, count=3)
     finally:
         cloud.launcher.meta.events.unregister("before-call.ec2.RunInstances", second)
+        cloud.launcher.meta.events.unregister("after-call.ec2.RunInstances", answer)
     there = sorted(one.name for one in caught.value.launched)
     assert there == sorted(one.name for one in instances.own(cloud))
     assert f"{len(there)} of 3 are launched ({', '.join(there)}), then: " in caught.value.message
