@@ -1,0 +1,20 @@
+"""What people mistype, and what their folders, scripts and files come to: a row each, a file a subject."""
+
+from __future__ import annotations
+
+from tests.cli.cases.case import ABSENT, Case
+from tests.cli.cases.cloud import CLOUD
+from tests.cli.cases.commands import COMMANDS
+from tests.cli.cases.folders import FOLDERS
+from tests.cli.cases.goes_on import GOES_ON
+from tests.cli.cases.launch import LAUNCH
+from tests.cli.cases.names import NAMES
+from tests.cli.cases.spaces import SPACES
+from tests.cli.cases.sweep import SWEEP
+from tests.cli.cases.targets import TARGETS
+from tests.cli.cases.toml import TOML
+from tests.cli.cases.trials import TRIALS, Trials
+
+CASES = (*COMMANDS, *LAUNCH, *NAMES, *SPACES, *SWEEP, *TARGETS, *FOLDERS, *TOML, *CLOUD)
+
+__all__ = ["ABSENT", "CASES", "GOES_ON", "TRIALS", "Case", "Trials"]

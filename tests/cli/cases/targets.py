@@ -1,0 +1,108 @@
+"""Scripts that cannot be used as they are."""
+
+from __future__ import annotations
+
+from tests.cli.cases.case import SPACE, TRAIN, Case, script
+
+TARGETS = tuple(
+    Case(words, message, hint, kind=kind, files=script(body))
+    for words, body, message, hint, kind in (
+        ("sweep bad.py", "def train(trial:\n", "bad.py has a syntax error at line 1", "bad.py", "target"),
+        (
+            "sweep bad.py",
+            "import argparse\nargparse.ArgumentParser().add_argument('--lr', required=True)\n"
+            "p = argparse.ArgumentParser()\np.add_argument('--lr', required=True)\np.parse_args()\n"
+            + SPACE
+            + TRAIN,
+            "bad.py parses its arguments when it is imported (line 5)",
+            "__main__",
+            "target",
+        ),
+        ("sweep bad.py", "raise SystemExit(3)\n", "bad.py exits when it is imported", "__main__", "target"),
+        (
+            "sweep bad.py",
+            "import os\nos._exit(3)\n",
+            "bad.py ended the process that imported it",
+            "bad.py",
+            "target",
+        ),
+        (
+            "sweep bad.py",
+            "import os\nos.kill(os.getpid(), 9)\n",
+            "ended the process that imported it: SIGKILL",
+            "bad.py",
+            "target",
+        ),
+        ("sweep bad.py", "1 / 0\n", "bad.py cannot be imported: ZeroDivisionError", "bad.py", "target"),
+        (
+            "sweep bad.py",
+            "import nosuchpackage\n",
+            "bad.py needs nosuchpackage",
+            "pip install nosuchpackage",
+            "target",
+        ),
+        ("sweep bad.py", "from . import x\n", "imports relative to itself", "name it as one", "target"),
+        (
+            "sweep bad.py",
+            SPACE + "def fit(trial): pass\n",
+            "bad.py has no function train",
+            "bad.py:fit",
+            "target",
+        ),
+        ("sweep bad.py", SPACE + "train = 3\n", "bad.py has no function train", "def train(trial)", "target"),
+        ("sweep bad.py", SPACE + "def train(): pass\n", "takes 0 arguments", "def train(trial)", "target"),
+        (
+            "sweep bad.py",
+            SPACE + "def train(a, b): pass\n",
+            "takes 2 arguments",
+            "def train(trial)",
+            "target",
+        ),
+        ("sweep bad.py", "", "bad.py has no function train", "def train(trial)", "target"),
+        ("sweep bad.py", b"x = \x00\x01", "bad.py", "bad.py", "target"),
+        ("sweep bad.py", b"# \xff\n", "bad.py has no function train", "def train(trial)", "target"),
+        ("sweep bad.py", TRAIN, "nothing says what to search", "-p lr=1e-5..1e-1:log", "space"),
+        (
+            "sweep bad.py",
+            "space = {}\n" + TRAIN,
+            "nothing says what to search",
+            "-p lr=1e-5..1e-1:log",
+            "space",
+        ),
+        ("sweep bad.py", "space = 3\n" + TRAIN, "space is a int", "", "target"),
+        ("sweep bad.py", 'space = {"x": "5..1"}\n' + TRAIN, "5..1", "1..5", "space"),
+        (
+            "sweep bad.py",
+            'space = {"x": object()}\n' + TRAIN,
+            "x of the space is of type object",
+            "Float(",
+            "target",
+        ),
+        (
+            "sweep bad.py",
+            'space = {"x": {"low": 1, "high": float("nan")}}\n' + TRAIN,
+            "1..nan is not finite",
+            "two finite bounds",
+            "space",
+        ),
+        ("sweep bad.py", "metric = 3\n" + SPACE + TRAIN, "metric is 3, no name", "val_loss", "target"),
+        (
+            "sweep bad.py",
+            "metric = object()\n" + SPACE + TRAIN,
+            "metric is of type object",
+            "val_loss",
+            "target",
+        ),
+        ("sweep bad.py", 'mode = "up"\n' + SPACE + TRAIN, "mode is 'up'", 'mode = "min"', "target"),
+        ("sweep bad.py", 'mode = ["min"]\n' + SPACE + TRAIN, "mode is", 'mode = "min"', "target"),
+        (
+            "sweep bad.py",
+            "from awstune import sweep\n" + SPACE + TRAIN + "sweep(train, space)\n",
+            "bad.py",
+            "",
+            "target",
+        ),
+        ("sweep bad.py --on lab", SPACE + TRAIN, "nothing says what bad.py", "--metric", "usage"),
+        ("sweep bad.py --on lab --metric speed", SPACE + TRAIN, "higher or a lower speed", "--mode", "usage"),
+    )
+)
