@@ -12,6 +12,10 @@ TAG_WISHES = "awstune:wishes"
 TAG_AT_END = "awstune:at-end"
 TAG_HOST_KEY = "awstune:host-key"
 TAG_SSH_PORT = "awstune:ssh-port"
+TAG_SSH_JUMP = "awstune:ssh-jump"
+TAG_IMDS = "awstune:imds"
+TAG_UNFETCHED = "awstune:unfetched"
+TAG_BUCKET = "awstune:bucket"
 
 # Names of what is made beside an instance; NAME is the instance's.
 KEY_PAIR_NAME = "awstune-{name}"
@@ -22,6 +26,7 @@ SWEEPS_DIR = "sweeps"
 SPEC_FILE = "sweep.toml"
 JOURNAL_FILE = "journal.jsonl"
 TRIALS_DIR = "trials"
+RUNS_DIR = "runs"
 LOG_FILE = "log.txt"
 CHECKPOINT_DIR = "checkpoint"
 ARTIFACTS_DIR = "artifacts"
@@ -34,6 +39,7 @@ REQUESTS_FILE = "requests.jsonl"
 
 # Where things are kept on an instance, below the login's home.
 REMOTE_ROOT = ".awstune"
+GOING_DIR = "going"  # below it: a file for each sweep that shall run, and starts it
 
 # Environment marks, by which the processes of an instance or of a sweep are found again.
 INSTANCE_MARK = "AWSTUNE_INSTANCE"
@@ -42,6 +48,10 @@ TRIAL_MARK = "AWSTUNE_TRIAL"
 SEED_VARIABLE = "AWSTUNE_SEED"
 EPOCHS_VARIABLE = "AWSTUNE_EPOCHS"  # no trial has more than this many, where it is set
 DIR_VARIABLE = "AWSTUNE_DIR"
+DATA_VARIABLE = "AWSTUNE_DATA"  # the place of what --data names
+NOTIFY_VARIABLE = "AWSTUNE_NOTIFY"  # hands a worker the address to post to; its trials do not see it
+GOING_VARIABLE = "AWSTUNE_GOING"  # on an instance: the file that has a worker started again
+AT_END_VARIABLE = "AWSTUNE_AT_END"  # what an instance that was launched for one sweep does when that ends
 NOT_FOUND_STATUS = 127  # as a shell has it
 
 # Set inside an instance of the embedded cloud: the folder that stands for its "/".
@@ -51,6 +61,13 @@ ROOT_VARIABLE = "AWSTUNE_ROOT"
 GUARD_DIR = "/etc/awstune"
 ENDS_FILE = "/etc/awstune/ends"
 ARMED_FILE = "/run/awstune/armed"
+# Why the end is near, in words; not there while it is not. Whoever touches the other holds it off for a while.
+NOTICE_FILE = "/run/awstune/notice"
+HOLD_FILE = "/run/awstune/hold"
+# The name of the bucket that a sweep's folder is copied to; not there where there is none.
+BUCKET_FILE = "/run/awstune/bucket"
+# The instance profile that infra/results-bucket.yaml makes.
+RESULTS_PROFILE = "awstune-results"
 
 DEFAULT_REGION = "us-east-1"
 DEFAULT_NAME = "awstune"

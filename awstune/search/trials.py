@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from awstune.search.runs import Run
+
 if TYPE_CHECKING:
     from awstune.search.space import Space
 
@@ -65,6 +67,9 @@ class TrialRecord:
         seed: the seed that it was started with.
         completed: rank in the order of completion, from 0; None while running.
         attempts: how often it was started.
+        repeats: its runs with one seed each that have ended, where a trial is run more than once.
+        confirmed: its runs outside of the search that have ended, with new seeds.
+        confirming: the number of such a run that has started and not ended.
     """
 
     number: int
@@ -81,6 +86,9 @@ class TrialRecord:
     seed: int | None = None
     completed: int | None = None
     attempts: int = 0
+    repeats: tuple[Run, ...] = ()
+    confirmed: tuple[Run, ...] = ()
+    confirming: int | None = None
 
     @property
     def running(self) -> bool:
@@ -227,6 +235,9 @@ class Fold:
             "asked": self._asked,
             "checkpoint": self._checkpoint,
             "requeued": self._requeued,
+            "repeated": self._repeated,
+            "confirming": self._confirming,
+            "confirmed": self._confirmed,
         }
         self._of_sweep = {
             "sweep": self._sweep,
@@ -313,6 +324,15 @@ class Fold:
             trial.fields.pop(key, None)
         self._order.pop(event["trial"], None)
 
+    def _repeated(self, trial: _Trial, event: Event) -> None:
+        trial.fields["repeats"] = (*trial.fields.get("repeats", ()), _run(event))
+
+    def _confirming(self, trial: _Trial, event: Event) -> None:
+        trial.fields["confirming"] = event.get("run")
+
+    def _confirmed(self, trial: _Trial, event: Event) -> None:
+        trial.fields.update(confirming=None, confirmed=(*trial.fields.get("confirmed", ()), _run(event)))
+
     def history(self) -> History:
         """What is known so far."""
         self._rebuild()
@@ -351,6 +371,11 @@ def _numbers(metrics: Mapping[str, Any]) -> Mapping[str, float]:
     if not any(isinstance(value, str) for value in metrics.values()):
         return metrics
     return {name: float(value) for name, value in metrics.items()}
+
+
+def _run(event: Event) -> Run:
+    seconds, error = event.get("seconds"), event.get("error")
+    return Run(event.get("seed"), str(_status(event.get("status"))), event.get("value"), seconds, error)
 
 
 def _status(word: object) -> Status:

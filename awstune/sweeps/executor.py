@@ -10,11 +10,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+from awstune import names
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
     from awstune.search.trials import Status
+    from awstune.sweeps.packing import Packing
 
 
 @dataclass(frozen=True)
@@ -27,6 +30,7 @@ class Job:
         seed: for python's, numpy's and torch's generators.
         dir: its folder; made if need be.
         attempt: 0, or how often it was lost before.
+        log: takes what it writes to stdout and stderr; left out, a file of its folder.
     """
 
     trial: int
@@ -34,6 +38,12 @@ class Job:
     seed: int
     dir: Path
     attempt: int = 0
+    log: Path | None = None
+
+    @property
+    def log_file(self) -> Path:
+        """Where it writes to."""
+        return self.log or self.dir / names.LOG_FILE
 
 
 @dataclass(frozen=True)
@@ -94,7 +104,22 @@ class Noted:
     text: str
 
 
-Message = Started | Reported | Checkpointed | Finished | Noted
+@dataclass(frozen=True)
+class Packed:
+    """How many trials run at a time from now on was decided; see `packing`."""
+
+    packing: Packing
+
+
+@dataclass(frozen=True)
+class Displaced:
+    """A trial ran out of its GPU's memory beside others; it starts again, alone, when there is a place."""
+
+    trial: int
+    why: str
+
+
+Message = Started | Reported | Checkpointed | Finished | Noted | Packed | Displaced
 
 
 class Executor(Protocol):
@@ -102,7 +127,7 @@ class Executor(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many trials run at a time."""
+        """How many trials may run at a time, at this moment."""
         ...  # pragma: no cover
 
     def start(self, job: Job) -> None:

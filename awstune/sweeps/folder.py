@@ -70,14 +70,21 @@ class Folder:
         """The folder of one trial, ``trials/0007``."""
         return self.trials_dir / f"{number:04d}"
 
-    def make_trial_dir(self, number: int) -> None:
+    def make_trial_dir(self, number: int, heading: str | None = None) -> None:
         """Makes the folder of one trial, where it is not there yet.
+
+        Args:
+            number: the trial's.
+            heading: a line for its log, above what comes next.
 
         Raises:
             SweepError: it cannot be written.
         """
         try:
             self.trial_dir(number).mkdir(parents=True, exist_ok=True)
+            if heading is not None:
+                with self.log_file(number).open("a") as log:
+                    log.write(f"{heading}\n")
         except OSError as error:
             raise SweepError(
                 f"cannot write {self.trial_dir(number)}: {error.strerror}",
@@ -91,6 +98,16 @@ class Folder:
     def checkpoint_dir(self, number: int) -> Path:
         """Where one trial keeps its checkpoints."""
         return self.trial_dir(number) / names.CHECKPOINT_DIR
+
+    def checkpoint_dirs(self, number: int) -> list[Path]:
+        """Where all runs of one trial keep their checkpoints, as far as they have any."""
+        runs = sorted(self.trial_dir(number).glob(f"*/*/{names.CHECKPOINT_DIR}"))
+        return [path for path in (self.checkpoint_dir(number), *runs) if path.is_dir()]
+
+    @property
+    def runs_dir(self) -> Path:
+        """``runs/``: a folder per ``awstune run``, which is a small sweep of its own."""
+        return self.path / names.RUNS_DIR
 
     def artifacts_dir(self, number: int) -> Path:
         """Where one trial keeps files for its user."""

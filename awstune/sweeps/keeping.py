@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 from typing import TYPE_CHECKING
 
+from awstune import names
 from awstune.search.trials import TrialRecord, best_of
 from awstune.sweeps import checkpoint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
 
     from awstune.sweeps.folder import Folder
     from awstune.sweeps.spec import Spec
@@ -35,10 +37,28 @@ def prune(folder: Folder, trials: Sequence[TrialRecord], spec: Spec, ended: int)
     stays = None if best is None else best.number
     for trial in trials:
         if not trial.running and trial.number != stays and trial.checkpoint is not None:
-            shutil.rmtree(folder.checkpoint_dir(trial.number), ignore_errors=True)
+            _drop(folder, trial)
+
+
+def prune_run(spec: Spec, run: Path) -> None:
+    """Delete what a run outside of the search leaves: its value is all that it was for.
+
+    Args:
+        spec: its option ``keep`` says what stays.
+        run: the run's own folder.
+    """
+    if spec.options.get("keep", "best") != "all":
+        shutil.rmtree(run / names.CHECKPOINT_DIR, ignore_errors=True)
+
+
+def _drop(folder: Folder, trial: TrialRecord) -> None:
+    number = trial.number
+    for path in folder.checkpoint_dirs(number) if trial.repeats else [folder.checkpoint_dir(number)]:
+        shutil.rmtree(path, ignore_errors=True)
 
 
 def _keep_newest(folder: Folder, number: int) -> None:
     """The checkpoint before the last one was there to resume from."""
-    for path in checkpoint.found(folder.checkpoint_dir(number))[:-1]:
-        path.unlink(missing_ok=True)
+    for place in folder.checkpoint_dirs(number):
+        for path in checkpoint.found(place)[:-1]:
+            path.unlink(missing_ok=True)

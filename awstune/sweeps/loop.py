@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -11,20 +10,24 @@ from typing import TYPE_CHECKING, Any
 
 from awstune.errors import UsageError
 from awstune.search import searchers
-from awstune.search.trials import Fold, Searcher, Status, TrialRecord, next_number
-from awstune.sweeps import journal, keeping, marks
+from awstune.search.runs import Run
+from awstune.search.trials import Fold, Report, Searcher, Status, TrialRecord, next_number
+from awstune.sweeps import journal, keeping, marks, turns
 from awstune.sweeps.cancelling import Requests
 from awstune.sweeps.ending import Endings
-from awstune.sweeps.executor import Checkpointed, Executor, Finished, Job, Message, Noted, Reported, Started
+from awstune.sweeps.executor import Checkpointed, Executor, Finished, Message, Noted, Reported, Started
 from awstune.sweeps.journal import Event, Journal, Writer
+from awstune.sweeps.leaving import Leaving
 from awstune.sweeps.scoring import value_of
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import mode_of
+from awstune.sweeps.turns import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from awstune.sweeps.folder import Folder
+    from awstune.sweeps.notice import Watch
 
 _PATIENCE_S = 0.5  # requests and limits are looked at as often
 
@@ -38,6 +41,7 @@ def run(
     now: Callable[[], float] = time.time,
     node: str = "local",
     linger_s: float = 0.02,
+    watch: Watch | None = None,
 ) -> Iterator[Event]:
     """Run the sweep in a folder to its end, from wherever its journal stands.
 
@@ -49,9 +53,10 @@ def run(
         now: seconds since the epoch, for the journal.
         node: what this machine is called in the journal.
         linger_s: how long an event that is written may wait for others, to be fsynced with them.
+        watch: tells when this machine is about to go; running trials then leave with their next checkpoint.
 
     Yields:
-        Every event, as soon as the disk has it. The last one is ``ended``.
+        Every event, as soon as the disk has it. The last one is ``ended``, unless the machine goes first.
 
     Raises:
         SweepBusy: another process runs it.
@@ -62,7 +67,7 @@ def run(
     with Journal(folder.journal_file, now).open() as writer, closing(executor):
         if writer.epoch > 1:
             marks.end(marks.of_sweep(folder.path))
-        sweep = _Sweep(folder, executor, writer, node, linger_s)
+        sweep = _Sweep(folder, executor, writer, node, linger_s, watch)
         try:
             yield from sweep.events()
         except (KeyboardInterrupt, GeneratorExit):
@@ -74,7 +79,13 @@ class _Sweep:
     """A sweep while it runs."""
 
     def __init__(
-        self, folder: Folder, executor: Executor, writer: Writer, node: str, linger_s: float
+        self,
+        folder: Folder,
+        executor: Executor,
+        writer: Writer,
+        node: str,
+        linger_s: float,
+        watch: Watch | None,
     ) -> None:
         self._folder, self._executor, self._writer, self._node = folder, executor, writer, node
         self._linger_s, self._oldest = linger_s, 0.0
@@ -84,8 +95,12 @@ class _Sweep:
             self._fold.add(event)
         self._searcher = searcher_of(self._spec)
         self._lost = list(self._fold.history().running)
-        self._running: set[int] = set()
+        self._running: dict[int, Turn] = {}
+        self._again: list[Turn] = []
+        self._heard: dict[int, dict[int, Report]] = {}
         self._ending: str | None = None
+        self._cut = False
+        self._leaving = Leaving(watch, executor)
         self._endings, self._requests = Endings(self._spec), Requests(folder)
         self._began = time.monotonic()
         self._new: list[Event] = []
@@ -96,10 +111,10 @@ class _Sweep:
         """All there is to do, as events."""
         self._take_spec(_with_mode(self._spec))
         while True:
-            jobs = self._next_jobs()
+            coming = self._next_turns()
             self._writer.write()  # a killed sweep knows of every trial that it started
-            for job in jobs:
-                self._start(job)
+            for turn in coming:
+                self._start(turn)
             if self._due_s() <= 0 or not self._running:
                 yield from self._flush()
             if not self._running:
@@ -107,7 +122,8 @@ class _Sweep:
             for message in self._executor.poll(self._due_s()):
                 self._hear(message)
             self._look_around()
-        self._add("ended", reason=self._ending or "finished")
+        if self._cut or not self._leaving.begun:
+            self._add("ended", reason=self._ending or "finished")
         yield from self._flush()
 
     def _add(self, event: str, trial: int | None = None, **fields: Any) -> None:
@@ -128,21 +144,27 @@ class _Sweep:
 
     # Asking
 
-    def _next_jobs(self) -> list[Job]:
-        """Jobs for the free slots: first what was lost, then what the searcher suggests."""
-        free = min(self._spec.parallel, self._executor.slots) - len(self._running)
-        if self._ending not in (None, EXHAUSTED):
+    def _next_turns(self) -> list[Turn]:
+        """What the free slots do: further runs, what was lost, what is suggested, what is confirmed."""
+        if self._cut or self._leaving.begun:
             return []
-        again = [self._requeue(record) for record in self._lost[:free]]
-        self._lost = self._lost[free:]
-        return again + self._ask(free - len(again))
+        free = min(self._spec.parallel, self._executor.slots) - len(self._running)
+        coming, self._again = self._again[:free], self._again[free:]
+        while self._lost and len(coming) < free:
+            coming += self._requeue(self._lost.pop(0))
+        coming += self._ask(free - len(coming))
+        return coming or self._confirm(free)
 
-    def _requeue(self, record: TrialRecord) -> Job:
+    def _requeue(self, record: TrialRecord) -> list[Turn]:
+        turn = turns.next_repeat(record, self._spec)
+        if turn is None:  # it was killed between its last run and the word of it
+            self._settle(record)
+            return []
         if record.attempts:
             self._add("requeued", record.number)
-        return self._job(record.number, record.params, attempt=record.attempts)
+        return [turn]
 
-    def _ask(self, free: int) -> list[Job]:
+    def _ask(self, free: int) -> list[Turn]:
         trials = self._trials()
         left = free if self._spec.trials is None else min(free, self._spec.trials - len(trials))
         if left > 0 and self._ending is None:
@@ -155,17 +177,25 @@ class _Sweep:
         first = next_number(trials)
         for number, suggestion in enumerate(suggestions, first):
             self._add("asked", number, params=dict(suggestion.params), why=suggestion.why)
-        return [self._job(number, suggestion.params) for number, suggestion in enumerate(suggestions, first)]
+        return [Turn(number) for number, _ in enumerate(suggestions, first)]
 
-    def _job(self, number: int, params: Any, attempt: int = 0) -> Job:
-        seed = trial_seed(self._spec.seed, number)
-        return Job(number, dict(params), seed, self._folder.trial_dir(number), attempt)
+    def _confirm(self, free: int) -> list[Turn]:
+        """The runs that confirm the best trials, once the search has ended by itself."""
+        if any(not turn.confirms for turn in self._running.values()) or self._spec.mode is None:
+            return []
+        waiting = [t for t in turns.to_confirm(self._trials(), self._spec, self._spec.mode)
+                   if t.number not in self._running]  # fmt: skip
+        return [turn for turn in map(turns.next_confirm, waiting) if turn is not None][:free]
 
-    def _start(self, job: Job) -> None:
+    def _start(self, turn: Turn) -> None:
         # A folder that takes nothing would fail every trial; it stops the sweep instead.
-        self._folder.make_trial_dir(job.trial)
-        self._executor.start(job)
-        self._running.add(job.trial)
+        self._folder.make_trial_dir(turn.trial, turn.heading(self._spec))
+        self._running[turn.trial] = turn
+        self._heard[turn.trial] = {}
+        self._executor.start(turn.job(self._spec, self._folder, self._trial(turn.trial)))
+
+    def _trial(self, number: int) -> TrialRecord:
+        return next(trial for trial in self._trials() if trial.number == number)
 
     def _trials(self) -> tuple[TrialRecord, ...]:
         return self._fold.history().trials
@@ -182,15 +212,20 @@ class _Sweep:
         limit = self._endings.limit(time.monotonic() - self._began)
         if limit is not None:
             self._end_now(limit)
+        if why := self._leaving.news():
+            self._add("stopping", reason=why)
+        if warning := self._leaving.warning():
+            self._add("note", text=warning)
+        self._leaving.hurry(set(self._running))
 
     def _end_now(self, reason: str) -> None:
-        if self._ending in (None, EXHAUSTED):
-            self._ending = reason
+        if not self._cut:
+            self._ending, self._cut = reason, True
             for number in self._running:
                 self._executor.stop(number, kill=True)
-            for record in self._lost:
-                self._add("finished", record.number, status=str(Status.CANCELLED), value=None)
-            self._lost = []
+            for number in [*(record.number for record in self._lost), *(turn.trial for turn in self._again)]:
+                self._add("finished", number, status=str(Status.CANCELLED), value=None)
+            self._lost, self._again = [], []
 
     # Listening
 
@@ -200,21 +235,35 @@ class _Sweep:
 
     @_hear.register
     def _(self, message: Started) -> None:
-        seed = trial_seed(self._spec.seed, message.trial)
-        self._add("started", message.trial, node=self._node, slot=message.slot, seed=seed, pid=message.pid)
+        turn = self._running[message.trial]
+        which = {} if turn.first else {"run" if turn.confirms else "repeat": turn.index}
+        self._add(
+            "confirming" if turn.confirms else "started",
+            message.trial, **which,
+            node=self._node, slot=message.slot, seed=turn.seed(self._spec), pid=message.pid,
+        )  # fmt: skip
 
     @_hear.register
     def _(self, message: Reported) -> None:
-        self._add("report", message.trial, step=message.step, metrics=dict(message.metrics))
+        turn = self._running[message.trial]
+        if turn.confirms:
+            self._heard[message.trial][message.step] = Report(message.step, dict(message.metrics))
+            return
+        which = {} if turn.first else {"repeat": turn.index}
+        self._add("report", message.trial, **which, step=message.step, metrics=dict(message.metrics))
         if self._spec.metric is None or self._spec.mode is None:
             self._learn(list(message.metrics))
-        if self._endings.stops_trials and self._endings.should_stop(message.trial, self._trials()):
+        # A trial that was worth all of its first run is worth its others.
+        looked_at = turn.first and self._endings.stops_trials
+        if looked_at and self._endings.should_stop(message.trial, self._trials()):
             self._executor.stop(message.trial)
 
     @_hear.register
     def _(self, message: Checkpointed) -> None:
-        path = message.path.relative_to(self._folder.path)
-        self._add("checkpoint", message.trial, path=path.as_posix(), step=message.step)
+        if not self._running[message.trial].confirms:
+            path = message.path.relative_to(self._folder.path)
+            self._add("checkpoint", message.trial, path=path.as_posix(), step=message.step)
+            self._leaving.checkpointed(message.trial)
 
     @_hear.register
     def _(self, message: Noted) -> None:
@@ -222,19 +271,46 @@ class _Sweep:
 
     @_hear.register
     def _(self, message: Finished) -> None:
-        self._running.discard(message.trial)
+        turn = self._running.pop(message.trial)
+        heard = self._heard.pop(message.trial)
+        if self._leaving.took(message):
+            return
+        reports = tuple(heard.values()) if turn.confirms else self._trial(message.trial).reports
+        run = self._scored(turn, message, reports)
+        said = {"status": run.status, "value": run.value, "seconds": run.seconds, "error": run.error}
+        if turn.confirms:
+            if not self._cut:  # then it is run again when the sweep goes on
+                self._add("confirmed", turn.trial, run=turn.index, seed=run.seed, **said)
+            keeping.prune_run(self._spec, turn.job(self._spec, self._folder, self._trial(turn.trial)).dir)
+        elif turns.repeats_of(self._spec) == 1:
+            self._finish(turn.trial, run)
+        else:
+            self._add("repeated", turn.trial, repeat=turn.index, seed=run.seed, **said)
+            self._settle(self._trial(turn.trial))
+
+    def _scored(self, turn: Turn, message: Finished, reports: Sequence[Report]) -> Run:
         status, value, error = message.status, None, message.error
         if status in (Status.SUCCEEDED, Status.STOPPED_EARLY):
-            value, error = self._value(message.trial)
+            metric, mode = self._spec.metric or "value", self._spec.mode or "min"
+            value, error = value_of(reports, metric, mode, self._spec.value)
             status = status if error is None else Status.FAILED
-        seconds = round(message.seconds, 6)
-        self._add("finished", message.trial, status=str(status), value=value, seconds=seconds, error=error)
-        keeping.prune(self._folder, self._trials(), self._spec, message.trial)
+        return Run(turn.seed(self._spec), str(status), value, round(message.seconds, 6), error)
 
-    def _value(self, number: int) -> tuple[float | None, str | None]:
-        record = next(t for t in self._trials() if t.number == number)
-        metric, mode = self._spec.metric or "value", self._spec.mode or "min"
-        return value_of(record.reports, metric, mode, self._spec.value)
+    def _settle(self, record: TrialRecord) -> None:
+        """Has a trial go on with its next run, or finishes it with what its runs come to."""
+        following = turns.next_repeat(record, self._spec)
+        if following is None:
+            self._finish(record.number, turns.outcome(record.repeats))
+        elif self._cut:
+            self._add("finished", record.number, status=str(Status.CANCELLED), value=None)
+        else:
+            self._again.append(following)
+
+    def _finish(self, number: int, run: Run) -> None:
+        self._add(
+            "finished", number, status=run.status, value=run.value, seconds=run.seconds, error=run.error
+        )
+        keeping.prune(self._folder, self._trials(), self._spec, number)
 
     def _learn(self, reported: list[str]) -> None:
         """Take metric and mode from the first report, where they follow from it."""
@@ -287,9 +363,3 @@ def _with_mode(spec: Spec) -> Spec:
     if spec.mode is None and spec.metric is not None:
         return replace(spec, mode=mode_of(spec.metric))
     return spec
-
-
-def trial_seed(seed: int, number: int) -> int:
-    """The seed of a trial, below 2**31; a retry has the same."""
-    digest = hashlib.sha256(f"{seed}/{number}".encode()).digest()
-    return int.from_bytes(digest[:4], "big") >> 1

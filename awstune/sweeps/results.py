@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from awstune.search.runs import Run, spread
 from awstune.search.trials import History, Status, TrialRecord, best_of, fold
 from awstune.sweeps import journal
 from awstune.sweeps.spec import Spec
@@ -13,6 +14,7 @@ from awstune.sweeps.spec import Spec
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from awstune.search.trials import Mode
     from awstune.sweeps.folder import Folder
 
 
@@ -25,9 +27,13 @@ def history(folder: Folder) -> History:
 def results(folder: Folder) -> dict[str, Any]:
     """``{sweep, metric, mode, best: TRIAL | None, trials: [TRIAL...]}``.
 
-    A TRIAL is ``{trial, params, value, status, started, seconds, steps, error, node, why, checkpoint}``:
-    ``started`` in ISO 8601 (UTC), ``steps`` the number of reports, ``checkpoint`` relative to the folder
-    and only where it is still there.
+    A TRIAL is ``{trial, params, value, status, started, seconds, steps, error, node, why, checkpoint, sd,
+    repeats, confirmed}``: ``started`` in ISO 8601 (UTC), ``steps`` the number of reports, ``checkpoint``
+    relative to the folder and only where it is still there. ``repeats`` is the list of its runs, each
+    ``{seed, value, status, seconds, error}``, where a trial is run several times: then ``value`` is their
+    mean and ``sd`` their standard deviation. ``confirmed`` is ``{mean, sd, runs}`` of the runs with new
+    seeds at the sweep's end; both are None where there are none. The document's own ``confirmed`` is the
+    number of the trial with the best confirmed mean.
     """
     spec, trials = Spec.read(folder.spec_file), history(folder).trials
     best = best_of(trials, spec.mode) if spec.mode else None
@@ -36,8 +42,16 @@ def results(folder: Folder) -> dict[str, Any]:
         "metric": spec.metric,
         "mode": spec.mode,
         "best": None if best is None else _trial(folder, best),
+        "confirmed": best_confirmed(trials, spec.mode),
         "trials": [_trial(folder, trial) for trial in trials],
     }
+
+
+def best_confirmed(trials: Sequence[TrialRecord], mode: Mode | None) -> int | None:
+    """The number of the trial whose runs with new seeds have the best mean; None where there are none."""
+    means = [(spread(trial.confirmed).mean, trial.number) for trial in trials if trial.confirmed]
+    known = [(mean if mode == "min" else -mean, number) for mean, number in means if mean is not None]
+    return min(known)[1] if known and mode else None
 
 
 def _trial(folder: Folder, trial: TrialRecord) -> dict[str, Any]:
@@ -54,6 +68,26 @@ def _trial(folder: Folder, trial: TrialRecord) -> dict[str, Any]:
         "node": trial.node,
         "why": trial.why,
         "checkpoint": trial.checkpoint if kept else None,
+        "sd": spread(trial.repeats).sd if trial.value is not None else None,
+        "repeats": [_run(run) for run in trial.repeats] or None,
+        "confirmed": _confirmed(trial.confirmed),
+    }
+
+
+def _confirmed(runs: Sequence[Run]) -> dict[str, Any] | None:
+    if not runs:
+        return None
+    known = spread(runs)
+    return {"mean": known.mean, "sd": known.sd, "runs": [_run(run) for run in runs]}
+
+
+def _run(run: Run) -> dict[str, Any]:
+    return {
+        "seed": run.seed,
+        "value": run.value,
+        "status": run.status,
+        "seconds": run.seconds,
+        "error": run.error,
     }
 
 
@@ -82,7 +116,7 @@ def status(folder: Folder, now: float, *, running: bool | None = None) -> dict[s
         "sweep": folder.name,
         "where": "local",
         "state": _state(known, alive=alive),
-        "trials": _counts(known.trials, spec),
+        "trials": _counts(known.trials, spec, alive=alive),
         "best": best and {"trial": best.number, "value": best.value, "params": dict(best.params)},
         "usd_so_far": 0.0,
         "eta_s": _eta(known.trials, spec, now) if alive else None,
@@ -99,13 +133,14 @@ def _state(known: History, *, alive: bool) -> str:
     return "finished" if any(trial.counts for trial in known.trials) else "failed"
 
 
-def _counts(trials: Sequence[TrialRecord], spec: Spec) -> dict[str, int | None]:
+def _counts(trials: Sequence[TrialRecord], spec: Spec, *, alive: bool) -> dict[str, int | None]:
     seen = Counter(trial.status for trial in trials)
     return {
         "running": seen[Status.RUNNING],
         "succeeded": seen[Status.SUCCEEDED],
         "failed": seen[Status.FAILED],
         "stopped_early": seen[Status.STOPPED_EARLY],
+        "confirming": sum(1 for trial in trials if alive and trial.confirming is not None),
         "planned": _planned(spec),
     }
 

@@ -12,7 +12,7 @@ import pytest
 from awstune.errors import UsageError
 from awstune.search.space import Choice, Float, Space
 from awstune.search.trials import Report, Status, fold
-from awstune.sweeps import journal, loop
+from awstune.sweeps import journal, loop, turns
 from awstune.sweeps.executor import Checkpointed, Finished, Noted, Reported, Started
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import results, status
@@ -120,6 +120,9 @@ def test_the_results_of_a_sweep(tmp_path):
         "node",
         "why",
         "checkpoint",
+        "sd",
+        "repeats",
+        "confirmed",
     }
     assert found["trials"][0]["why"] == "baseline"
     assert found["trials"][0]["params"] == {"x": 0.5}
@@ -135,7 +138,14 @@ def test_the_status_of_a_sweep(tmp_path):
         pass
     now = status(folder, 20.0)
     assert now["state"] == "running"
-    assert now["trials"] == {"running": 1, "succeeded": 1, "failed": 0, "stopped_early": 0, "planned": 2}
+    assert now["trials"] == {
+        "running": 1,
+        "succeeded": 1,
+        "failed": 0,
+        "stopped_early": 0,
+        "confirming": 0,
+        "planned": 2,
+    }
     assert now["best"] == {"trial": 0, "value": 0.5, "params": {"x": 0.5}}
     assert now["eta_s"] == 0.5
     list(running)
@@ -352,11 +362,11 @@ def test_an_interrupt_is_passed_on(tmp_path):
 
 def test_seeds_differ_and_repeat():
     """Each trial has its own seed, the same each time, below 2**31."""
-    seeds = [loop.trial_seed(0, number) for number in range(1000)]
+    seeds = [turns.seed_of(0, number) for number in range(1000)]
     assert len(set(seeds)) == 1000
     assert max(seeds) < 2**31
-    assert seeds[:5] == [loop.trial_seed(0, number) for number in range(5)]
-    assert seeds[0] != loop.trial_seed(1, 0)
+    assert seeds[:5] == [turns.seed_of(0, number) for number in range(5)]
+    assert seeds[0] != turns.seed_of(1, 0)
 
 
 def test_many_events_fold_quickly(tmp_path):
