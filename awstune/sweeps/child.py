@@ -44,7 +44,7 @@ def prepare(job: Job) -> None:
     """The log in place of stdout and stderr, the job's environment and limits."""
     os.makedirs(job["dir"], exist_ok=True)  # noqa: PTH103  pathlib's takes longer than a fork
     appending = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC
-    log = os.open(f"{job['dir']}/{job['log']}", appending, 0o644)
+    log = os.open(job["log"], appending, 0o644)
     nothing = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     for source, place in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, place)
@@ -62,11 +62,11 @@ def run(job: Job, load: Callable[[], Callable[[Trial], Any]], channel: socket.so
         channel: to the sweep; takes reports and, last, how it ended.
     """
     _unbuffer()
-    pipe = Pipe(channel)
+    pipe = Pipe(channel, measure=job["measure"])
     error = _attempt(job, load, pipe)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    pipe.send({"done": error})
+    pipe.send({"done": error, **pipe.taken()})
     # What the trial itself registered; what the server had registered was dropped at the start.
     atexit._run_exitfuncs()  # noqa: SLF001  # the only way to run them before _exit
     os._exit(0)
@@ -157,8 +157,8 @@ def _set_threads(threads: int) -> None:
 class Pipe:
     """The trial's end of its channel: a JSON object a line."""
 
-    def __init__(self, channel: socket.socket) -> None:
-        self._channel = channel
+    def __init__(self, channel: socket.socket, *, measure: bool = False) -> None:
+        self._channel, self._measure = channel, measure
         self._stopped = False
 
     @property
@@ -174,7 +174,17 @@ class Pipe:
 
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
         """Hand on one report."""
-        self.send({"step": step, "metrics": metrics})
+        self.send({"step": step, "metrics": metrics, **self.taken()})
+
+    def taken(self) -> dict[str, int]:
+        """What torch has taken of its GPUs at most, in bytes, where somebody wants to know."""
+        torch = sys.modules.get("torch")
+        if not self._measure or torch is None:
+            return {}
+        if not torch.cuda.is_initialized():
+            return {"gpu": 0}
+        # Not what was allocated: what torch once took from the GPU it keeps.
+        return {"gpu": sum(torch.cuda.max_memory_reserved(i) for i in range(torch.cuda.device_count()))}
 
     def checkpointed(self, path: Path, step: int | None) -> None:
         """Tell of a checkpoint that the disk has."""

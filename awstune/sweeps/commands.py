@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from awstune import names
 from awstune.search.trials import Status
 from awstune.sweeps import words
-from awstune.sweeps.executor import Reported
 from awstune.sweeps.picking import Picker
 from awstune.sweeps.pool import Pool
 from awstune.sweeps.running import NO_LIMITS, Limits, Run, how_it_ended
@@ -16,6 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from awstune.sweeps.gauge import Gauge
+    from awstune.sweeps.packing import Packing
     from awstune.sweeps.serving import Serving
     from awstune.sweeps.target import Target
 
@@ -33,7 +34,7 @@ class Commands(Pool):
         limits: of one trial.
         patterns: see `Picker`.
         metric: the sweep's.
-        use_gpus: see `Pool`.
+        use_gpus: see `Pool`, as for ``packing`` and ``gauge``.
     """
 
     def __init__(
@@ -47,15 +48,16 @@ class Commands(Pool):
         patterns: Sequence[str] = (),
         metric: str | None = None,
         use_gpus: Sequence[str] = (),
+        packing: Packing | None = None,
+        gauge: Gauge | None = None,
     ) -> None:
-        super().__init__(
-            target, cwd=cwd, folder=folder, slots=slots, limits=limits, mode="command", use_gpus=use_gpus
-        )
+        share: Any = {"slots": slots, "use_gpus": use_gpus, "packing": packing, "gauge": gauge}
+        super().__init__(target, cwd=cwd, folder=folder, limits=limits, mode="command", **share)
         self._patterns, self._metric = patterns, metric
         self._outputs: dict[int, _Output] = {}
 
     def _plain(self, run: Run) -> dict[str, Any]:
-        log = run.job.dir / names.LOG_FILE
+        log = run.job.log_file
         offset = log.stat().st_size if log.exists() else 0
         self._outputs[run.key] = _Output(log, offset, Picker(self._patterns, self._metric))
         return {**super()._plain(run), "command": words.fill(self._target.command, run.job.params)}
@@ -78,7 +80,7 @@ class Commands(Pool):
 
     def _read(self, run: Run, *, end: bool = False) -> None:
         for step, metrics in self._outputs[run.key].read(end=end):
-            self._messages.append(Reported(run.job.trial, step, metrics))
+            self._reported(run, step, metrics)
 
     def _silent_end(self, run: Run, status: int) -> tuple[Status, str | None]:
         if run.told:

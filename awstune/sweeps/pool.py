@@ -1,11 +1,13 @@
 """Trials on this machine, each in a process of its own, started by a warm server.
 
-A trial's slot is free as soon as its result is here; its process leaves on its own time.
+A trial's slot is free as soon as its result is here; its process leaves on its own time. On a GPU the
+slot is free when the process is gone, since it holds its memory until then.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import signal
 import socket
 import sys
@@ -18,12 +20,15 @@ from awstune import names
 from awstune.search.trials import Status
 from awstune.sweeps import gpus
 from awstune.sweeps.executor import Checkpointed, Finished, Job, Message, Noted, Reported, Started, cores
+from awstune.sweeps.packer import Packer
+from awstune.sweeps.packing import Packing
 from awstune.sweeps.running import NO_LIMITS, Limits, Run, how_it_ended, outcome
 from awstune.sweeps.serving import Serving, wait_readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from awstune.sweeps.gauge import Gauge
     from awstune.sweeps.target import Target
 
 _LEAVING_S = 10.0  # for what a trial does after its function has returned
@@ -41,7 +46,9 @@ class Pool:
         slots: how many trials run at a time.
         limits: of one trial.
         mode: "fork" for a warm server, "spawn" for an interpreter a trial.
-        use_gpus: the GPUs to spread the slots over, one each; see `gpus.visible`.
+        use_gpus: the GPUs to spread the slots over; see `gpus.visible`.
+        packing: slots and GPUs as they were decided before; in place of those.
+        gauge: measures a trial, to decide anew; for ``--parallel auto``.
         clock: seconds, for durations.
     """
 
@@ -56,13 +63,13 @@ class Pool:
         limits: Limits = NO_LIMITS,
         mode: str = "fork",
         use_gpus: Sequence[str] = (),
+        packing: Packing | None = None,
+        gauge: Gauge | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.slots = slots
+        self._packer = Packer(packing or Packing(slots, tuple(use_gpus), cores()), gauge)
         self._target, self._cwd, self._folder, self._python = target, cwd, folder, python
         self._limits, self._mode, self._clock = limits, mode, clock
-        self._gpus = use_gpus
-        self._threads = limits.threads or max(1, cores() // slots)
         self._serving: Serving | None = None
         self._runs: dict[int, Run] = {}
         self._leaving: dict[int, float] = {}
@@ -72,30 +79,44 @@ class Pool:
 
     # Starting
 
+    @property
+    def slots(self) -> int:
+        """How many trials may run at this moment; see `Executor.slots`."""
+        return len(self._runs) + self._packer.waiting + len(self._packer.places.free())
+
     def start(self, job: Job) -> None:
         """Begin a trial; see `Executor.start`."""
+        self._keys += 1
+        self._begin(job, self._packer.places.take(self._keys))
+
+    def _begin(self, job: Job, slot: int, *, alone: bool = False) -> None:
         serving = self._server()
         ours, theirs = socket.socketpair()
         ours.setblocking(False)
-        self._keys += 1
-        run = Run(job, self._keys, self._free_slot(), ours, self._clock())
+        run = Run(job, self._keys, slot, ours, self._clock(), self._packer.packing, alone)
         self._runs[run.key] = run
         with theirs:
             serving.start(self._plain(run), theirs)
+
+    def _start_waiting(self) -> None:
+        """Start what waits for a GPU of its own, where there is one now."""
+        while found := self._packer.next_alone(self._keys + 1):
+            self._keys += 1
+            self._begin(*found, alone=True)
 
     def _server(self) -> Serving:
         if self._serving is None:
             options = {
                 "mode": self._mode,
                 "target": self._target.to_json(self._cwd),
-                "rehearse": self.slots * self._threads < cores(),
+                "rehearse": not self._packer.measuring and self._busy_cores() < cores(),
             }
             self._serving = Serving(options, cwd=self._cwd, python=self._python, folder=self._folder)
         return self._serving
 
-    def _free_slot(self) -> int:
-        taken = {run.slot for run in self._runs.values()}
-        return min(set(range(self.slots)) - taken)
+    def _busy_cores(self) -> int:
+        packing = self._packer.packing
+        return packing.slots * (self._limits.threads or packing.threads)
 
     def _plain(self, run: Run) -> dict[str, Any]:
         """The job as the server hears it."""
@@ -106,22 +127,28 @@ class Pool:
             "params": dict(job.params),
             "seed": job.seed,
             "dir": str(job.dir.resolve()),
-            "log": names.LOG_FILE,
+            "log": str(job.log_file.resolve()),
             "env": self._environment(run),
-            "threads": self._threads,
+            "threads": self._threads(run),
             "memory": self._limits.memory_bytes,
+            "measure": self._packer.measuring,
         }
+
+    def _threads(self, run: Run) -> int:
+        return self._limits.threads or run.packing.threads
 
     def _environment(self, run: Run) -> dict[str, str]:
         """What a trial's processes find in their environment, beside all that this one has."""
-        threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), self._threads)
+        libraries = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+        threads = dict.fromkeys(libraries, self._threads(run))
         own: dict[str, object] = {
             names.TRIAL_MARK: run.job.trial,
             names.SEED_VARIABLE: run.job.seed,
             **threads,
         }
-        if self._gpus:
-            own[gpus.VARIABLE] = self._gpus[run.slot % len(self._gpus)]
+        gpu = run.packing.gpu(run.slot)
+        if gpu is not None:
+            own |= {gpus.VARIABLE: gpu, gpus.ORDER: os.environ.get(gpus.ORDER, "PCI_BUS_ID")}
         return {name: str(value) for name, value in own.items()}
 
     # Listening
@@ -130,7 +157,9 @@ class Pool:
         """What happened; see `Executor.poll`."""
         if not self._messages and self._serving is not None:
             self._listen(self._serving, min(timeout_s, self._next_deadline()))
+        self._messages += self._packer.look(self._runs)
         self._enforce()
+        self._start_waiting()
         messages, self._messages = self._messages, []
         return messages
 
@@ -168,10 +197,11 @@ class Pool:
         if run is not None:
             run.pid, run.began = pid, self._clock()
             self._messages.append(Started(run.job.trial, pid, run.slot))
+            self._packer.began(run)
 
     def _hear_trial(self, run: Run) -> None:
         """Read all that a trial has said so far."""
-        while not run.done:
+        while not run.done and run.ended is None:
             try:
                 data = run.channel.recv(1 << 16)
             except OSError:
@@ -181,7 +211,7 @@ class Pool:
                 return
             *lines, run.text = (run.text + data).split(b"\n")
             for line in lines:
-                if not run.done:
+                if not run.done and run.ended is None:
                     self._take(run, json.loads(line))
 
     def _take(self, run: Run, message: Mapping[str, Any]) -> None:
@@ -189,14 +219,21 @@ class Pool:
             self._hear_server(self._serving)
         if run.done:
             return
-        trial = run.job.trial
+        self._packer.told(run, message.get("gpu"))
         if "metrics" in message:
-            self._messages.append(Reported(trial, message["step"], message["metrics"]))
+            self._reported(run, message["step"], message["metrics"])
         elif "checkpoint" in message:
-            self._messages.append(Checkpointed(trial, Path(message["checkpoint"]), message["epoch"]))
+            path = Path(message["checkpoint"])
+            self._messages.append(Checkpointed(run.job.trial, path, message["epoch"]))
         else:
             self._leaving[run.key] = self._clock() + _LEAVING_S
-            self._finish(run, *outcome(message["done"], told=run.told))
+            run.ended = outcome(message["done"], told=run.told)
+            if not run.packing.gpus:
+                self._finish(run, *run.ended)
+
+    def _reported(self, run: Run, step: int, metrics: Mapping[str, float]) -> None:
+        self._messages.append(Reported(run.job.trial, step, metrics))
+        self._packer.reported(run)
 
     # Ending
 
@@ -208,7 +245,7 @@ class Pool:
         self._hear_trial(run)
         self._leaving.pop(key, None)
         if not run.done:
-            self._finish(run, *(run.killed or self._silent_end(run, status)))
+            self._finish(run, *(run.ended or run.killed or self._silent_end(run, status)))
 
     def _silent_end(self, run: Run, status: int) -> tuple[Status, str | None]:
         """What it means that a process ended without having said how its trial did."""
@@ -219,8 +256,18 @@ class Pool:
         run.done = True
         run.channel.close()
         del self._runs[run.key]
+        crowded = self._packer.places.shared(run.key)
+        self._messages += self._packer.ended(run, usable=status is not Status.FAILED and not run.killed)
+        if crowded and status is Status.FAILED and self._out_of_gpu_memory(run, error):
+            self._messages += self._packer.displace(run)
+            return
         seconds = self._clock() - (run.began if run.began is not None else run.asked)
         self._messages.append(Finished(run.job.trial, status, error, seconds))
+
+    def _out_of_gpu_memory(self, run: Run, error: str | None) -> bool:
+        """Whether a trial failed for want of a GPU's memory."""
+        del run
+        return error is not None and gpus.full(error)
 
     def _server_died(self) -> None:
         """Its trials died with it; the next start makes another."""
@@ -233,6 +280,8 @@ class Pool:
 
     def stop(self, trial: int, *, kill: bool = False) -> None:
         """Tell a trial to end early, or end it; see `Executor.stop`."""
+        if kill and self._packer.forget(trial):
+            self._messages.append(Finished(trial, Status.CANCELLED, None, 0.0))
         for run in self._runs.values():
             if run.job.trial != trial:
                 continue
@@ -247,7 +296,7 @@ class Pool:
             run.channel.send(b"stop\n")
 
     def _terminate(self, run: Run, status: Status, error: str | None) -> None:
-        if run.killed is None and self._serving is not None:
+        if run.killed is None and run.ended is None and self._serving is not None:
             run.killed = (status, error)
             run.kill_at = self._clock() + _TERMINATING_S
             self._serving.kill(run.key, signal.SIGTERM)
@@ -259,7 +308,7 @@ class Pool:
             if run.kill_at is not None and now >= run.kill_at:
                 self._kill(run.key)
                 run.kill_at = None
-            elif seconds and run.began is not None and now >= run.began + seconds:
+            elif seconds and run.began is not None and run.ended is None and now >= run.began + seconds:
                 self._terminate(run, Status.FAILED, f"it took longer than {seconds:g} s")
         for key in [key for key, deadline in self._leaving.items() if now >= deadline]:
             del self._leaving[key]
@@ -272,10 +321,11 @@ class Pool:
     def _next_deadline(self) -> float:
         """Seconds until something must be done that nobody will announce."""
         deadlines = [*self._leaving.values()]
+        deadlines.append(self._clock() + self._packer.due_s())
         for run in self._runs.values():
             if run.kill_at is not None:
                 deadlines.append(run.kill_at)
-            elif self._limits.seconds and run.began is not None and run.killed is None:
+            elif self._limits.seconds and run.began is not None and not (run.killed or run.ended):
                 deadlines.append(run.began + self._limits.seconds)
         return max(0.0, min(deadlines, default=float("inf")) - self._clock())
 
@@ -286,6 +336,7 @@ class Pool:
             self._listen(self._serving, deadline - self._clock())
         if self._serving is not None:
             self._serving.close()
+        self._packer.close()
         for run in self._runs.values():
             run.channel.close()
         self._serving = None

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import socket
 
     from awstune.sweeps.executor import Job
+    from awstune.sweeps.packing import Packing
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,9 @@ class Run:
         told: it was told to end early.
         killed: how it counts once it is gone, where it was killed.
         kill_at: when to stop being polite.
+        packing: what it was started under.
+        alone: whether nobody else may be on its GPU.
+        ended: how it counts once it is gone, where it has said so and its process still leaves.
     """
 
     job: Job
@@ -48,6 +52,8 @@ class Run:
     slot: int
     channel: socket.socket
     asked: float
+    packing: Packing
+    alone: bool = False
     text: bytes = b""
     pid: int | None = None
     began: float | None = None
@@ -56,6 +62,7 @@ class Run:
     told: bool = False
     killed: tuple[Status, str | None] | None = None
     kill_at: float | None = None
+    ended: tuple[Status, str | None] | None = None
 
 
 def outcome(error: str | None, *, told: bool) -> tuple[Status, str | None]:
