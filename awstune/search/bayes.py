@@ -113,9 +113,10 @@ class Study:
 
     def __init__(self, searcher: BayesSearcher, space: Space, trials: Sequence[TrialRecord]) -> None:
         self.searcher, self.space, self.trials = searcher, space, trials
-        self.taken = {space.key(trial.params) for trial in trials}
-        self.pending = [trial.params for trial in trials if trial.running and space.holds(trial.params)]
-        self.values = sum(trial.counts and space.holds(trial.params) for trial in trials)
+        self.taken = searcher.fits.seen.keys(space, trials)
+        held = searcher.fits.seen.held(space, trials)
+        self.pending = [trial.params for trial in held if trial.running]
+        self.values = sum(trial.counts for trial in held)
 
     @cached_property
     def model(self) -> Model:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from awstune.errors import SpaceError
 from awstune.search.parameters import Choice
+from awstune.search.seen import Seen
 from awstune.search.trials import Suggestion, TrialRecord
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ class GridSearcher:
 
     def __init__(self, *, budget: int | None = None) -> None:
         self.budget = budget
+        self._known = Seen()
 
     def suggest(self, space: Space, trials: Sequence[TrialRecord], count: int) -> list[Suggestion]:
         """The next ``count`` points; fewer where the grid is used up.
@@ -37,7 +39,7 @@ class GridSearcher:
         Raises:
             SpaceError: a float without ``n`` or ``step``, and no budget.
         """
-        taken = {space.key(trial.params) for trial in trials}
+        taken = self._known.keys(space, trials)
         left = (s for s in self._plan(space, axes(space, self.budget)) if not _seen(space, s, taken))
         return list(itertools.islice(left, max(count, 0)))
 

@@ -14,6 +14,7 @@ from awstune.search import gp
 from awstune.search.cube import Cube
 from awstune.search.curves import Curves
 from awstune.search.outputs import Outputs, shown
+from awstune.search.seen import Seen
 from awstune.search.surrogate import Surrogate
 from awstune.search.trials import Status, TrialRecord, by_completion
 
@@ -54,9 +55,11 @@ class Fits:
 
     Attributes:
         seed: of the search.
+        seen: what is known of each trial's values.
     """
 
     seed: int
+    seen: Seen = field(default_factory=Seen)
     _last: dict[bytes, list[Array]] = field(default_factory=dict)
 
     def at(self, cube: Cube, x: Array, losses: Array) -> list[Array]:
@@ -113,15 +116,15 @@ class Model:
             fits: where hyperparameters come from.
             metric: whose reports tell what a trial that was stopped early would have reached.
         """
-        cube, known = Cube(space), [t for t in modelled(trials) if space.holds(t.params)]
+        cube, known = Cube(space), fits.seen.held(space, modelled(trials))
         losses = losses_of(known, trials, mode, metric)
-        first = _places(space, known[:MOST_POINTS])
+        first = fits.seen.places(space, known[:MOST_POINTS])
         thetas = fits.at(cube, first, losses)
         if len(known) <= MOST_POINTS:
             return cls(cube, known, first, losses, shown(losses), thetas)
         keep = _most_telling(losses, MOST_POINTS)
         known, losses = [known[i] for i in keep], losses[keep]
-        return cls(cube, known, _places(space, known), losses, shown(losses), thetas)
+        return cls(cube, known, fits.seen.places(space, known), losses, shown(losses), thetas)
 
     def surrogate(self, pending: Array | None = None) -> Surrogate:
         """The fitted model, with running trials at places (p, d) taken for what is expected of them."""
@@ -129,10 +132,6 @@ class Model:
         return Surrogate(self.cube, self.thetas, none if pending is None else pending).fit(
             self.x, -self.outputs.y
         )
-
-
-def _places(space: Space, trials: Sequence[TrialRecord]) -> Array:
-    return np.array([space.encode(trial.params) for trial in trials])
 
 
 def modelled(trials: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from awstune.search.seen import Seen
 from awstune.search.trials import Suggestion, TrialRecord, next_number
 
 if TYPE_CHECKING:
@@ -26,10 +27,11 @@ class RandomSearcher:
 
     def __init__(self, *, seed: int = 0) -> None:
         self.seed = seed
+        self._seen = Seen()
 
     def suggest(self, space: Space, trials: Sequence[TrialRecord], count: int) -> list[Suggestion]:
         """``count`` draws; fewer where a discrete space is used up."""
-        taken = {space.key(trial.params) for trial in trials}
+        taken = self._seen.keys(space, trials)
         first = next_number(trials)
         suggestions: list[Suggestion] = []
         for number in range(first, first + count):

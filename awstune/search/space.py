@@ -36,6 +36,14 @@ class Space(Mapping[str, Parameter]):
     Raises:
         SpaceError: a value that is no parameter, a condition or constraint on one that is not there, or
             defaults that break a constraint.
+
+    Example:
+        >>> from awstune import Choice, Float, Int, Space
+        >>> space = Space(lr=Float(1e-5, 1e-1, log=True), width=Int(16, 256, log=True), opt=Choice("sgd", "adam"))
+        >>> space.defaults()
+        {'lr': 0.001, 'width': 64, 'opt': 'sgd'}
+        >>> Space({"model.depth": Int(1, 4)}, constraints=["model.depth <= 3"]).size
+        3
     """
 
     def __init__(
@@ -93,6 +101,14 @@ class Space(Mapping[str, Parameter]):
 
     def __len__(self) -> int:
         return len(self._parameters)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Space):
+            return super().__eq__(other)
+        same = self.joint == other.joint and self.constraints == other.constraints
+        return same and self._parameters == other._parameters
+
+    __hash__ = None  # type: ignore[assignment]  # as any mapping's
 
     def __repr__(self) -> str:
         return f"Space({', '.join(f'{name}={p!r}' for name, p in self._parameters.items())})"
