@@ -6,6 +6,7 @@
     │   ├── TargetError              a training script that cannot be used as it is
     │   ├── UnknownName              no instance or sweep of that name
     │   ├── NameTaken                the name is there with other wishes, or another owner's
+    │   ├── NameBusy                 another awstune is at work on that name
     │   ├── NotOffered               the region does not offer that instance type
     │   ├── NoAnswer                 a question that nobody is there to answer
     │   └── CloudNotRunning          the embedded cloud has not been started
@@ -47,6 +48,8 @@ class AwstuneError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        if hint:
+            self.add_note(f"hint: {hint}")  # a traceback in a script or a notebook shows it
 
 
 class UsageError(AwstuneError):
@@ -80,10 +83,24 @@ class NameTaken(UsageError):
     kind = "name_taken"
 
 
+class NameBusy(UsageError):
+    """Another awstune is at work on that name at this moment."""
+
+    kind = "name_busy"
+
+
 class NotOffered(UsageError):
-    """The region does not offer that instance type."""
+    """The region does not offer that instance type.
+
+    Attributes:
+        nearest: the type that comes nearest to it there; empty where none does.
+    """
 
     kind = "not_offered"
+
+    def __init__(self, message: str, hint: str = "", *, nearest: str = "") -> None:
+        super().__init__(message, hint)
+        self.nearest = nearest
 
 
 class NoAnswer(UsageError):

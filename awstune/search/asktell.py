@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from awstune.errors import SpaceError, UsageError
+from awstune.errors import NothingSucceeded, SpaceError, UsageError
 from awstune.search.searchers import make
 from awstune.search.space import Space
 from awstune.search.trials import Mode, Status, TrialRecord, best_of
@@ -50,6 +50,14 @@ class Search:
         seed: the same seed and the same values, told in the same order, give the same trials.
         options: of the searcher, such as ``acquisition="thompson"`` or grid's ``budget=50``.
 
+    Example:
+        >>> from awstune import Float, Search, Space
+        >>> search = Search(Space(x=Float(-1, 1)), "bayes", mode="min", seed=0)
+        >>> for _ in range(10):
+        ...     trial = search.ask()
+        ...     search.tell(trial, (trial.params["x"] - 0.3) ** 2)
+        >>> round(search.best.params["x"], 1)
+        0.3
     """
 
     def __init__(
@@ -119,9 +127,15 @@ class Search:
         return record
 
     @property
-    def best(self) -> Best | None:
-        """The best trial so far; None where none has a value."""
+    def best(self) -> Best:
+        """The best trial so far.
+
+        Raises:
+            NothingSucceeded: none has a value yet.
+        """
         found = best_of(self._trials, self.mode)
         if found is None or found.value is None:
-            return None
+            raise NothingSucceeded(
+                f"none of {len(self._trials)} trials has a value yet", "tell one first: search.tell(t, 0.3)"
+            )
         return Best(found.number, found.params, found.value)

@@ -29,6 +29,13 @@ class Choice(Described):
 
     Raises:
         SpaceError: fewer than two options, or two that are the same.
+
+    Example:
+        >>> from awstune import Choice
+        >>> Choice("sgd", "adam", default="adam").baseline
+        'adam'
+        >>> Choice(16, 32, 64).ordered
+        True
     """
 
     options: tuple[Value, ...]
@@ -141,7 +148,13 @@ class Choice(Described):
 
 @dataclass(frozen=True)
 class Fixed(Described):
-    """A parameter that is not searched: every trial has this value."""
+    """A parameter that is not searched: every trial has this value.
+
+    Example:
+        >>> from awstune import Fixed
+        >>> Fixed(20).baseline
+        20
+    """
 
     value: Value
 

@@ -31,6 +31,12 @@ class Correlated:
         a: a parameter's name.
         b: another's.
         rho: their correlation, between -1 and 1, on the scale on which each is searched.
+
+    Example:
+        >>> from awstune import Choice, Correlated, Float, Space
+        >>> joint = [Correlated("lr", "batch", rho=0.7)]
+        >>> Space(lr=Float(1e-5, 1e-1, log=True), batch=Choice(16, 32, 64), joint=joint).joint[0].rho
+        0.7
     """
 
     a: str

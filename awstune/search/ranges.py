@@ -174,6 +174,13 @@ class Float(_Range):
 
     Raises:
         SpaceError: an empty, inverted or infinite range, or a log range that reaches 0.
+
+    Example:
+        >>> from awstune import Float
+        >>> Float(1e-5, 1e-1, log=True).baseline
+        0.001
+        >>> Float(0, 0.5, step=0.1).level(6)
+        [0.0, 0.1, 0.2, 0.3, 0.4, 0.5]
     """
 
     def __post_init__(self) -> None:
@@ -190,7 +197,15 @@ class Float(_Range):
 
 @dataclass(frozen=True)
 class Int(_Range):
-    """An integer between two bounds, both included; the arguments are those of ``Float``."""
+    """An integer between two bounds, both included; the arguments are those of ``Float``.
+
+    Example:
+        >>> from awstune import Int
+        >>> Int(16, 256, log=True, default=32).baseline
+        32
+        >>> Int(1, 4, when={"opt": "sgd"}).conditions
+        (('opt', ('sgd',)),)
+    """
 
     @property
     def lattice(self) -> float:

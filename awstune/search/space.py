@@ -39,9 +39,9 @@ class Space(Mapping[str, Parameter]):
 
     Example:
         >>> from awstune import Choice, Float, Int, Space
-        >>> space = Space(lr=Float(1e-5, 1e-1, log=True), width=Int(16, 256, log=True), opt=Choice("sgd", "adam"))
+        >>> space = Space(lr=Float(1e-5, 1e-1, log=True), depth=Int(1, 5), opt=Choice("sgd", "adam"))
         >>> space.defaults()
-        {'lr': 0.001, 'width': 64, 'opt': 'sgd'}
+        {'lr': 0.001, 'depth': 3, 'opt': 'sgd'}
         >>> Space({"model.depth": Int(1, 4)}, constraints=["model.depth <= 3"]).size
         3
     """

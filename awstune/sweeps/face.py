@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import difflib
 import inspect
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-import cloudpickle
-
 from awstune import names
-from awstune.errors import UsageError
+from awstune.errors import NothingSucceeded, TargetError, UsageError
 from awstune.search.space import Space
 from awstune.search.trials import Mode, TrialRecord, best_of
-from awstune.sweeps import loop
+from awstune.sweeps import carrying, guarding, loop
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
+from awstune.sweeps.loop import searcher_of
 from awstune.sweeps.results import history
-from awstune.sweeps.spec import Spec
+from awstune.sweeps.spec import OPTIONS, Spec
 from awstune.sweeps.target import Target
 
 if TYPE_CHECKING:
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from awstune.sweeps.journal import Event
     from awstune.sweeps.trial import Trial
 
-_PICKLE = "function.pkl"
+_GUARD = 'guard it, so that only a run of the script gets there: if __name__ == "__main__":'
+_ONE = "def train(trial): is one trial"
 
 
 @dataclass(frozen=True)
@@ -36,14 +37,30 @@ class Sweep:
     """A sweep that has ended.
 
     Attributes:
-        best: the best trial, with ``params`` and ``value``; None where none succeeded.
         trials: all of them, by number.
-        dir: the sweep's folder.
+        dir: its folder.
+        mode: "min" or "max"; None where no report told.
     """
 
-    best: TrialRecord | None
     trials: tuple[TrialRecord, ...]
     dir: Path
+    mode: Mode | None = None
+
+    @property
+    def best(self) -> TrialRecord:
+        """The best trial, with ``number``, ``params`` and ``value``.
+
+        Raises:
+            NothingSucceeded: there is none; says why the first one failed.
+        """
+        found = best_of(self.trials, self.mode) if self.mode else None
+        if found is None:
+            why = next((f": {trial.error}" for trial in self.trials if trial.error), "")
+            raise NothingSucceeded(
+                f"{self.dir.name} ended after {len(self.trials)} trials, and none succeeded{why}",
+                f"awstune logs {self.dir.name} --trial 0",
+            )
+        return found
 
 
 def sweep(
@@ -54,7 +71,7 @@ def sweep(
     mode: Mode | None = None,
     trials: int | None = None,
     search: str = "bayes",
-    parallel: int = 1,
+    parallel: int | Literal["auto"] = 1,
     seed: int = 0,
     value: Literal["last", "best"] = "last",
     name: str | None = None,
@@ -64,7 +81,7 @@ def sweep(
     """Search for the best parameters of a function, each trial in a process of its own.
 
     Call it below ``if __name__ == "__main__":``, since the trials import the script. A function that has
-    no file, as in a notebook, travels by cloudpickle.
+    no file, as one of a notebook or a REPL, is copied into the trials' processes with all it refers to.
 
     Args:
         function: one trial; see `Trial`.
@@ -73,7 +90,7 @@ def sweep(
         mode: "min" or "max"; left out, what an obvious name of the metric says.
         trials: how many to run, the baseline among them; left out, 20, or all points of a grid.
         search: "bayes", "random" or "grid".
-        parallel: how many at a time.
+        parallel: how many at a time; "auto" is as many as fit.
         seed: the search's.
         value: whether a trial's last report counts or its best one.
         name: the sweep's folder below ``sweeps/``; numbered after the script if left out.
@@ -81,51 +98,75 @@ def sweep(
         **options: as `Spec.options`: ``trial_timeout=60`` (seconds), ``keep="all"`` ...
 
     Raises:
-        UsageError: it was reached inside a trial, or metric or mode stay unknown.
+        UsageError: trials would reach this call too, an option is unknown, or metric or mode stay unknown.
+        TargetError: no trial can run the function.
         SpaceError: the space says nothing, or nonsense.
+
+    Example:
+        >>> def train(trial):
+        ...     return (trial.params["x"] - 2) ** 2
+        >>> done = sweep(train, {"x": "1,2,3"}, search="grid", mode="min")
+        >>> done.best.params, done.best.value
+        ({'x': 2}, 0.0)
+        >>> len(done.trials)
+        3
     """
-    if names.SWEEP_MARK in os.environ:
-        raise UsageError(
-            "sweep() was reached while a trial imported the script",
-            'guard it: if __name__ == "__main__":',
-        )
+    here = Path.cwd()
+    target = _refuse(function, here)
+    _refuse_options(trials, parallel, options)
     if trials is None and search != "grid":
         trials = names.DEFAULT_TRIALS
     known = space if isinstance(space, Space) else Space.from_toml(space)
     spec = Spec(
-        Target("function"), known, metric, mode, search, trials, parallel, seed, value, options=options
-    )
-    folder = _folder(function, spec, name)
+        target or Target("pickle", function=carrying.name_of(function)),
+        known, metric, mode, search, trials, parallel, seed, value, sys.executable, options,
+    )  # fmt: skip
+    searcher_of(spec).suggest(known, [], 1)  # what it refuses is refused before there is a folder
+    folder = Folder.create(here, name, spec.target.stem)
+    try:
+        _write(function, spec, folder, here)
+    except TargetError:
+        folder.path.rmdir()
+        raise
     for event in loop.run(folder, make_executor(Spec.read(folder.spec_file), folder)):
         on_event(event)
     ended, mode = history(folder).trials, Spec.read(folder.spec_file).mode
-    return Sweep(best_of(ended, mode) if mode else None, ended, folder.path)
+    return Sweep(ended, folder.path, mode)
 
 
-def _folder(function: Callable[[Trial], Any], spec: Spec, name: str | None) -> Folder:
-    target = _importable(function)
-    stem = target.stem if target else Target("pickle", function=function.__name__).stem
-    folder = Folder.create(Path.cwd(), name, stem)
-    if target is None:
-        pickle = folder.path / _PICKLE
-        pickle.write_bytes(cloudpickle.dumps(function))
-        file = pickle.relative_to(Path.cwd().resolve())
-        target = Target("pickle", file=str(file), function=function.__name__)
-    Spec(**{**spec.__dict__, "target": target}).write(folder.spec_file)
-    return folder
+def _refuse(function: Callable[[Trial], Any], here: Path) -> Target | None:
+    """Refuses what no trial could run; the target where the function has a file of its own."""
+    if names.SWEEP_MARK in os.environ:
+        raise UsageError("sweep() was reached while a trial imported the script", _GUARD)
+    if not callable(function):
+        raise TargetError(f"sweep() takes a function that is one trial, not {function!r}", _ONE)
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:
+        raise TargetError(f"{carrying.name_of(function)} cannot be given a trial: {error}", _ONE) from None
+    except ValueError:  # written in C: nobody can say what it takes
+        pass
+    target = carrying.importable(function, here)
+    file = str((here / target.file).resolve()) if target and target.file else None
+    line = guarding.unguarded(sys._getframe(2), file)  # noqa: SLF001  the caller of sweep()
+    if file and line:
+        raise UsageError(
+            f"every trial imports {Path(file).name}, and would reach sweep() there (line {line})", _GUARD
+        )
+    return target
 
 
-def _importable(function: Callable[[Trial], Any]) -> Target | None:
-    """The target that imports this very function; None where there is none."""
-    module = sys.modules.get(function.__module__)
-    if module is None or getattr(module, function.__name__, None) is not function:
-        return None
-    spec = getattr(module, "__spec__", None)
-    if spec is not None and getattr(module, "__package__", None):
-        return Target("function", module=spec.name, function=function.__name__)
-    file = inspect.getsourcefile(module)
-    if file is None or not Path(file).is_file():
-        return None
-    path, here = Path(file).resolve(), Path.cwd().resolve()
-    shown = path.relative_to(here) if path.is_relative_to(here) else path
-    return Target("function", file=str(shown), function=function.__name__)
+def _refuse_options(trials: int | None, parallel: int | str, options: Mapping[str, Any]) -> None:
+    if (trials is not None and trials < 1) or (isinstance(parallel, int) and parallel < 1):
+        raise UsageError(f"trials={trials}, parallel={parallel}: each is 1 or more", "sweep(..., trials=20)")
+    for option in options:
+        if option not in OPTIONS:
+            near = difflib.get_close_matches(option, OPTIONS, 1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(OPTIONS))}"
+            raise UsageError(f"sweep() has no option {option}", hint)
+
+
+def _write(function: Callable[[Trial], Any], spec: Spec, folder: Folder, here: Path) -> None:
+    pickled = spec.target.kind == "pickle"
+    target = carrying.pickled(function, folder.path, here) if pickled else spec.target
+    replace(spec, target=target).write(folder.spec_file)

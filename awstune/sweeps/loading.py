@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import pickle
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -53,10 +54,15 @@ def load_function(target: Mapping[str, Any]) -> Callable[[Any], Any]:
         target: ``kind`` "function" (with ``file`` or ``module``, and ``function``) or "pickle" (``file``).
     """
     if target["kind"] == "pickle":
-        sys.path.insert(0, target["first"])
-        import cloudpickle
-
-        function: Callable[[Any], Any] = cloudpickle.loads(Path(target["file"]).read_bytes())
-        return function
+        return _unpickle(target)
     found: Callable[[Any], Any] = getattr(import_target(target), target["function"])
     return found
+
+
+def _unpickle(target: Mapping[str, Any]) -> Callable[[Any], Any]:
+    """A function that has no file; the folders that its imports were found in come with it."""
+    packed = pickle.loads(Path(target["file"]).read_bytes())  # noqa: S301  the user's own, written by `sweep`
+    sys.path.insert(0, target["first"])
+    sys.path += [folder for folder in packed["path"] if folder not in sys.path]
+    function: Callable[[Any], Any] = pickle.loads(packed["function"])  # noqa: S301  see above
+    return function

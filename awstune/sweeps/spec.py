@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from awstune.search.trials import Mode
 
 VERSION = 1
+AUTO: Literal["auto"] = "auto"  # as many at a time as fit
 _OWN = (
     "version",
     "created",
@@ -36,6 +37,13 @@ _OWN = (
     "python",
 )
 
+OPTIONS = frozenset(
+    (
+        "acquisition", "confirm", "data", "env", "keep", "max_time", "max_usd", "metric_regex", "notify",
+        "repeats", "start", "stop_early", "stop_when", "trial_memory", "trial_threads", "trial_timeout",
+        "usd_per_hour",
+    )
+)  # fmt: skip
 _EXAMPLE = f"{names.SPEC_FILE} of any sweep shows how it looks"
 # What each key may be; the rest is looked at where it is used.
 _TYPES: Mapping[str, tuple[type, ...]] = {
@@ -45,7 +53,7 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "metric": (str,),
     "search": (str,),
     "trials": (int,),
-    "parallel": (int,),
+    "parallel": (int, str),
     "seed": (int,),
     "python": (str,),
 }
@@ -63,7 +71,7 @@ class Spec:
         mode: the better direction; None until the metric's name tells.
         search: "bayes", "random" or "grid".
         trials: how many to start, the baseline among them; None for all of a grid.
-        parallel: how many at a time.
+        parallel: how many at a time; "auto" is as many as fit, by what the first trial takes.
         seed: the search's.
         value: whether a trial's value is its "last" report or its "best" one.
         python: the interpreter of the trials; None is the one that runs awstune.
@@ -78,7 +86,7 @@ class Spec:
     mode: Mode | None = None
     search: str = "bayes"
     trials: int | None = names.DEFAULT_TRIALS
-    parallel: int = 1
+    parallel: int | Literal["auto"] = 1
     seed: int = 0
     value: Literal["last", "best"] = "last"
     python: str | None = None
@@ -163,9 +171,15 @@ def _refuse_wrong_types(plain: Mapping[str, Any]) -> None:
             continue
         wrong = key in _TYPES and (not isinstance(value, _TYPES[key]) or isinstance(value, bool))
         wrong = wrong or (isinstance(value, list) and not all(isinstance(word, str) for word in value))
-        small = key in ("trials", "parallel") and not wrong and not 1 <= value <= names.MOST_TRIALS
+        if key == "parallel" and value == AUTO:
+            continue
+        small = key in ("trials", "parallel") and not wrong and not _counts(value)
         if wrong or small or (key in _WORDS and value not in _WORDS[key]):
             raise UsageError(f"the spec says {key} = {value!r}, which cannot be", _EXAMPLE)
+
+
+def _counts(value: object) -> bool:
+    return isinstance(value, int) and 1 <= value <= names.MOST_TRIALS
 
 
 def _table(space: Mapping[str, Any]) -> Any:

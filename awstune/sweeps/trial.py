@@ -60,6 +60,15 @@ class Trial:
         params: name to value.
         number: counts from 0, the baseline.
         seed: what python's, numpy's and torch's generators were seeded with.
+
+    Example:
+        >>> from awstune import Trial
+        >>> def train(trial):
+        ...     for epoch in trial.epochs(2):
+        ...         trial.report(loss=trial.params["lr"] / (epoch + 1))
+        >>> train(Trial(lr=0.5))
+            0  loss=0.5
+            1  loss=0.25
     """
 
     def __init__(self, **params: Any) -> None:

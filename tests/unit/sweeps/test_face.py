@@ -1,15 +1,17 @@
-"""awstune.sweep() from Python: scripts, closures, and the mistakes that come with them."""
+"""awstune.sweep() from Python: what it does, and what it refuses before anything is started."""
 
 from __future__ import annotations
 
+import functools
 import os
 import subprocess
 import sys
+import threading
 
 import pytest
 
 import awstune
-from awstune.errors import UsageError
+from awstune.errors import NothingSucceeded, SpaceError, TargetError, UsageError
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
 
@@ -21,39 +23,69 @@ space = Space(x=Float(-2, 2))
 def train(trial):
     return (trial.params["x"] - 1) ** 2
 
-{guard}
+def main():
     best = sweep(train, space, metric="value", mode="min", trials=6, search="random").best
     print(best.number, best.value)
+
+{guard}
+    main()
 """
 
 
-def run(tmp_path, text):
+def run(tmp_path, *words):
     """A script's output, run as a user does."""
-    (tmp_path / "fit.py").write_text(text)
-    words = [sys.executable, "fit.py"]
-    return subprocess.run(words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    command = [sys.executable, *words]
+    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
 
 
-def test_a_script_tunes_itself(tmp_path):
+@pytest.mark.parametrize(
+    ("words", "target"),
+    [
+        (["fit.py"], "fit.py:train"),
+        (["-m", "fit"], "fit.py:train"),
+        (["-m", "pkg.fit"], "pkg.fit:train"),
+        (["pkg/fit.py"], "pkg/fit.py:train"),
+    ],
+    ids=" ".join,
+)
+def test_a_script_tunes_itself(tmp_path, words, target):
     """A guarded script runs its own function in trials; a returned float is its value."""
-    done = run(tmp_path, SCRIPT.format(guard='if __name__ == "__main__":'))
+    (tmp_path / "pkg").mkdir()
+    for place in (tmp_path, tmp_path / "pkg"):
+        (place / "fit.py").write_text(SCRIPT.format(guard='if __name__ == "__main__":'))
+    done = run(tmp_path, *words)
     assert done.stderr == ""
     folder = Folder.find(tmp_path, None)
     assert folder.name == "fit-1"
-    assert Spec.read(folder.spec_file).target.text == "fit.py:train"
+    assert Spec.read(folder.spec_file).target.text == target
     assert done.stdout.split()[0] in "012345"
 
 
 def test_an_unguarded_script_is_told_to_guard(tmp_path):
-    """A sweep() that its own trials reach is an error that says what to do, in their logs."""
-    done = run(tmp_path, SCRIPT.format(guard="if True:"))
-    assert "AttributeError" in done.stderr  # of best, which is None
-    log = Folder.find(tmp_path, None).log_file(0).read_text()
-    assert "sweep() was reached while a trial imported the script" in log
+    """A sweep() that its own trials would reach is refused with the line, before there is a folder."""
+    (tmp_path / "fit.py").write_text(SCRIPT.format(guard="if True:"))
+    done = run(tmp_path, "fit.py")
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-2:] == [
+        "awstune.errors.UsageError: every trial imports fit.py, and would reach sweep() there (line 14)",
+        'hint: guard it, so that only a run of the script gets there: if __name__ == "__main__":',
+    ]
+    assert not (tmp_path / "sweeps").exists()
+
+
+def test_a_function_of_another_file_needs_no_guard(tmp_path):
+    """Where trials import a file that does not lead to sweep(), there is nothing to guard."""
+    (tmp_path / "model.py").write_text("def train(trial):\n    return trial.params['x']\n")
+    (tmp_path / "go.py").write_text(
+        "import awstune, model\n"
+        'print(awstune.sweep(model.train, {"x": "3,2,1"}, mode="min", search="grid").best.params)\n'
+    )
+    done = run(tmp_path, "go.py")
+    assert (done.stdout, done.stderr) == ("{'x': 1}\n", "")
 
 
 def test_a_closure_travels(tmp_path, monkeypatch):
-    """A function without a file of its own is pickled into the sweep's folder."""
+    """A function without a file of its own is copied into the sweep's folder."""
     monkeypatch.chdir(tmp_path)
     offset, events = 0.5, []
 
@@ -66,6 +98,74 @@ def test_a_closure_travels(tmp_path, monkeypatch):
     assert len(done.trials) == 3
     assert done.dir == tmp_path / "sweeps" / "local-1"
     assert events[-1]["event"] == "ended"
+
+
+def _scaled(trial, by):
+    return trial.params["x"] * by
+
+
+def test_a_partial_travels(tmp_path, monkeypatch):
+    """functools.partial, with data or settings bound, is a function like any other."""
+    monkeypatch.chdir(tmp_path)
+    done = awstune.sweep(functools.partial(_scaled, by=2), {"x": "1,2"}, mode="max", search="grid")
+    assert (done.best.value, done.dir.name) == (4.0, "scaled-1")
+
+
+def test_what_cannot_travel_is_named(tmp_path, monkeypatch):
+    """A function that holds something that cannot be copied: the variable, and where to make it instead."""
+    monkeypatch.chdir(tmp_path)
+    lock = threading.Lock()
+
+    def local(trial):
+        with lock:
+            return trial.params["x"]
+
+    with pytest.raises(TargetError) as caught:
+        awstune.sweep(local, {"x": "1,2"}, mode="min")
+    assert "lock, which it uses, cannot be pickled" in caught.value.message
+    assert "make it inside local" in caught.value.hint
+    assert list((tmp_path / "sweeps").iterdir()) == []
+
+
+def test_without_one_success_there_is_no_best(tmp_path, monkeypatch):
+    """A sweep in which all fails ends as any other; asking for its best says why there is none."""
+    monkeypatch.chdir(tmp_path)
+    done = awstune.sweep(lambda trial: 1 / 0, {"x": "1,2"}, mode="min", search="grid", name="zero")
+    assert [str(trial.status) for trial in done.trials] == ["failed", "failed"]
+    with pytest.raises(NothingSucceeded, match="zero ended after 2 trials.*: ZeroDivisionError") as caught:
+        done.best  # noqa: B018  looking is the test
+    assert caught.value.hint == "awstune logs zero --trial 0"
+
+
+@pytest.mark.parametrize(
+    ("function", "given", "kind", "message"),
+    [
+        (3, {}, TargetError, "takes a function"),
+        (lambda: 1, {}, TargetError, "cannot be given a trial"),
+        (lambda a, b: 1, {}, TargetError, "cannot be given a trial"),
+        (abs, {"trials": 0}, UsageError, "trials=0"),
+        (abs, {"parallel": 0}, UsageError, "parallel=0"),
+        (abs, {"trial_timout": 3}, UsageError, "no option trial_timout"),
+        (abs, {"search": "magic"}, UsageError, "magic"),
+        (abs, {"search": "grid"}, SpaceError, "x"),
+        (abs, {"name": "../x"}, UsageError, "cannot be the name"),
+    ],
+)
+def test_refusals(tmp_path, monkeypatch, function, given, kind, message):
+    """What cannot be is refused in its own words, with a hint, and no folder is left."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(kind, match=message) as caught:
+        awstune.sweep(function, {"x": "0..1.0"}, mode="min", **given)
+    assert caught.value.hint
+    assert not list(tmp_path.glob("sweeps/*"))
+
+
+def test_a_misspelt_option_is_guessed(tmp_path, monkeypatch):
+    """The hint names the option that was meant, and a traceback shows the hint."""
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(UsageError) as caught:
+        awstune.sweep(abs, {"x": "1,2"}, trial_timout=3)
+    assert caught.value.__notes__ == ["hint: did you mean trial_timeout?"]
 
 
 def test_inside_a_trial_it_is_refused(monkeypatch):
