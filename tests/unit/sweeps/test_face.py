@@ -127,12 +127,16 @@ def test_what_cannot_travel_is_named(tmp_path, monkeypatch):
     assert list((tmp_path / "sweeps").iterdir()) == []
 
 
+def _broken(_trial):
+    return 1 / 0
+
+
 def test_without_one_success_there_is_no_best(tmp_path, monkeypatch):
     """A sweep in which all fails ends as any other; asking for its best says why there is none."""
     monkeypatch.chdir(tmp_path)
-    done = awstune.sweep(lambda trial: 1 / 0, {"x": "1,2"}, mode="min", search="grid", name="zero")
+    done = awstune.sweep(_broken, {"x": "1,2"}, mode="min", search="grid", name="zero")
     assert [str(trial.status) for trial in done.trials] == ["failed", "failed"]
-    with pytest.raises(NothingSucceeded, match="zero ended after 2 trials.*: ZeroDivisionError") as caught:
+    with pytest.raises(NothingSucceeded, match=r"zero ended after 2 trials.*: ZeroDivisionError") as caught:
         done.best  # noqa: B018  looking is the test
     assert caught.value.hint == "awstune logs zero --trial 0"
 
@@ -141,8 +145,8 @@ def test_without_one_success_there_is_no_best(tmp_path, monkeypatch):
     ("function", "given", "kind", "message"),
     [
         (3, {}, TargetError, "takes a function"),
-        (lambda: 1, {}, TargetError, "cannot be given a trial"),
-        (lambda a, b: 1, {}, TargetError, "cannot be given a trial"),
+        (os.getcwd, {}, TargetError, "cannot be given a trial"),
+        (_scaled, {}, TargetError, "cannot be given a trial"),
         (abs, {"trials": 0}, UsageError, "trials=0"),
         (abs, {"parallel": 0}, UsageError, "parallel=0"),
         (abs, {"trial_timout": 3}, UsageError, "no option trial_timout"),

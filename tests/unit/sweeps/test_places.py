@@ -1,4 +1,4 @@
-"""sweep() where there is no script: python -c, stdin, a REPL, a notebook; and its folder goes on from a shell."""
+"""sweep() where there is no script: python -c, stdin, a REPL, a notebook."""
 
 from __future__ import annotations
 
