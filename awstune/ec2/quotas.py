@@ -74,12 +74,15 @@ def family(type_: str) -> str | None:
 def find(cloud: Cloud, type_: str, market: str) -> Quota | None:
     """The quota that counts ``type_``, with what is used of it; None where nobody may say."""
     counted = family(type_)
-    if counted is None:
+    return None if counted is None else limit(cloud, counted, market)
+
+
+def limit(cloud: Cloud, family: str, market: str) -> Quota | None:
+    """The quota of a family, with what is used of it; None where nobody may say."""
+    vcpus = _limit(cloud, family, market)
+    if vcpus is None:
         return None
-    limit = _limit(cloud, counted, market)
-    if limit is None:
-        return None
-    return Quota(counted, market, limit, used(cloud).get((counted, market), 0.0))
+    return Quota(family, market, vcpus, used(cloud).get((family, market), 0.0))
 
 
 def every(cloud: Cloud) -> dict[tuple[str, str], Quota]:

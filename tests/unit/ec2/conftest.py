@@ -9,7 +9,7 @@ from pathlib import Path
 import boto3
 import pytest
 from botocore.awsrequest import AWSResponse
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
 IMAGES = [
     ("ami-0000000000000c0de", "Deep Learning AMI (Ubuntu) Version 21.2", "2019-01-18T00:00:00.000Z"),
@@ -137,5 +137,30 @@ def answering(cloud):
         undo.append(lambda: client.meta.events.unregister(name, respond))
 
     yield register
+    for one in undo:
+        one()
+
+
+def _failing(cloud, answers):
+    """RunInstances meets these errors first: AWS's codes, or None for a broken connection."""
+    left = list(answers)
+
+    def answer(request, **_):
+        if not left:
+            return
+        code = left.pop(0)
+        if code is None:
+            raise ConnectionClosedError(endpoint_url=request.url)
+        raise ClientError({"Error": {"Code": code, "Message": "No."}}, "RunInstances")
+
+    cloud.launcher.meta.events.register_first("before-send.ec2.RunInstances", answer)
+    return lambda: cloud.launcher.meta.events.unregister("before-send.ec2.RunInstances", answer)
+
+
+@pytest.fixture
+def failing(cloud):
+    """A way to make RunInstances fail, undone afterwards."""
+    undo = []
+    yield lambda *codes: undo.append(_failing(cloud, codes))
     for one in undo:
         one()

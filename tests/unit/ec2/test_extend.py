@@ -6,8 +6,8 @@ from botocore.awsrequest import AWSResponse
 from awstune import names
 from awstune.ec2 import end, extend, instances, network, prices, regions
 from awstune.errors import CloudError, UsageError
+from tests.unit.ec2.plans import RUNNING
 from tests.unit.ec2.test_end import _launch
-from tests.unit.ec2.test_plan import RUNNING
 
 TABLE = prices.shipped()
 

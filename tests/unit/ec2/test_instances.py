@@ -6,7 +6,7 @@ import pytest
 from awstune import names
 from awstune.ec2 import instances, prices
 from awstune.errors import UnknownName
-from tests.unit.ec2.test_plan import RUNNING
+from tests.unit.ec2.plans import RUNNING
 
 NOW = 7200.0
 TABLE = prices.shipped()

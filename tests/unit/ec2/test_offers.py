@@ -7,7 +7,7 @@ import pytest
 from awstune.ec2 import catalog, faults, offers, pricelist, prices, quotas
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
-from tests.unit.ec2.test_plan import NOTHING
+from tests.unit.ec2.plans import NOTHING
 
 DAY = datetime(2026, 11, 23, tzinfo=UTC)
 
