@@ -87,3 +87,24 @@ def test_the_python(world):
     (world.cwd / "train.py").write_text(code)
     document = world.lines("sweep", "train.py", "--trials", "3")[-1]
     assert [trial["status"] for trial in document["trials"]] == ["succeeded"] * 3
+
+
+def test_the_refusals(world):
+    """Each refusal that the README shows is what the command prints, to the letter."""
+    (code,) = blocks("python")
+    (world.cwd / "train.py").write_text(code)
+    (world.cwd / "sweeps").mkdir()
+    shown = [block.split("\n", 1) for block in blocks("console")]
+    shown = [(command.removeprefix("$ awstune ").split(), printed.strip()) for command, printed in shown]
+    assert printed_by(world, shown[0][0]) == shown[0][1]
+    world.run("launch", "lab")
+    for words, printed in shown[1:]:
+        assert printed_by(world, words) == printed
+    world.run("terminate", "lab")
+
+
+def printed_by(world, words):
+    """What a command says when it refuses, without the line of progress above it."""
+    done = world.run(*words, check=None)
+    assert done.returncode in (1, 2)
+    return done.stderr[done.stderr.index("error: ") :].strip()
