@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import sys
@@ -9,11 +10,17 @@ import tempfile
 import time
 import traceback
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import click
 
+from awstune.cli.options import asks_for_json
 from awstune.errors import AwstuneError, Interrupted, UsageError
+
+# A full disk, a used-up quota, a file that may not grow, a disk that became read-only.
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+STOPPED = ("stopped", "awstune ls shows what is there, and what it costs")
 
 
 def show(error: BaseException, words: Sequence[str]) -> int:
@@ -32,11 +39,12 @@ def show(error: BaseException, words: Sequence[str]) -> int:
         print(error.format_message())
         return 0
     known = as_awstune_error(error, words)
-    if "--json" in _own_words(words):
-        document = {"error": {"kind": known.kind, "message": known.message, "hint": known.hint}}
-        print(json.dumps(document))
-    else:
-        print(prose(known), file=sys.stderr)
+    with suppress(OSError):  # nobody reads it any more; the exit status still says it
+        if asks_for_json(words):
+            document = {"error": {"kind": known.kind, "message": known.message, "hint": known.hint}}
+            print(json.dumps(document), flush=True)
+        else:
+            print(prose(known), file=sys.stderr, flush=True)
     return known.exit_status
 
 
@@ -50,25 +58,31 @@ def as_awstune_error(error: BaseException, words: Sequence[str]) -> AwstuneError
     """Any exception as one that has a message, a hint and an exit status."""
     if isinstance(error, AwstuneError):
         return error
-    if isinstance(error, click.UsageError):
-        path = error.ctx.command_path if error.ctx else "awstune"
-        return UsageError(error.format_message().rstrip("."), f"{path} --help")
     if isinstance(error, click.ClickException):
-        return UsageError(error.format_message().rstrip("."))
-    if isinstance(error, click.Abort):
-        return Interrupted("not done, as you said", "")
-    if isinstance(error, KeyboardInterrupt):
-        return Interrupted("stopped", "awstune ls shows what is there, and what it costs")
+        context = error.ctx if isinstance(error, click.UsageError) else None
+        path = context.command_path if context else "awstune"
+        hint = f"{path} --help" if isinstance(error, click.UsageError) else ""
+        return UsageError(error.format_message().rstrip("."), hint)
+    if isinstance(error, KeyboardInterrupt | click.Abort):
+        return Interrupted(*STOPPED)  # click's name for a Ctrl-C that comes early
+    if isinstance(error, OSError) and error.errno in FULL:
+        return unwritten(error)
     return _unexpected(error, words)
 
 
+def unwritten(error: OSError) -> AwstuneError:
+    """A disk that takes nothing."""
+    where = error.filename or "the output"
+    return AwstuneError(f"cannot write {where}: {error.strerror}", "make room there, then repeat the command")
+
+
 def _unexpected(error: BaseException, words: Sequence[str]) -> AwstuneError:
-    path = _write_report(error, words)
     what = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
-    return AwstuneError(
-        f"something unforeseen happened, and that is a bug in awstune: {what}",
-        f"the details are in {path}; please send them with what you typed",
-    )
+    try:
+        details = f"the details are in {_write_report(error, words)}; please send them with what you typed"
+    except OSError as full:
+        details = f"the details could not be written ({full.strerror}); please send what you typed"
+    return AwstuneError(f"something unforeseen happened, and that is a bug in awstune: {what}", details)
 
 
 def _write_report(error: BaseException, words: Sequence[str]) -> Path:
@@ -78,7 +92,3 @@ def _write_report(error: BaseException, words: Sequence[str]) -> Path:
         file.write(f"awstune {words[0] if words else ''}\n")
         file.writelines(traceback.format_exception(error))
     return Path(path)
-
-
-def _own_words(words: Sequence[str]) -> Sequence[str]:
-    return words[: words.index("--")] if "--" in words else words

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TextIO
 
 import click
 
-from awstune.cli.options import GLOBAL_OPTIONS, Listing, with_global_options
-from awstune.errors import UsageError
+from awstune.cli.options import GLOBAL_OPTIONS, Listing, asks_for_json, with_global_options
+from awstune.cli.signals import Signals
+from awstune.errors import Interrupted, UsageError
 
 # name: (module below awstune.cli, what it does in a line)
 COMMANDS = {
@@ -97,23 +97,55 @@ def awstune() -> None:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs one command and ends the process with its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    # A polite kill is treated as Ctrl-C: the same sane state, and the same last words.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signals = Signals(as_json=asks_for_json(words))
+    signals.install()
     try:
-        status = run(words)
-        sys.stdout.flush()
+        status = _shown(run(words))
     except BrokenPipeError:
-        # The reader has gone (`awstune ls | head -1`). Python would complain again when it flushes at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has gone (`awstune ls | head -1`), and with it the reason to go on looking.
         status = 0
+    except KeyboardInterrupt:
+        status = Interrupted.exit_status
+    signals.done(status)
+    for stream in (sys.stdout, sys.stderr):
+        _let_go_of(stream)
     sys.exit(status)
 
 
+def _shown(status: int) -> int:
+    """The status of a command whose output has left; output that cannot be written has failed."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        return status
+    except OSError as error:
+        from awstune.cli import failures
+
+        return status or failures.show(error, ())
+    return status
+
+
+def _let_go_of(stream: TextIO) -> None:
+    """Python flushes again at its end, and would complain about a reader that has gone."""
+    try:
+        stream.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
 def run(words: Sequence[str]) -> int:
-    """Runs one command; a failure is shown as ``error: … hint: …`` (or as JSON) and becomes a status."""
+    """Runs one command; a failure is shown as ``error: … hint: …`` (or as JSON) and becomes a status.
+
+    Raises:
+        BrokenPipeError: the reader of a command that only looks has gone.
+    """
     try:
         result = awstune.main(list(words), prog_name="awstune", standalone_mode=False)
     except BrokenPipeError:
+        raise
+    except SystemExit as leaving:
+        if isinstance(leaving.__context__, BrokenPipeError):  # click's way to say it
+            raise BrokenPipeError from leaving
         raise
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: a traceback is a bug
         from awstune.cli import failures

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, TypeVar
 
@@ -165,6 +165,11 @@ def sweep_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[
 def sweep_argument(function: F) -> F:
     """Adds the argument SWEEP, which may be left out."""
     return click.argument("sweep", required=False, metavar="[SWEEP]", shell_complete=sweep_names)(function)
+
+
+def asks_for_json(words: Sequence[str]) -> bool:
+    """Whether a command line wants JSON; what follows ``--`` is somebody else's."""
+    return "--json" in (words[: words.index("--")] if "--" in words else words)
 
 
 def config_of(ctx: click.Context) -> Config:

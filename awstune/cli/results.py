@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import click
@@ -47,7 +46,6 @@ def _show(screen: Screen, folder: Any, document: dict[str, Any], shape: str, *, 
         return
     written = formats.FORMATS[shape](document)
     if isinstance(written, bytes):
-        screen.still()
-        sys.stdout.buffer.write(written)
+        screen.raw(written)
     else:
         screen.result(written.rstrip("\n"))

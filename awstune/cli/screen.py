@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import sys
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
 import click
 
 from awstune.config import Config
-from awstune.errors import NoAnswer
+from awstune.errors import AwstuneError, Interrupted, NoAnswer
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -20,33 +22,46 @@ if TYPE_CHECKING:
     from awstune.flow.events import Story
 
 T = TypeVar("T")
+GONE = (errno.EPIPE, errno.EIO)  # the reader of a pipe, or the terminal
 
 
 class Screen(AbstractContextManager["Screen"]):
     """One command's output. A context manager: on the way out nothing is left spinning.
 
     On a terminal what goes on is one line that changes; elsewhere each change is a line of its own.
+
+    Args:
+        config: the options.
+        looks: whether the command does nothing but look: then it ends when its reader has gone. Any other
+            goes on with its work, unheard.
     """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, looks: bool = False) -> None:
         self.config = config
+        self.looks = looks
         self.last = ""
+        self._unwritten: OSError | None = None
         self._console: Console | None = None
         self._status: Status | None = None
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *raised: object) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.still()
+        if error is None and self._unwritten is not None:
+            raise AwstuneError(
+                f"what was asked for is done, but cannot be written: {self._unwritten.strerror}",
+                "make room where the output goes; awstune ls and awstune sweeps show what there is",
+            )
 
     @property
     def console(self) -> Console:
         """The terminal behind stderr; rich is loaded when something is first drawn."""
         if self._console is None:
-            from rich.console import Console
+            from awstune.cli.terminal import Terminal
 
-            self._console = Console(stderr=True, highlight=False, soft_wrap=True, emoji=False)
+            self._console = Terminal()
         return self._console
 
     @property
@@ -57,21 +72,51 @@ class Screen(AbstractContextManager["Screen"]):
     def result(self, text: str) -> None:
         """What the command was called for."""
         self.still()
-        click.echo(text)
+        self._write(f"{text}\n".encode())
 
     def document(self, value: Any) -> None:
         """The one JSON document of this call, or one line of a stream."""
+        self.result(json.dumps(value, default=str))
+
+    def raw(self, data: bytes) -> None:
+        """Bytes that are the command's result, as they are."""
         self.still()
-        click.echo(json.dumps(value, default=str))
+        self._write(data)
+
+    def _write(self, data: bytes) -> None:
+        try:
+            sys.stdout.buffer.write(data)
+            sys.stdout.buffer.flush()
+        except OSError as error:
+            if error.errno not in GONE:
+                self._unwritten = error
+            self._unheard(sys.stdout, error)
+
+    def _unheard(self, stream: TextIO, error: OSError) -> None:
+        """What is left in the buffer, and all that follows, goes nowhere."""
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+        if self.looks:
+            raise BrokenPipeError(*error.args) if error.errno in GONE else error
 
     def say(self, text: str, style: str = "") -> None:
         """A line that stays, on stderr; quiet calls drop it."""
         if self.config.verbosity >= 0:
-            self.console.print(text, style=style, markup=False)
+            with self._heard():
+                self.console.print(text, style=style, markup=False)
 
     def warn(self, what: object) -> None:
         """Something the user should know and nobody else will say."""
-        self.console.print(f"warning: {what}", style="yellow", markup=False)
+        with self._heard():
+            self.console.print(f"warning: {what}", style="yellow", markup=False)
+
+    @contextmanager
+    def _heard(self) -> Iterator[None]:
+        """What is said on stderr; when nobody can hear it, a command that does something goes on."""
+        try:
+            yield
+        except OSError as error:
+            self._status = None
+            self._unheard(sys.stderr, error)
 
     def doing(self, text: str) -> None:
         """What is going on at this moment."""
@@ -80,21 +125,22 @@ class Screen(AbstractContextManager["Screen"]):
         self.last = text
         if not self.live:
             self.say(text)
-        elif self._status is None:
-            from rich.markup import escape
+            return
+        from rich.markup import escape
 
-            self._status = self.console.status(escape(text), spinner="dots")
-            self._status.start()
-        else:
-            from rich.markup import escape
-
-            self._status.update(escape(text))
+        with self._heard():
+            if self._status is None:
+                self._status = self.console.status(escape(text), spinner="dots")
+                self._status.start()
+            else:
+                self._status.update(escape(text))
 
     def still(self) -> None:
         """Ends the line that changes."""
         if self._status is not None:
-            self._status.stop()
-            self._status = None
+            status, self._status = self._status, None
+            with self._heard():
+                status.stop()
 
     def follow(self, story: Story[T], journal: Callable[[Any], None] | None = None) -> T:
         """Runs a story to its end, showing what it tells.
@@ -106,19 +152,43 @@ class Screen(AbstractContextManager["Screen"]):
         Returns:
             What the story returns.
         """
-        with closing(story):
+        try:
+            return self._tell(story, journal)
+        except KeyboardInterrupt as interrupt:
+            self.still()
+            # The story knows what is half done, and says so; it must hear of it.
+            return self._tell(story, journal, interrupt)
+        finally:
+            story.close()
+
+    def _tell(
+        self,
+        story: Story[T],
+        journal: Callable[[Any], None] | None,
+        interrupt: KeyboardInterrupt | None = None,
+    ) -> T:
+        try:
+            event = next(story) if interrupt is None else story.throw(interrupt)
             while True:
-                try:
-                    event = next(story)
-                except StopIteration as end:
-                    self.still()
-                    result: T = end.value
-                    return result
-                try:
-                    self._show(event, journal)
-                except KeyboardInterrupt as interrupt:
-                    # The story knows what is half done and says so; it must hear of it.
-                    story.throw(interrupt)
+                self._show(event, journal)
+                event = next(story)
+        except StopIteration as end:
+            self.still()
+            result: T = end.value
+            return result
+
+    @contextmanager
+    def unless_interrupted(self, what: str, hint: str) -> Iterator[None]:
+        """What an interrupt means for as long as the context lasts.
+
+        Raises:
+            Interrupted: by Ctrl-C and its like.
+        """
+        try:
+            yield
+        except KeyboardInterrupt:
+            self.still()
+            raise Interrupted(what, hint) from None
 
     def _show(self, event: Any, journal: Callable[[Any], None] | None) -> None:
         from awstune.flow.events import Chapter, Doing, Done, Output, Warned
@@ -130,24 +200,30 @@ class Screen(AbstractContextManager["Screen"]):
         elif isinstance(event, Chapter):
             self.say(f"\n{event.text}", style="bold")
         elif isinstance(event, Output):
-            self.still()
-            sys.stdout.buffer.write(event.data)
-            sys.stdout.buffer.flush()
+            self.raw(event.data)
         elif isinstance(event, Warned):
             self.warn(event.text)
         elif journal is not None:
             journal(event)
 
-    def confirm(self, question: str, *, yes: bool) -> None:
+    def confirm(self, question: str, *, yes: bool, otherwise: str = "nothing was done") -> None:
         """Asks once; ``yes`` answers in advance.
+
+        Args:
+            question: what is asked.
+            yes: whether it is answered already.
+            otherwise: what stands where the answer is no, or an interrupt.
 
         Raises:
             NoAnswer: nobody is there to answer.
-            click.Abort: the answer was no.
+            Interrupted: the answer was no.
         """
         self.still()
         if yes:
             return
         if not sys.stdin.isatty():
             raise NoAnswer(f"{question} Nobody is at a terminal to answer", "say --yes to answer in advance")
-        click.confirm(question, abort=True, err=True)
+        try:
+            click.confirm(question, abort=True, err=True)
+        except click.Abort:
+            raise Interrupted(f"not done, as you said: {otherwise}", "") from None

@@ -67,10 +67,14 @@ def generate(path: Path, *, key_type: str = "ed25519") -> str:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, PRIVATE_MODE)
     except OSError as error:
         raise errors.KeyFileError(f"cannot write the key {path}: {error.strerror}") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(private)
-        file.flush()
-        os.fsync(file.fileno())
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(private)
+            file.flush()
+            os.fsync(file.fileno())
+    except BaseException:
+        path.unlink(missing_ok=True)  # half a key would stop the next launch
+        raise
     return public
 
 

@@ -67,6 +67,8 @@ def doomed(cloud: Cloud, names: Sequence[str], *, every: bool = False) -> Doomed
 def terminate(config: Config, cloud: Cloud, what: Doomed, *, discard: bool) -> Story[Left]:
     """Fetches, ends, removes what was made beside, and looks whether anything is left.
 
+    The names are claimed: a launch of the same name would make what is being removed.
+
     Args:
         config: says where the sweeps' folders are.
         cloud: where the instances are.
@@ -79,19 +81,25 @@ def terminate(config: Config, cloud: Cloud, what: Doomed, *, discard: bool) -> S
     Raises:
         RemoteError: something could not be fetched; then nothing was ended.
         CloudError: AWS refused.
+        NameBusy: another awstune is at work on one of the names.
         Interrupted: by Ctrl-C; what is there can be ended by the same command.
     """
+    names = [*(one.name for one in what.instances), *what.leftovers]
+    bases = [end.base_name(one) for one in what.instances]
+    claim = launch.claimed(config, cloud, filter(None, (*names, *bases)), "terminate")
     try:
         if not discard:
             for one in what.instances:
                 yield from _fetch_home(config, cloud, one)
         return (yield from _end(config, cloud, what))
     except KeyboardInterrupt:
-        names = " ".join([*(one.name for one in what.instances), *what.leftovers])
+        typed = " ".join(names)
         raise Interrupted(
-            f"{names}: some of it may still be there, and cost",
-            f"awstune terminate {names} goes on where it stopped",
+            f"{typed}: some of it may still be there, and cost",
+            f"awstune terminate {typed} goes on where it stopped",
         ) from None
+    finally:
+        claim.release()
 
 
 def _end(config: Config, cloud: Cloud, what: Doomed) -> Story[Left]:
@@ -131,11 +139,16 @@ def start(
     Raises:
         InstanceDied: one ended instead.
         NotReady: one does not pass its checks, or lets nobody in.
+        NameBusy: another awstune is at work on one of them.
         Interrupted: by Ctrl-C; what was started goes on.
     """
     try:
-        for event in end.start(cloud, which, ttl_s=ttl_s):
-            yield _told(event)
+        claim = launch.claimed(config, cloud, [one.name for one in which], "start")
+        try:
+            for event in end.start(cloud, which, ttl_s=ttl_s):
+                yield _told(event)
+        finally:
+            claim.release()
         yield from launch.until_in(config, cloud, which)
     except NoGuard as error:
         yield from stop(cloud, which)

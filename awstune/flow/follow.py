@@ -11,7 +11,7 @@ from typing import Any
 
 from awstune.config import Config
 from awstune.ec2.session import Cloud
-from awstune.errors import ConnectionLost, LeftBehind, SweepError, UnknownName
+from awstune.errors import ConnectionLost, LeftBehind, NameBusy, SweepError, UnknownName
 from awstune.flow import access, end
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.remote.mirror import Look, Mirror
@@ -89,7 +89,7 @@ def _end_owned(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:
     if where is None or not (where.owned and where.complete):
         return
     cloud = open_cloud()
-    with suppress(UnknownName):
+    with suppress(UnknownName, NameBusy):  # it is gone, or somebody else who was attached is ending it
         one = access.instance_of(cloud, where)
         left = yield from end.terminate(config, cloud, end.Doomed((one,)), discard=False)
         if left:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from awstune.config import Config
+from awstune.config import Config, ensure_home
 from awstune.ec2 import end, events, instances, prices, survey, wait
 from awstune.ec2 import launch as ec2_launch
 from awstune.ec2.instances import Instance
@@ -15,8 +15,9 @@ from awstune.ec2.plan import Plan, make_plan
 from awstune.ec2.session import Cloud
 from awstune.ec2.steps import RunInstance, Wait
 from awstune.ec2.wanted import Wanted
-from awstune.errors import ConnectionLost, Interrupted, NoGuard, NotReady
+from awstune.errors import AwstuneError, ConnectionLost, Interrupted, NoGuard, NotReady
 from awstune.flow import access, clouds
+from awstune.flow.claim import Claim, take
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.names import ARMED_FILE, ROOT_VARIABLE
 from awstune.remote import hosts, openssh
@@ -37,6 +38,7 @@ class Proposal:
     cloud: Cloud
     wanted: Wanted
     plan: Plan
+    claim: Claim | None = None
 
 
 @dataclass(frozen=True)
@@ -54,26 +56,49 @@ class Ready:
     ssh_line: str
 
 
-def propose(config: Config, wanted: Wanted, *, warn: Callable[[object], None]) -> Proposal:
+def propose(config: Config, wanted: Wanted, *, warn: Callable[[object], None], dry: bool = False) -> Proposal:
     """Looks at what is there and plans the rest; changes nothing and costs nothing.
 
+    Args:
+        config: the options.
+        wanted: what shall be there.
+        warn: told of what an earlier embedded cloud has lost.
+        dry: whether it is only to be shown; what is to be carried out claims its names.
+
     Raises:
+        NameBusy: another awstune is at work on one of the names.
         UsageError: what is wanted is refused, before anything is made.
         CloudError: AWS refused to tell.
     """
     cloud = clouds.open_for(config, warn=warn, may_start=True)
+    # Claimed before anybody looks: of two that find nothing, both would launch.
+    claim = None if dry else claimed(config, cloud, (wanted.name, *wanted.names), "launch")
     actual = survey.look(cloud, wanted, access.keys_dir(config, cloud))
-    return Proposal(config, cloud, wanted, make_plan(wanted, actual))
+    return Proposal(config, cloud, wanted, make_plan(wanted, actual), claim)
+
+
+def claimed(config: Config, cloud: Cloud, names: Iterable[str], doing: str) -> Claim:
+    """The right to change what belongs to some names of this account and region.
+
+    Raises:
+        NameBusy: another awstune has it.
+    """
+    return take(ensure_home(config.home), f"{cloud.account}/{cloud.region}", names, doing)
 
 
 def carry_out(
-    proposal: Proposal, *, ready: bool = True, ssh_patience_s: float = SSH_PATIENCE_S
+    proposal: Proposal,
+    *,
+    ready: bool = True,
+    again: str = "",
+    ssh_patience_s: float = SSH_PATIENCE_S,
 ) -> Story[list[Ready]]:
     """Applies the plan, waits until all instances are ready, and gets in once.
 
     Args:
         proposal: a plan made just now.
         ready: whether to wait.
+        again: the command that takes up an interrupted one.
         ssh_patience_s: how long sshd may take once the checks are passed.
 
     Returns:
@@ -86,13 +111,22 @@ def carry_out(
     """
     config, cloud, plan = proposal.config, proposal.cloud, proposal.plan
     made = _Made()
+    again = again or f"awstune launch {proposal.wanted.name} (as typed)"
     try:
-        yield from _apply(proposal, made)
+        try:
+            yield from _apply(proposal, made)
+        finally:
+            if proposal.claim:
+                proposal.claim.release()
         if ready and not plan.empty:
             waited = [run.name for run in plan.launches] or [one.name for one in plan.existing]
             yield from until_in(config, cloud, _live(cloud, waited), ssh_patience_s)
     except KeyboardInterrupt:
-        raise _interrupted(proposal, made) from None
+        raise Interrupted(*_stands(proposal, made, again)) from None
+    except OSError as error:
+        what, hint = _stands(proposal, made, again)
+        where = error.filename or config.home
+        raise AwstuneError(f"cannot write {where}: {error.strerror}; {what}", hint) from error
     except NoGuard as error:
         yield from _end_unguarded(proposal, made)
         hint = "launch again; if it comes again, the image runs no cloud-init: name another with --ami"
@@ -116,20 +150,25 @@ class _Made:
     launched: list[Instance] = field(default_factory=list)
 
 
-def _interrupted(proposal: Proposal, made: _Made) -> Interrupted:
+def _stands(proposal: Proposal, made: _Made, again: str) -> tuple[str, str]:
+    """What an unfinished launch has left, and the commands that finish or end it."""
     name, names = proposal.wanted.name, " ".join(one.name for one in made.launched)
-    again = f"awstune launch {name} (as typed) finishes it"
+    finish = f"{again} finishes it"
     if made.launched:
         rate = proposal.plan.usd_per_hour
         price = f", at ${rate:.2f} an hour together" if rate and not proposal.cloud.local else ""
-        return Interrupted(
-            f"{names} is launched and goes on{price}", f"{again}; awstune terminate {names} ends it"
-        )
+        missing = len(proposal.plan.launches) - len(made.launched)
+        more = f"; AWS may have accepted {missing} more, awstune ls shows them" if missing > 0 else ""
+        verbs = "is launched and goes on" if len(made.launched) == 1 else "are launched and go on"
+        return f"{names} {verbs}{price}{more}", f"{finish}; awstune terminate {names} ends it"
+    if proposal.plan.existing and not proposal.plan.launches:
+        there = " ".join(one.name for one in proposal.plan.existing)
+        return f"{there} was there before, and goes on", f"{finish}; awstune terminate {there} ends it"
     before = [step for step in proposal.plan.steps if not isinstance(step, (RunInstance, Wait))]
     what = "nothing was launched"
     if made.steps >= len(before) and proposal.plan.launches:
         what = "AWS may have accepted an instance a moment ago; awstune ls shows it"
-    return Interrupted(what, f"{again}; awstune terminate {name} removes what is there")
+    return what, f"{finish}; awstune terminate {name} removes what is there"
 
 
 def _apply(proposal: Proposal, made: _Made) -> Story[None]:

@@ -88,9 +88,9 @@ def there(config: Config, cloud: Cloud, folder: Folder, changes: Changes) -> Sto
         # Written before it is true: a crash after this line at worst looks once too often.
         replace(where, complete=False, alive=True).write(folder)
         changes.apply(folder)
-        runtime, package = bootstrap.install(connection)
+        runtime = bootstrap.install(connection)
         spec = sync.Parcel(folder.spec_file, f"sweeps/{folder.name}/{SPEC_FILE}")
-        sync.push(connection, [*package, spec], REMOTE_ROOT)
+        sync.push(connection, [spec], REMOTE_ROOT)
         ship.start_worker(connection, runtime, folder)
     yield Done(f"{folder.name} goes on on {one.name}")
 

@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shlex
-from collections.abc import Sequence
+import shutil
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,12 +16,12 @@ from awstune.config import Config
 from awstune.ec2 import prices
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import Interrupted, UsageError
+from awstune.errors import Interrupted, NameTaken, RemoteError, UsageError
 from awstune.flow import access
-from awstune.flow.events import Doing, Done, Story
+from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.flow.spec import relative_to_root
-from awstune.names import REMOTE_ROOT, SPEC_FILE
-from awstune.remote import bootstrap, mirror, project, sync
+from awstune.names import AT_END_VARIABLE, GOING_VARIABLE, REMOTE_ROOT, SPEC_FILE
+from awstune.remote import bootstrap, going, mirror, project, sync
 from awstune.remote.ssh import Connection
 from awstune.remote.where import Where
 from awstune.sweeps.folder import Folder
@@ -84,48 +86,98 @@ def to_instance(
     Raises:
         RemoteError: the connection broke, or the worker did not start.
         UsageError: an instance's image is not known, or the name is taken.
+        NameTaken: the instance has a sweep of that name.
         Interrupted: by Ctrl-C; says what goes on.
     """
     refuse_real_image(cloud)
     yield Doing(f"{one.name}: opening a verified SSH connection")
+    began: list[str] = []
     try:
         with access.connect(access.address_of(config, cloud, one)) as connection:
             weight = f"{len(parcel.files)} files, {parcel.size / 1e6:.1f} MB"
             yield Doing(f"{one.name}: sending {parcel.root.name} ({weight})")
-            taken = mirror.sweeps_on(connection)
-            folder = _prepare(config, cloud, one, spec, parcel, name or free_name(config, spec, taken))
-            _own(folder, owned=owned)
-            runtime = _send(connection, parcel, folder)
-            hand_over(connection, folder, spec.options.get("env", ()))
-            start_worker(connection, runtime, folder)
+            folder = _prepare(config, cloud, one, spec, parcel, name, connection)
+            with _all_or_nothing(connection, folder, began):
+                _own(folder, owned=owned)
+                runtime = _send(connection, parcel, folder)
+                hand_over(connection, folder, spec.options.get("env", ()))
+                began.append(folder.name)
+                start_worker(connection, runtime, folder)
     except KeyboardInterrupt:
-        costing = "" if cloud.local else ", and costs"
-        raise Interrupted(
-            f"stopped while sending to {one.name}, which goes on{costing}",
-            f"awstune sweeps shows whether the sweep has begun; awstune terminate {one.name} ends {one.name}",
-        ) from None
+        raise _interrupted(cloud, one, began) from None
     yield Done(f"{folder.name} runs on {one.name}, and goes on without this terminal")
     return folder
 
 
+def _interrupted(cloud: Cloud, one: Instance, began: Sequence[str]) -> Interrupted:
+    goes_on = f"{one.name} goes on{'' if cloud.local else ', and costs'}"
+    end = f"awstune terminate {one.name} ends {one.name}"
+    if began:
+        return Interrupted(
+            f"{began[0]} may have begun on {one.name}; {goes_on}",
+            f"awstune attach {began[0]} shows it; {end}",
+        )
+    return Interrupted(
+        f"no sweep has begun: stopped while sending; {goes_on}", f"the same command starts again; {end}"
+    )
+
+
+@contextmanager
+def _all_or_nothing(connection: Connection, folder: Folder, began: Sequence[str]) -> Iterator[None]:
+    """Before the sweep's process is started there is no sweep, there or here, if something goes wrong."""
+    try:
+        yield
+    except BaseException:
+        if not began:
+            with suppress(RemoteError):
+                name = shlex.quote(folder.name)
+                there = f"sweeps/{name} projects/{name} env/{name}"
+                connection.run(f"cd {REMOTE_ROOT} && rm -rf {there}", check=False)
+            shutil.rmtree(folder.path, ignore_errors=True)
+        raise
+
+
 def _prepare(
-    config: Config, cloud: Cloud, one: Instance, spec: Spec, parcel: project.Project, name: str
+    config: Config,
+    cloud: Cloud,
+    one: Instance,
+    spec: Spec,
+    parcel: project.Project,
+    name: str | None,
+    connection: Connection,
 ) -> Folder:
-    folder = Folder.create(config.cwd, name, spec.target.stem)
     rate = prices.shipped().usd_per_hour(one.type, one.market)
     priced = spec.options if rate is None else {**spec.options, "usd_per_hour": rate}
     there = relative_to_root(spec.target, config.cwd, parcel.root)
-    replace(spec, target=there, options=priced).write(folder.spec_file)
-    Where(
-        cloud=config.cloud,
-        region=cloud.region,
-        instance=one.id,
-        name=one.name,
-        path=mirror.remote_path(folder.name),
-        workdir=_workdir(spec, config.cwd, parcel.root),
-        usd_per_hour=rate,
-    ).write(folder)
+    with _named(config, one, spec, name, connection).newborn() as folder:
+        replace(spec, target=there, options=priced).write(folder.spec_file)
+        Where(
+            cloud=config.cloud,
+            region=cloud.region,
+            instance=one.id,
+            name=one.name,
+            path=mirror.remote_path(folder.name),
+            workdir=_workdir(spec, config.cwd, parcel.root),
+            usd_per_hour=rate,
+        ).write(folder)
     return folder
+
+
+def _named(config: Config, one: Instance, spec: Spec, name: str | None, connection: Connection) -> Folder:
+    """A new folder here, of a name that is free on the instance too and is now taken there."""
+    taken = set(mirror.sweeps_on(connection))
+    while True:
+        free = name or free_name(config, spec, taken)
+        with Folder.create(config.cwd, free, spec.target.stem).newborn() as folder:
+            if mirror.take_name(connection, free):
+                return folder
+            folder.path.rmdir()
+        if name:
+            raise NameTaken(
+                f"{one.name} has a sweep {name} already, which is none of this folder's",
+                f"--name takes another name; awstune terminate {one.name} fetches it",
+            )
+        taken.add(free)
 
 
 def _workdir(spec: Spec, cwd: Path, root: Path) -> str:
@@ -140,7 +192,7 @@ def _own(folder: Folder, *, owned: bool) -> None:
         replace(where, owned=True).write(folder)
 
 
-def free_name(config: Config, spec: Spec, elsewhere: Sequence[str] = ()) -> str:
+def free_name(config: Config, spec: Spec, elsewhere: Collection[str] = ()) -> str:
     """The next number after the target's stem, here and in the places where names are taken already."""
     stem = spec.target.stem
     taken = {*elsewhere, *(folder.name for folder in Folder.all(config.cwd))}
@@ -149,9 +201,8 @@ def free_name(config: Config, spec: Spec, elsewhere: Sequence[str] = ()) -> str:
 
 
 def _send(connection: Connection, parcel: project.Project, folder: Folder) -> bootstrap.Runtime:
-    runtime, package = bootstrap.install(connection)
+    runtime = bootstrap.install(connection)
     parcels = [
-        *package,
         *(sync.Parcel(parcel.root / file, f"projects/{folder.name}/{file}") for file in parcel.files),
         sync.Parcel(folder.spec_file, f"sweeps/{folder.name}/{SPEC_FILE}"),
     ]
@@ -177,8 +228,16 @@ def env_file(folder: Folder) -> str:
     return f"{REMOTE_ROOT}/env/{folder.name}"
 
 
-def start_worker(connection: Connection, runtime: bootstrap.Runtime, folder: Folder) -> None:
-    """Starts the sweep's process there; it belongs to no terminal.
+def start_worker(
+    connection: Connection, runtime: bootstrap.Runtime, folder: Folder, *, at_end: str | None = None
+) -> Story[None]:
+    """Starts the sweep's process there; it belongs to no terminal, and goes on after a reboot.
+
+    Args:
+        connection: an open connection.
+        runtime: how awstune is called there.
+        folder: the sweep's here, which knows where it runs.
+        at_end: what ends the instance with the sweep (``stop`` or ``terminate``), where that owns it.
 
     Raises:
         RemoteError: it did not start; with what it said.
@@ -186,4 +245,10 @@ def start_worker(connection: Connection, runtime: bootstrap.Runtime, folder: Fol
     where = Where.read(folder)
     workdir = shlex.quote(f"{REMOTE_ROOT}/projects/{folder.name}/{where.workdir if where else '.'}")
     run = runtime.command("awstune.sweeps.detached", f"{REMOTE_ROOT}/sweeps/{folder.name}", env_file(folder))
-    connection.run(f"mkdir -p {workdir} && cd {workdir} && {run}")
+    marks = (
+        f'{GOING_VARIABLE}="$HOME"/{shlex.quote(going.file_of(folder.name))} {AT_END_VARIABLE}={at_end or ""}'
+    )
+    script = f'cd "$HOME" && mkdir -p {workdir} && cd {workdir} && {marks} {run}'
+    why_not = going.start(connection, folder.name, script)
+    if why_not is not None:
+        yield Warned(f"{folder.name} runs, but does not go on by itself after a reboot: {why_not}")

@@ -204,8 +204,8 @@ def new_folder(config: Config, spec: Spec, name: str | None) -> Folder:
         NameTaken: there is a sweep of that name already.
         UsageError: the name cannot be a folder's.
     """
-    folder = Folder.create(config.cwd, name, spec.target.stem)
-    spec.write(folder.spec_file)
+    with Folder.create(config.cwd, name, spec.target.stem).newborn() as folder:
+        spec.write(folder.spec_file)
     return folder
 
 

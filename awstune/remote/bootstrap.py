@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import shlex
+import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,6 @@ from awstune.remote import sync
 from awstune.remote.ssh import Connection
 
 PACKAGE = Path(__file__).resolve().parents[1]
-COMPLETE = "complete"
 
 
 @dataclass(frozen=True)
@@ -56,24 +56,27 @@ def content_key(parcels: list[sync.Parcel]) -> str:
     return digest.hexdigest()[:16]
 
 
-def install(connection: Connection, python: str = "python3") -> tuple[Runtime, list[sync.Parcel]]:
-    """What it takes that this awstune is on the instance.
+def install(connection: Connection, python: str = "python3") -> Runtime:
+    """Sees to it that this very awstune is on the instance; an earlier sweep may have brought it.
+
+    It is sent aside and renamed, so that two who send it at once never run what is half there.
 
     Args:
         connection: an open connection.
         python: an interpreter there that has what a sweep needs.
 
     Returns:
-        How awstune is called there, and the files still to be sent to `REMOTE_ROOT` for it: none where an
-        earlier sweep has brought this very package. The last of them says that all are there.
+        How awstune is called there.
 
     Raises:
         RemoteError: the connection broke.
     """
     parcels = package_parcels()
-    folder = f"packages/{content_key(parcels)}"
-    runtime = Runtime(python, f"{REMOTE_ROOT}/{folder}")
-    if connection.run(f"test -e {runtime.path}/{COMPLETE}", check=False).status == 0:
-        return runtime, []
-    needed = [sync.Parcel(parcel.source, f"{folder}/{parcel.name}") for parcel in parcels]
-    return runtime, [*needed, sync.Parcel(PACKAGE / "__init__.py", f"{folder}/{COMPLETE}")]
+    runtime = Runtime(python, f"{REMOTE_ROOT}/packages/{content_key(parcels)}")
+    if connection.run(f"test -e {runtime.path}", check=False).status == 0:
+        return runtime
+    aside = f"{runtime.path}.{uuid.uuid4().hex[:8]}"
+    sync.push(connection, parcels, aside)
+    rename = f"{python} -c 'import os, sys; os.rename(*sys.argv[1:])' {aside} {runtime.path}"
+    connection.run(f"{rename} 2>/dev/null || {{ rm -rf {aside}; test -e {runtime.path}; }}")
+    return runtime

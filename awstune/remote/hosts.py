@@ -55,8 +55,11 @@ def _lines(home: Path) -> list[str]:
 def _write(path: Path, text: str) -> None:
     # Aside and renamed, so that an ssh that starts meanwhile reads the old file or the new one.
     descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".known_hosts")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    Path(aside).replace(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(aside).replace(path)
+    finally:
+        Path(aside).unlink(missing_ok=True)

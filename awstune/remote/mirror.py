@@ -55,6 +55,19 @@ def sweeps_on(connection: Connection) -> list[str]:
     return listed.text.split()
 
 
+def take_name(connection: Connection, sweep: str) -> bool:
+    """Makes a sweep's folder on an instance; False where there is one: of two at once, one makes it.
+
+    Raises:
+        RemoteError: the connection broke, or it cannot be made.
+    """
+    folder = shlex.quote(remote_path(sweep))
+    answer = connection.run(
+        f"mkdir -p {REMOTE_ROOT}/sweeps && {{ mkdir {folder} || {{ test -d {folder} && echo taken; }}; }}"
+    )
+    return not answer.stdout
+
+
 class Mirror:
     """Follows one sweep over one connection.
 

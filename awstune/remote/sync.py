@@ -105,10 +105,13 @@ def _inside(path: Path, folder: Path) -> bool:
 def _write(target: Path, content: BinaryIO, *, mode: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
     descriptor, aside = tempfile.mkstemp(dir=target.parent, prefix=".part-")
-    with os.fdopen(descriptor, "wb") as file:
-        shutil.copyfileobj(content, file)
-    Path(aside).chmod(mode)
-    Path(aside).replace(target)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            shutil.copyfileobj(content, file)
+        Path(aside).chmod(mode)
+        Path(aside).replace(target)
+    finally:
+        Path(aside).unlink(missing_ok=True)
 
 
 def _pack(file: BinaryIO, parcels: Iterable[Parcel]) -> None:

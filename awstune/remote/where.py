@@ -8,6 +8,7 @@ import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
 from typing import Any
 
 from awstune.errors import SweepError
@@ -49,9 +50,12 @@ class Where:
     def write(self, folder: Folder) -> None:
         """Remembers it in the sweep's folder."""
         descriptor, aside = tempfile.mkstemp(dir=folder.path, prefix=".where")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(replace(self, seen=time.time()))) + "\n")
-        os.replace(aside, folder.where_file)  # noqa: PTH105  # mkstemp gives a str
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(json.dumps(asdict(replace(self, seen=time.time()))) + "\n")
+            Path(aside).replace(folder.where_file)
+        finally:
+            Path(aside).unlink(missing_ok=True)
 
     @classmethod
     def read(cls, folder: Folder) -> Where | None:

@@ -1,0 +1,84 @@
+"""Ctrl-C, SIGTERM and a terminal that closes: one is an orderly end, another one is to leave at once.
+
+An orderly end takes seconds: trials are killed, ``stopping`` is written, connections are closed. Whoever
+cannot wait for it interrupts again, and what is left then is ended by those who outlive this process: a
+sweep's guardian, the embedded cloud, the instance's own end.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from collections.abc import Callable
+from typing import Any
+
+from awstune.errors import Interrupted
+
+# Wrappers (uv run, make, a shell script) hand the same Ctrl-C on once more: that is not another one.
+SAME_S = 1.0
+NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+LEFT = "left at once, before all was in order"
+HINT = "awstune ls shows what is there, and what it costs; awstune sweeps shows the sweeps"
+_SHOW_CURSOR = b"\x1b[?25h"
+
+
+class Signals:
+    """What becomes of the signals that ask a command to end.
+
+    Args:
+        as_json: whether the last words are a document on stdout.
+        now: a clock in seconds.
+        leave: ends this process with a status, at once.
+    """
+
+    def __init__(
+        self,
+        *,
+        as_json: bool = False,
+        now: Callable[[], float] = time.monotonic,
+        leave: Callable[[int], Any] = os._exit,
+    ) -> None:
+        self._as_json, self._now, self._leave = as_json, now, leave
+        self._first: float | None = None
+        self._status: int | None = None
+
+    def install(self) -> None:
+        """Takes the signals over, but for those that the caller wants ignored (``nohup``, ``&``)."""
+        for number in NUMBERS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, self)
+
+    def done(self, status: int) -> None:
+        """All has been said: from now on a signal can only hasten the end."""
+        self._status = status
+
+    def __call__(self, number: int, frame: object) -> None:
+        """Takes one signal."""
+        del number, frame
+        if self._status is not None:
+            self._leave(self._status)
+        elif self._first is None:
+            self._first = self._now()
+            raise KeyboardInterrupt
+        elif self._now() - self._first >= SAME_S:
+            self._last_words()
+            self._leave(Interrupted.exit_status)
+
+    def _last_words(self) -> None:
+        # Written past Python's own buffers, which the interrupted line may be in the middle of.
+        if os.isatty(2):
+            _write(2, _SHOW_CURSOR)
+        if self._as_json:
+            error = {"kind": Interrupted.kind, "message": LEFT, "hint": HINT}
+            _write(1, f"{json.dumps({'error': error})}\n".encode())
+        else:
+            _write(2, f"\ninterrupted: {LEFT}\n\nhint: {HINT}\n".encode())
+
+
+def _write(descriptor: int, text: bytes) -> None:
+    try:
+        os.write(descriptor, text)
+    except OSError:
+        return

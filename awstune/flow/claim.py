@@ -1,0 +1,83 @@
+"""One awstune at a time on a NAME: two that launch it would make twins, or one would undo the other's work.
+
+A claim is a lock that the kernel takes back when its holder ends, however it ends; the file that carries
+it stays, and says who had it last.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import weakref
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from awstune.errors import NameBusy
+
+FOLDER = "claims"
+
+
+class Claim:
+    """The right to change what belongs to some names, until it is released or forgotten.
+
+    Args:
+        descriptors: of the locked files.
+    """
+
+    def __init__(self, descriptors: Sequence[int]) -> None:
+        self._release = weakref.finalize(self, _close, descriptors)
+
+    def release(self) -> None:
+        """Lets others have it; releasing twice is harmless."""
+        self._release()
+
+
+def take(home: Path, place: str, names: Iterable[str], doing: str) -> Claim:
+    """Claims names for this process.
+
+    Args:
+        home: awstune's home folder.
+        place: where the names count: an account and a region.
+        names: what is claimed.
+        doing: what for, in a word or two.
+
+    Raises:
+        NameBusy: another process has one of them.
+    """
+    folder = home / FOLDER / place
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    held: list[int] = []
+    try:
+        for name in sorted(set(names)):
+            held.append(_locked(folder / name.replace("/", "_"), name, doing))  # noqa: PERF401  # closed below
+    except BaseException:
+        _close(held)
+        raise
+    return Claim(held)
+
+
+def _locked(path: Path, name: str, doing: str) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, f"{os.getpid()} {doing}\n".encode())
+    except BlockingIOError:
+        os.close(descriptor)
+        raise _busy(path, name) from None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _busy(path: Path, name: str) -> NameBusy:
+    pid, _, doing = path.read_text(errors="replace").strip().partition(" ")
+    by = f": {doing} (pid {pid})" if doing else ""
+    end = f"; kill {pid} ends it, as Ctrl-C would" if pid else ""
+    return NameBusy(f"another awstune is at work on {name}{by}", f"wait for it, then repeat the command{end}")
+
+
+def _close(descriptors: Sequence[int]) -> None:
+    for descriptor in descriptors:
+        os.close(descriptor)
