@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tomllib
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +13,7 @@ from awstune import names
 from awstune.errors import NameTaken, SweepError, UnknownName, UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -140,11 +143,17 @@ class Folder:
         try:
             (home / name).mkdir()
         except FileExistsError:
-            raise NameTaken(
-                f"there is a sweep {name} here already",
-                f"awstune resume {name} goes on with it; --name takes another name",
-            ) from None
+            raise _taken(home / name) from None
         return cls(home / name)
+
+    @contextmanager
+    def newborn(self) -> Iterator[Folder]:
+        """What a new folder is filled in: if that fails, or is interrupted, the folder is gone again."""
+        try:
+            yield self
+        except BaseException:
+            shutil.rmtree(self.path, ignore_errors=True)
+            raise
 
     @classmethod
     def _numbered(cls, home: Path, stem: str) -> Folder:
@@ -184,6 +193,14 @@ class Folder:
         home = parent.resolve() / names.SWEEPS_DIR
         found = [cls(path.parent) for path in home.glob(f"*/{names.SPEC_FILE}")]
         return sorted(found, key=lambda folder: (_created(folder), folder.name))
+
+
+def _taken(path: Path) -> NameTaken:
+    if (path / names.SPEC_FILE).exists():
+        hint = f"awstune resume {path.name} goes on with it; --name takes another name"
+        return NameTaken(f"there is a sweep {path.name} here already", hint)
+    hint = f"if it stays so, nothing has begun there: rm -r {names.SWEEPS_DIR}/{path.name}, or another --name"
+    return NameTaken(f"{path} is there already, and is no sweep yet", hint)
 
 
 def _created(folder: Folder) -> float:
