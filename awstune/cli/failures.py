@@ -15,12 +15,11 @@ from pathlib import Path
 
 import click
 
-from awstune.cli.options import asks_for_json
+from awstune.cli.options import STOPPED, asks_for_json
 from awstune.errors import AwstuneError, Interrupted, UsageError
 
 # A full disk, a used-up quota, a file that may not grow, a disk that became read-only.
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
-STOPPED = ("stopped", "awstune ls shows what is there, and what it costs")
 
 
 def show(error: BaseException, words: Sequence[str]) -> int:

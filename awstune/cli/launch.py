@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from awstune.cli.launching import END, MACHINE, plan_in_words, wanted_of, with_launch_options
+from awstune.cli.launching import END, MACHINE, NOT_LAUNCHED, plan_in_words, wanted_of, with_launch_options
 from awstune.cli.options import command, option
 from awstune.cli.params import Dollars
 from awstune.cli.screen import Screen
@@ -41,10 +41,10 @@ def launch_command(config: Config, name: str, **typed: Any) -> None:
     from awstune.flow import launch
 
     with Screen(config) as screen:
-        screen.doing(
-            f"looking at what is there in {'the embedded cloud' if config.cloud == 'local' else 'AWS'}"
-        )
-        proposal = launch.propose(config, wanted_of(name, typed), warn=screen.warn)
+        where = "the embedded cloud" if config.cloud == "local" else "AWS"
+        screen.doing(f"looking at what is there in {where}")
+        with screen.unless_interrupted(*NOT_LAUNCHED):
+            proposal = launch.propose(config, wanted_of(name, typed), warn=screen.warn, dry=typed["dry_run"])
         screen.still()
         if typed["dry_run"]:
             show_plan(screen, config, proposal.plan, explain=typed["explain"], to_stdout=True)
@@ -52,7 +52,7 @@ def launch_command(config: Config, name: str, **typed: Any) -> None:
         if proposal.plan.launches:
             show_plan(screen, config, proposal.plan, explain=typed["explain"])
             if not proposal.cloud.local:
-                screen.confirm("Launch?", yes=typed["yes"])
+                screen.confirm("Launch?", yes=typed["yes"], otherwise=NOT_LAUNCHED[0])
         launched = screen.follow(launch.carry_out(proposal, ready=not typed["no_wait"]))
         show_launched(screen, config, launched)
 

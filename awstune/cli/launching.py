@@ -14,6 +14,7 @@ from awstune.cli.params import Span, Tag
 from awstune.names import DEFAULT_IDLE_S, DEFAULT_TTL_S, DEFAULT_TYPE
 
 WIDTH = 100  # of the plan: sentences longer than that are hard to read
+NOT_LAUNCHED = ("nothing was launched, and nothing costs", "the same command starts again")
 MACHINE, END, ACCESS = "The machine", "Its end", "Access"
 
 LAUNCH_OPTIONS = (

@@ -11,12 +11,13 @@ from typing import Any, ClassVar, TypeVar
 import click
 
 from awstune.config import SECTIONS, Config, load, read_file
-from awstune.errors import UsageError
+from awstune.errors import Interrupted, UsageError
 from awstune.names import SPEC_FILE, SWEEPS_DIR
 
 HELP_WIDTH = 80
 GLOBAL_GROUP = "Everywhere"
 TAIL = "awstune.tail"
+STOPPED = ("stopped", "awstune ls shows what is there, and what it costs")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -148,7 +149,11 @@ def command(
         @functools.wraps(function)
         def wired(ctx: click.Context, /, **values: Any) -> Any:
             tail = {"words": tail_of(ctx)} if cls is TailCommand else {}
-            return function(config_of(ctx), **values, **tail)
+            try:
+                return function(config_of(ctx), **values, **tail)
+            except KeyboardInterrupt:
+                # Before click hears of it, which would take it for an answer to a question.
+                raise Interrupted(*STOPPED) from None
 
         made = click.command(name, cls=cls, epilog=f"Example: {example}", **settings)
         return made(with_global_options(wired))

@@ -8,7 +8,7 @@ from typing import Any
 from awstune.cli.progress import Progress
 from awstune.cli.screen import Screen
 from awstune.config import Config
-from awstune.errors import Interrupted, NothingSucceeded
+from awstune.errors import NothingSucceeded
 from awstune.report import tables
 from awstune.report.words import money, size, value
 from awstune.search.compact import show
@@ -78,7 +78,8 @@ def show_tried(screen: Screen, config: Config, made: Spec) -> int:
     """Tries the target once, and says what it reports."""
     from awstune.flow import trying
 
-    tried = screen.follow(trying.once(made, config.cwd))
+    with screen.unless_interrupted("the trial was ended, and nothing of it is kept", ""):
+        tried = screen.follow(trying.once(made, config.cwd))
     last = dict(tried.trial.reports[-1].metrics)
     if config.json:
         document = {
@@ -116,14 +117,15 @@ def on_new_instance(
         detach: whether to leave once it runs.
         yes: whether the question is answered already.
     """
-    from awstune.cli.launching import plan_in_words, wanted_of
+    from awstune.cli.launching import NOT_LAUNCHED, plan_in_words, wanted_of
     from awstune.flow import follow, launch, ship
 
     name = name or ship.free_name(config, made)
     parcel = ship.travels(config, made)
     screen.doing("looking at what is there")
-    proposal = launch.propose(config, wanted_of(name, machine), warn=screen.warn)
-    ship.refuse_real_image(proposal.cloud)
+    with screen.unless_interrupted(*NOT_LAUNCHED):
+        proposal = launch.propose(config, wanted_of(name, machine), warn=screen.warn, dry=dry_run)
+        ship.refuse_real_image(proposal.cloud)
     screen.still()
     told = [f"Plan:\n{plan_in_words(proposal.plan)}", plan(made), heaviest(parcel)]
     if dry_run:
@@ -131,8 +133,9 @@ def on_new_instance(
         return 0
     screen.say("\n\n".join(told))
     if not proposal.cloud.local:
-        screen.confirm("Launch it, and terminate it when the sweep is here?", yes=yes)
-    (ready,) = screen.follow(launch.carry_out(proposal))
+        question = "Launch it, and terminate it when the sweep is here?"
+        screen.confirm(question, yes=yes, otherwise=NOT_LAUNCHED[0])
+    (ready,) = screen.follow(launch.carry_out(proposal, again="the same command"))
     story = ship.to_instance(config, proposal.cloud, ready.instance, made, name, parcel, owned=True)
     folder = screen.follow(story)
     if detach:
@@ -155,11 +158,8 @@ def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: 
         Interrupted: by Ctrl-C; says what goes on.
         NothingSucceeded: it ended without one successful trial.
     """
-    try:
+    with screen.unless_interrupted(*_left(folder, where)):
         document = screen.follow(story, Progress(screen, stream=config.json))
-    except KeyboardInterrupt:
-        screen.still()
-        raise _interrupted(folder, where) from None
     if config.json:
         screen.document(document)
         return 0 if document["best"] else NothingSucceeded.exit_status
@@ -182,17 +182,17 @@ def leave(screen: Screen, config: Config, folder: Folder) -> int:
     return 0
 
 
-def _interrupted(folder: Folder, where: str | None) -> Interrupted:
+def _left(folder: Folder, where: str | None) -> tuple[str, str]:
+    """What an interrupt of whoever watches leaves, and the commands that go on with it or end it."""
+    name = folder.name
     if where is None:
-        what = f"{folder.name} has stopped, and nothing of it is lost"
-        return Interrupted(what, f"awstune resume {folder.name} goes on")
+        return f"{name} has stopped, and nothing of it is lost", f"awstune resume {name} goes on"
     if where == BACKGROUND:
-        return Interrupted(
-            f"{folder.name} goes on in the background", f"awstune attach {folder.name} looks again"
-        )
-    return Interrupted(
-        f"{folder.name} goes on on {where}, which goes on costing",
-        f"awstune attach {folder.name} looks again; awstune terminate {where} fetches it and ends {where}",
+        look = f"awstune attach {name} looks again"
+        return f"{name} goes on in the background", f"{look}; awstune cancel {name} ends it"
+    return (
+        f"{name} goes on on {where}, which goes on costing",
+        f"awstune attach {name} looks again; awstune terminate {where} fetches it and ends {where}",
     )
 
 

@@ -68,7 +68,7 @@ def attach_command(config: Config, sweep: str | None) -> int:
     from awstune.flow import follow, look
     from awstune.sweeps.folder import Folder
 
-    with Screen(config) as screen:
+    with Screen(config, looks=True) as screen:
         folder = Folder.find(config.cwd, sweep)
         story = follow.attach(config, folder, sweeping.opener(screen, config))
         return sweeping.watch(screen, config, folder, story, where=look.where(folder) or sweeping.BACKGROUND)
@@ -87,7 +87,7 @@ def logs_command(config: Config, sweep: str | None, trial: int | None, follow: b
     from awstune.flow import look
     from awstune.sweeps.folder import Folder
 
-    with Screen(config) as screen:
+    with Screen(config, looks=True) as screen:
         folder = Folder.find(config.cwd, sweep)
         opener = sweeping.opener(screen, config)
         screen.follow(look.log(config, folder, trial, opener, follow=follow))

@@ -11,8 +11,8 @@ from typing import Any
 
 from awstune.config import Config
 from awstune.ec2.session import Cloud
-from awstune.errors import ConnectionLost, LeftBehind, NameBusy, SweepError, UnknownName
-from awstune.flow import access, end
+from awstune.errors import ConnectionLost, Interrupted, LeftBehind, NameBusy, SweepError, UnknownName
+from awstune.flow import access, end, login
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.remote.mirror import Look, Mirror
 from awstune.remote.where import Where
@@ -23,6 +23,7 @@ from awstune.sweeps.local import make_executor
 from awstune.sweeps.spec import Spec
 
 EVERY_S = 0.3
+REST_EVERY_S = 2.0  # logs, checkpoints and artifacts
 RECONNECT_S = 60.0
 FETCH_TTL_S = 3600.0  # of an instance that is started again only to be fetched from
 Open = Callable[[], Cloud]
@@ -48,7 +49,13 @@ def here(folder: Folder) -> Story[dict[str, Any]]:
 
 def detached(folder: Folder) -> Story[dict[str, Any]]:
     """Starts a sweep in a process of its own on this machine; what is known of it by now."""
-    pid = detached_worker.start(folder)
+    try:
+        pid = detached_worker.start(folder)
+    except KeyboardInterrupt:
+        look = f"awstune attach {folder.name} shows it"
+        raise Interrupted(
+            f"{folder.name} may have begun in the background", f"{look}; awstune cancel {folder.name} ends it"
+        ) from None
     yield Done(f"{folder.name} runs in the background (pid {pid})")
     return results.results(folder)
 
@@ -129,9 +136,11 @@ def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
         yield Doing(f"{one.name} had ended itself; starting it to fetch {tail.folder.name}")
         yield from end.start(config, cloud, [one], ttl_s=FETCH_TTL_S)
     while True:
-        address = access.address_of(config, cloud, access.instance_of(cloud, where))
+        one = access.instance_of(cloud, where)
         try:
-            with access.connect(address, patience_s=patience_s, now=pace.now, sleep=pace.sleep) as connection:
+            with login.enter(
+                config, cloud, one, patience_s=patience_s, now=pace.now, sleep=pace.sleep
+            ) as connection:
                 patience_s = RECONNECT_S
                 yield from _mirrored(Mirror(connection, where.path, tail.folder), tail, pace)
                 return
@@ -142,11 +151,13 @@ def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
 
 
 def _mirrored(mirror: Mirror, tail: Tail, pace: Pace) -> Story[None]:
-    look = Look(alive=True, whole=False)
-    while look.alive:
+    look, here, looked = Look(alive=True, whole=False), False, pace.now()
+    while not look.over:
         look = mirror.poll()
         yield from tail.news()
-        if look.alive:
+        if not here or pace.now() - looked >= REST_EVERY_S:
+            here, looked = mirror.step(), pace.now()
+        elif not look.over:
             pace.sleep(EVERY_S)
     yield Doing(f"fetching {mirror.folder.name}")
     mirror.fetch()
