@@ -8,7 +8,8 @@ from typing import Any
 
 from awstune.cli.screen import Screen
 from awstune.report.words import duration, value
-from awstune.search.trials import Fold, History, Mode, TrialRecord
+from awstune.search.folding import Fold
+from awstune.search.trials import History, Mode, TrialRecord
 
 CELL = 9  # what four significant digits and an exponent need
 

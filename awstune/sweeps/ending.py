@@ -23,7 +23,6 @@ class Endings:
 
     def __init__(self, spec: Spec) -> None:
         self._options = spec.options
-        self._slots = spec.parallel
         self._stopper, self._rule = _stopper(spec), _rule(spec)
 
     @property
@@ -38,15 +37,15 @@ class Endings:
         trial = next(trial for trial in trials if trial.number == number)
         return self._stopper.should_stop(trial, trials)
 
-    def reason(self, trials: Sequence[TrialRecord]) -> str | None:
-        """Why no further trial is worth its price; None where one is."""
-        return None if self._rule is None else self._rule.reason(trials, self._usd_per_trial(trials))
+    def reason(self, trials: Sequence[TrialRecord], slots: int) -> str | None:
+        """Why no further trial is worth its price, at so many at a time; None where one is."""
+        return None if self._rule is None else self._rule.reason(trials, self._usd_per_trial(trials, slots))
 
     def limit(self, elapsed_s: float) -> str | None:
         """Which limit of time or money is reached; None while there is some left.
 
         Args:
-            elapsed_s: seconds since this run of the sweep began.
+            elapsed_s: seconds for which the sweep has run, those before it was resumed among them.
         """
         seconds, usd = self._options.get("max_time"), self._options.get("max_usd")
         if seconds is not None and elapsed_s >= seconds:
@@ -59,11 +58,11 @@ class Endings:
     def _usd_per_hour(self) -> float:
         return float(self._options.get("usd_per_hour", 0.0))
 
-    def _usd_per_trial(self, trials: Sequence[TrialRecord]) -> float | None:
+    def _usd_per_trial(self, trials: Sequence[TrialRecord], slots: int) -> float | None:
         took = [trial.seconds for trial in trials if trial.seconds is not None]
         if not took or not self._usd_per_hour:
             return None
-        return sum(took) / len(took) / self._slots / 3600 * self._usd_per_hour
+        return sum(took) / len(took) / max(1, slots) / 3600 * self._usd_per_hour
 
 
 def _stopper(spec: Spec) -> Stopper | None:

@@ -7,7 +7,7 @@ and no message is heard of it: it is taken up again when the sweep is resumed.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
 from awstune import names
@@ -31,6 +31,7 @@ class Job:
         dir: its folder; made if need be.
         attempt: 0, or how often it was lost before.
         log: takes what it writes to stdout and stderr; left out, a file of its folder.
+        env: variables for its processes, beside those that they have anyway.
     """
 
     trial: int
@@ -39,6 +40,7 @@ class Job:
     dir: Path
     attempt: int = 0
     log: Path | None = None
+    env: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def log_file(self) -> Path:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from awstune.sweeps import gpus, picking, words
+from awstune.sweeps import gauge, picking, words
 from awstune.sweeps.commands import Commands
+from awstune.sweeps.packing import Packing, undecided
 from awstune.sweeps.pool import Pool
+from awstune.sweeps.results import history
 from awstune.sweeps.running import Limits
+from awstune.sweeps.spec import AUTO
 
 if TYPE_CHECKING:
     from awstune.sweeps.executor import Executor
@@ -30,28 +33,42 @@ def make_executor(spec: Spec, folder: Folder, cwd: Path | None = None) -> Execut
         UsageError: its ``metric_regex`` is no pattern.
     """
     check(spec)
-    here, limits = cwd or Path.cwd(), _limits(spec)
+    here, limits, share = cwd or Path.cwd(), _limits(spec), _share(spec, folder)
     if spec.target.kind == "command":
         return Commands(
             spec.target,
             cwd=here,
             folder=folder.path,
-            slots=spec.parallel,
             limits=limits,
             patterns=_patterns(spec),
             metric=spec.metric,
-            use_gpus=gpus.visible(),
+            **share,
         )
     return Pool(
         spec.target,
         cwd=here,
         folder=folder.path,
         python=spec.python or sys.executable,
-        slots=spec.parallel,
         limits=limits,
         mode=spec.options.get("start", "fork"),
-        use_gpus=gpus.visible(),
+        **share,
     )
+
+
+def _share(spec: Spec, folder: Folder) -> dict[str, Any]:
+    """How many trials run at a time, and where: as it was decided before, if this machine is the same."""
+    has = gauge.machine()
+    gpus = tuple(gpu.name for gpu in has.gpus)
+    decided = history(folder).packing
+    known = None if decided is None else Packing.from_json(decided)
+    if known is not None and (known.gpus, known.cores) != (gpus, has.cores):
+        known = None
+    if spec.parallel == AUTO:
+        new = known is None
+        return {"packing": known or undecided(has), "gauge": gauge.Gauge(has) if new else None}
+    # What was lowered for want of memory stays so.
+    lower = known is not None and known.slots < spec.parallel
+    return {"packing": known if lower else Packing(spec.parallel, gpus, has.cores)}
 
 
 def check(spec: Spec) -> None:

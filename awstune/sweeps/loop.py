@@ -10,16 +10,27 @@ from typing import TYPE_CHECKING, Any
 
 from awstune.errors import UsageError
 from awstune.search import searchers
+from awstune.search.folding import Fold
 from awstune.search.runs import Run
-from awstune.search.trials import Fold, Report, Searcher, Status, TrialRecord, next_number
-from awstune.sweeps import journal, keeping, marks, turns
+from awstune.search.trials import Report, Searcher, Status, TrialRecord, next_number
+from awstune.sweeps import journal, keeping, marks, outlook, turns
 from awstune.sweeps.cancelling import Requests
 from awstune.sweeps.ending import Endings
-from awstune.sweeps.executor import Checkpointed, Executor, Finished, Message, Noted, Reported, Started
+from awstune.sweeps.executor import (
+    Checkpointed,
+    Displaced,
+    Executor,
+    Finished,
+    Message,
+    Noted,
+    Packed,
+    Reported,
+    Started,
+)
 from awstune.sweeps.journal import Event, Journal, Writer
 from awstune.sweeps.leaving import Leaving
 from awstune.sweeps.scoring import value_of
-from awstune.sweeps.spec import Spec
+from awstune.sweeps.spec import AUTO, Spec
 from awstune.sweeps.target import mode_of
 from awstune.sweeps.turns import Turn
 
@@ -32,6 +43,7 @@ if TYPE_CHECKING:
 _PATIENCE_S = 0.5  # requests and limits are looked at as often
 
 EXHAUSTED = "exhausted"
+MOST_LOST = 5  # as often a trial is started anew that takes its sweep, or its machine, down with it
 
 
 def run(
@@ -102,7 +114,8 @@ class _Sweep:
         self._cut = False
         self._leaving = Leaving(watch, executor)
         self._endings, self._requests = Endings(self._spec), Requests(folder)
-        self._began = time.monotonic()
+        self._began, self._spent_s = time.monotonic(), self._fold.history().spent_s
+        self._machine_ends = self._fold.history().machine_ends
         self._new: list[Event] = []
 
     # Events
@@ -148,7 +161,8 @@ class _Sweep:
         """What the free slots do: further runs, what was lost, what is suggested, what is confirmed."""
         if self._cut or self._leaving.begun:
             return []
-        free = min(self._spec.parallel, self._executor.slots) - len(self._running)
+        slots, asked = self._executor.slots, self._spec.parallel
+        free = (slots if asked == AUTO else min(asked, slots)) - len(self._running)
         coming, self._again = self._again[:free], self._again[free:]
         while self._lost and len(coming) < free:
             coming += self._requeue(self._lost.pop(0))
@@ -160,6 +174,10 @@ class _Sweep:
         if turn is None:  # it was killed between its last run and the word of it
             self._settle(record)
             return []
+        if record.lost >= MOST_LOST:
+            error = f"lost {record.lost} times with what ran it, and never a checkpoint in between"
+            self._add("finished", record.number, status=str(Status.FAILED), value=None, error=error)
+            return []
         if record.attempts:
             self._add("requeued", record.number)
         return [turn]
@@ -168,7 +186,7 @@ class _Sweep:
         trials = self._trials()
         left = free if self._spec.trials is None else min(free, self._spec.trials - len(trials))
         if left > 0 and self._ending is None:
-            self._ending = self._endings.reason(trials)
+            self._ending = self._endings.reason(trials, self._executor.slots)
         if left <= 0 or self._ending is not None:
             return []
         suggestions = self._searcher.suggest(self._spec.space, trials, left)
@@ -209,7 +227,7 @@ class _Sweep:
                 self._end_now("cancelled")
             elif number in self._running:
                 self._executor.stop(number, kill=True)
-        limit = self._endings.limit(time.monotonic() - self._began)
+        limit = self._endings.limit(self._spent_s + time.monotonic() - self._began)
         if limit is not None:
             self._end_now(limit)
         if why := self._leaving.news():
@@ -217,6 +235,9 @@ class _Sweep:
         if warning := self._leaving.warning():
             self._add("note", text=warning)
         self._leaving.hurry(set(self._running))
+        if (ends := outlook.machine_ends()) != self._machine_ends:
+            self._machine_ends = ends
+            self._add("machine", ends=ends)
 
     def _end_now(self, reason: str) -> None:
         if not self._cut:
@@ -268,6 +289,17 @@ class _Sweep:
     @_hear.register
     def _(self, message: Noted) -> None:
         self._add("note", text=message.text)
+
+    @_hear.register
+    def _(self, message: Packed) -> None:
+        self._add("packing", **message.packing.to_json())
+
+    @_hear.register
+    def _(self, message: Displaced) -> None:
+        if self._running[message.trial].confirms:
+            self._add("note", text=f"trial {message.trial}, to be confirmed, starts again: {message.why}")
+        else:
+            self._add("requeued", message.trial, reason=message.why)
 
     @_hear.register
     def _(self, message: Finished) -> None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from awstune.search.folding import fold
 from awstune.search.runs import Run, spread
-from awstune.search.trials import History, Status, TrialRecord, best_of, fold
+from awstune.search.trials import History, Status, TrialRecord, best_of
 from awstune.sweeps import journal
+from awstune.sweeps.outlook import outlook, planned_of
 from awstune.sweeps.spec import Spec
 
 if TYPE_CHECKING:
@@ -107,7 +110,9 @@ def status(folder: Folder, now: float, *, running: bool | None = None) -> dict[s
 
     Returns:
         ``state`` is running, finished, stopped, failed or cancelled; ``where`` "local", for the caller to
-        replace; ``usd_so_far`` 0; ``eta_s`` seconds, None where nothing can be said yet.
+        replace; ``usd_so_far`` 0; ``packing`` how many trials run at a time, and why, where that was decided.
+        While it runs and a trial has ended, else None: ``eta_s``, ``ends``, ``seconds_per_trial``,
+        ``usd_per_trial``, ``usd_at_end``, and ``too_late_s``, by how much its end is after its instance's.
     """
     spec, known = Spec.read(folder.spec_file), history(folder)
     alive = journal.is_open(folder.journal_file) if running is None else running
@@ -119,7 +124,8 @@ def status(folder: Folder, now: float, *, running: bool | None = None) -> dict[s
         "trials": _counts(known.trials, spec, alive=alive),
         "best": best and {"trial": best.number, "value": best.value, "params": dict(best.params)},
         "usd_so_far": 0.0,
-        "eta_s": _eta(known.trials, spec, now) if alive else None,
+        "packing": known.packing,
+        **_outlook(known, spec, now, alive=alive),
     }
 
 
@@ -146,17 +152,18 @@ def _counts(trials: Sequence[TrialRecord], spec: Spec, *, alive: bool) -> dict[s
 
 
 def _planned(spec: Spec) -> int | None:
-    size = spec.space.size if spec.search == "grid" else None
-    bounds = [bound for bound in (spec.trials, size) if bound is not None]
-    return min(bounds, default=None)
+    return planned_of(spec.to_json(), spec.space.size)
 
 
-def _eta(trials: Sequence[TrialRecord], spec: Spec, now: float) -> float | None:
-    """Mean seconds a trial, for those to come and for what is left of those that run, per slot."""
-    took = [trial.seconds for trial in trials if trial.seconds is not None]
-    planned = _planned(spec)
-    if not took or planned is None:
-        return None
-    mean = sum(took) / len(took)
-    begun = sum(max(0.0, mean - (now - (t.started or now))) for t in trials if t.running)
-    return round((begun + mean * max(0, planned - len(trials))) / spec.parallel, 3)
+def _outlook(known: History, spec: Spec, now: float, *, alive: bool) -> dict[str, Any]:
+    """What is to come; None where nothing can be said."""
+    plain = replace(known, spec=spec.to_json())
+    ahead = outlook(plain, _planned(spec), now) if alive else None
+    return {
+        "eta_s": None if ahead is None or ahead.left_s is None else round(ahead.left_s, 3),
+        "ends": None if ahead is None or ahead.ends is None else iso(ahead.ends),
+        "seconds_per_trial": None if ahead is None else round(ahead.trial_s, 3),
+        "usd_per_trial": None if ahead is None else ahead.trial_usd,
+        "usd_at_end": None if ahead is None else ahead.usd,
+        "too_late_s": None if ahead is None else round(ahead.too_late_s, 3),
+    }

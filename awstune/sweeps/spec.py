@@ -39,7 +39,7 @@ _OWN = (
 
 OPTIONS = frozenset(
     (
-        "acquisition", "confirm", "data", "env", "keep", "max_time", "max_usd", "metric_regex", "notify",
+        "acquisition", "confirm", "data", "env", "keep", "max_time", "max_usd", "data_from", "metric_regex",
         "repeats", "start", "stop_early", "stop_when", "trial_memory", "trial_threads", "trial_timeout",
         "usd_per_hour",
     )
@@ -56,7 +56,11 @@ _TYPES: Mapping[str, tuple[type, ...]] = {
     "parallel": (int, str),
     "seed": (int,),
     "python": (str,),
+    "repeats": (int,),
+    "confirm": (int,),
+    "data": (str,),
 }
+_COUNTS = ("trials", "parallel", "repeats", "confirm")
 _WORDS = {"mode": ("min", "max"), "value": ("last", "best")}
 
 
@@ -76,7 +80,8 @@ class Spec:
         value: whether a trial's value is its "last" report or its "best" one.
         python: the interpreter of the trials; None is the one that runs awstune.
         options: whatever else was typed, by long option name with underscores (``trial_timeout``: seconds,
-            ``trial_memory``: GiB, ``keep``: "all", "best" or "none", ``metric_regex``, ``stop_early`` ...).
+            ``trial_memory``: GiB, ``keep``: "all", "best" or "none", ``metric_regex``, ``stop_early``,
+            ``repeats``, ``confirm``, ``data`` ...); never a secret.
         created: seconds since the epoch.
     """
 
@@ -173,7 +178,7 @@ def _refuse_wrong_types(plain: Mapping[str, Any]) -> None:
         wrong = wrong or (isinstance(value, list) and not all(isinstance(word, str) for word in value))
         if key == "parallel" and value == AUTO:
             continue
-        small = key in ("trials", "parallel") and not wrong and not _counts(value)
+        small = key in _COUNTS and not wrong and not _counts(value)
         if wrong or small or (key in _WORDS and value not in _WORDS[key]):
             raise UsageError(f"the spec says {key} = {value!r}, which cannot be", _EXAMPLE)
 

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
+from awstune.search.folding import fold
 from awstune.search.space import Float, Space
-from awstune.search.trials import Status, fold
+from awstune.search.trials import Status
 from awstune.sweeps import journal, marks
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import results, status

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from awstune.search.trials import Fold, Report, Status, TrialRecord, best_of, by_completion, fold, next_number
+from awstune.search.folding import Fold, fold
+from awstune.search.trials import Report, Status, TrialRecord, best_of, by_completion, next_number
 
 
 def journal(*events, epoch=1):

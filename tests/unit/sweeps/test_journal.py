@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from awstune.errors import JournalError, SweepBusy
-from awstune.search.trials import fold
+from awstune.search.folding import fold
 from awstune.sweeps import journal
 from awstune.sweeps.journal import Journal
 
