@@ -208,12 +208,18 @@ def _spawn(places: Places) -> LocalCloud:
     places.folder.mkdir(mode=0o700)
     places.instances.mkdir(mode=0o700)
     reader, writer = os.pipe()
-    try:
-        pid = _launch(places, writer)
-    finally:
-        os.close(writer)
     with os.fdopen(reader, "rb", buffering=0) as pipe:
-        ready = _await_line(pipe.fileno(), START_TIMEOUT_S)
+        try:
+            pid = _launch(places, writer)
+        finally:
+            os.close(writer)
+        try:
+            ready = _await_line(pipe.fileno(), START_TIMEOUT_S)
+        except BaseException:
+            # An interrupt. Nobody knows the server yet, so it would never be found again.
+            _kill(pid)
+            _clear(places)
+            raise
     cloud = state.read(places) if ready else None
     if cloud is None:
         raise _not_started(places, pid)
@@ -247,13 +253,17 @@ def _await_line(descriptor: int, timeout_s: float) -> bool:
     return bool(readable and os.read(descriptor, 64))
 
 
-def _not_started(places: Places, pid: int) -> errors.CloudError:
+def _kill(pid: int) -> None:
     try:
         server = psutil.Process(pid)
         server.kill()
         server.wait(STOP_TIMEOUT_S)
     except psutil.NoSuchProcess:
-        pass
+        return
+
+
+def _not_started(places: Places, pid: int) -> errors.CloudError:
+    _kill(pid)
     said = places.log.read_text(errors="replace")[-_LOG_TAIL:].strip() if places.log.exists() else ""
     _clear(places)
     return errors.CloudError(
