@@ -18,7 +18,8 @@ def start_command(config: Config) -> None:
 
     with Screen(config) as screen:
         screen.doing("starting the embedded cloud")
-        lifecycle.start(ensure_home(config.home), on_lost=screen.warn)
+        with screen.unless_interrupted("the embedded cloud was not started", "awstune local start"):
+            lifecycle.start(ensure_home(config.home), on_lost=screen.warn)
         _show(config, screen)
 
 
@@ -29,7 +30,8 @@ def stop_command(config: Config) -> None:
 
     with Screen(config) as screen:
         screen.doing("stopping the embedded cloud")
-        stopped = lifecycle.stop(config.home, on_lost=screen.warn)
+        with screen.unless_interrupted("the embedded cloud may still be ending", "awstune local stop"):
+            stopped = lifecycle.stop(config.home, on_lost=screen.warn)
         if config.json:
             _show(config, screen)
         elif stopped.pid is None:

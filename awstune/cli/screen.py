@@ -221,9 +221,23 @@ class Screen(AbstractContextManager["Screen"]):
         self.still()
         if yes:
             return
-        if not sys.stdin.isatty():
+        if not self.answers:
             raise NoAnswer(f"{question} Nobody is at a terminal to answer", "say --yes to answer in advance")
         try:
             click.confirm(question, abort=True, err=True)
+        except click.Abort as no:
+            said = "" if isinstance(no.__context__, KeyboardInterrupt) else "not done, as you said: "
+            raise Interrupted(f"{said}{otherwise}", "") from None
+
+    @property
+    def answers(self) -> bool:
+        """Whether somebody is there who can be asked."""
+        return sys.stdin.isatty()
+
+    def agrees(self, question: str) -> bool | None:
+        """The answer to a question whose either answer leads on; None where it was not answered."""
+        self.still()
+        try:
+            return click.confirm(question, default=True, err=True)
         except click.Abort:
-            raise Interrupted(f"not done, as you said: {otherwise}", "") from None
+            return None

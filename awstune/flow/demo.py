@@ -5,16 +5,19 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from importlib import resources
 from pathlib import Path
 from typing import Any, Protocol
 
 from awstune.config import Config, ensure_home
+from awstune.ec2 import instances
 from awstune.ec2.plan import Plan
 from awstune.ec2.wanted import Wanted
-from awstune.errors import Interrupted, LeftBehind
-from awstune.flow import end, follow, launch, ship, spec
+from awstune.errors import AwstuneError, Interrupted, LeftBehind
+from awstune.flow import clouds, end, follow, launch, ship, spec
+from awstune.flow.claim import take
 from awstune.flow.events import Chapter, Doing, Done, Story
 from awstune.localcloud import lifecycle
 from awstune.names import COURSE_AMI, DEFAULT_REGION, DEFAULT_TYPE
@@ -49,10 +52,12 @@ def tell(config: Config, *, warn: Callable[[object], None], in_words: InWords) -
         The sweep's results.
 
     Raises:
+        NameBusy: another demo runs.
         LeftBehind: something is still there after terminate.
     """
     config = replace(config, cloud="local", region=DEFAULT_REGION)
     home = ensure_home(config.home)
+    claim = take(home, "local", [NAME], "demo")
     began_here = lifecycle.find(home, on_lost=warn) is None
     try:
         yield Doing("starting the embedded cloud: EC2 and SSH on this machine")
@@ -62,8 +67,17 @@ def tell(config: Config, *, warn: Callable[[object], None], in_words: InWords) -
     except (KeyboardInterrupt, Interrupted):
         raise _interrupted(ended=began_here) from None
     finally:
-        if began_here:
+        if began_here and _is_alone(config):
             lifecycle.stop(home)
+        claim.release()
+
+
+def _is_alone(config: Config) -> bool:
+    """Whether the embedded cloud has no instance but the demo's: somebody may have launched one meanwhile."""
+    with suppress(AwstuneError):
+        cloud = clouds.open_for(config, warn=lambda _: None)
+        return {one.name for one in instances.own(cloud)} <= {NAME}
+    return True
 
 
 def _interrupted(*, ended: bool) -> Interrupted:
