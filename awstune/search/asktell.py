@@ -110,7 +110,11 @@ class Search:
         if value is None and failed is None:
             raise UsageError(f"trial {trial.number} has no value", 'tell a value, or failed="why"')
         rank = sum(not other.running for other in self._trials)
-        number = None if value is None else float(value)
+        try:
+            number = None if value is None else float(value)
+        except (TypeError, ValueError):
+            what = f"trial {trial.number} was told {value!r}, which is no number"
+            raise UsageError(what, 'tell a float, or failed="why"') from None
         if failed is None and number is not None and math.isfinite(number):
             told = replace(record, status=Status.SUCCEEDED, value=number, completed=rank)
         else:

@@ -22,6 +22,10 @@ Params = dict[str, Any]
 MOST_COUNTED = 100_000
 MOST_DRAWS = 10_000
 KINDS: tuple[type, ...] = (Float, Int, Choice, Fixed)
+RESERVED = {
+    "joint": 'joint = [["lr", "batch", 0.7]] is a joint prior; call the parameter joint_',
+    "constraints": 'constraints = ["hidden <= 4 * width"] is a rule; call the parameter constraints_',
+}
 
 
 class Space(Mapping[str, Parameter]):
@@ -57,6 +61,10 @@ class Space(Mapping[str, Parameter]):
     ) -> None:
         self._parameters: dict[str, Parameter] = {**(mapping or {}), **parameters}
         for name, parameter in self._parameters.items():
+            if name in RESERVED:
+                raise SpaceError(
+                    f"{name} cannot be a parameter's name: it means something here", RESERVED[name]
+                )
             if not isinstance(parameter, KINDS):
                 hint = f"write {name}=Fixed({parameter!r}), or Float, Int or Choice"
                 raise SpaceError(f"{name}={parameter!r} is no parameter", hint)
@@ -265,9 +273,7 @@ class Space(Mapping[str, Parameter]):
 
         if not isinstance(table, Mapping):
             raise SpaceError(f"the space is {table!r}, no table", 'write lr = "1e-5..1e-1:log", a line each')
-        parameters = {
-            n: from_table(n, value) for n, value in table.items() if n not in {"joint", "constraints"}
-        }
+        parameters = {n: from_table(n, value) for n, value in table.items() if n not in RESERVED}
         joint, constraints = read_joint(table.get("joint", [])), table.get("constraints", [])
         return cls(parameters, joint=joint, constraints=constraints)
 

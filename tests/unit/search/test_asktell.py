@@ -50,6 +50,8 @@ def test_refusals():
     trial = search.ask()
     with pytest.raises(UsageError, match="no value"):
         search.tell(trial)
+    with pytest.raises(UsageError, match="was told 'low', which is no number"):
+        search.tell(trial, "low")
     search.tell(trial, 1)
     with pytest.raises(UsageError, match="already"):
         search.tell(trial, 1)
