@@ -45,6 +45,6 @@ class _InWords:
         return plan_in_words(plan)
 
     def spec(self, spec: Any) -> str:
-        from awstune.cli import sweeping
+        from awstune.cli import planning
 
-        return sweeping.plan(spec)
+        return planning.plan(spec)

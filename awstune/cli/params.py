@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 
@@ -54,6 +55,24 @@ class Dollars(click.ParamType[float]):
         if not 0 < amount < math.inf:
             self.fail(f"{value!r} is no amount of dollars above zero", param, ctx)
         return amount
+
+
+class Url(click.ParamType[str]):
+    """An address to post to. It may hold a secret, and so is never shown again."""
+
+    name = "url"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The address as it was typed."""
+        text = str(value)
+        try:
+            parts = urlsplit(text)
+            known = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+        except ValueError:
+            known = False
+        if not known or not text.isascii() or not text.isprintable() or " " in text:
+            self.fail("that is no address; write https://HOST/PATH, or http://", param, ctx)
+        return text
 
 
 class Tag(click.ParamType[tuple[str, str]]):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from awstune.cli import planning
 from awstune.cli.progress import Progress
 from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.errors import NothingSucceeded
 from awstune.report import tables
-from awstune.report.words import money, size, value
-from awstune.search.compact import show
+from awstune.report.words import value
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
 
@@ -27,51 +27,6 @@ def opener(screen: Screen, config: Config) -> Callable[[], Any]:
         return clouds.open_for(config, warn=screen.warn)
 
     return open_cloud
-
-
-def plan(spec: Spec) -> str:
-    """What will be searched, and how, in a few lines."""
-    count = "all points" if spec.trials is None else f"{spec.trials} trials"
-    better = {"min": ", lower is better", "max": ", higher is better", None: ""}[spec.mode]
-    baseline = spec.space.defaults()
-    rows = [
-        (name, show(parameter), type(parameter).__name__.lower(), value(baseline.get(name)))
-        for name, parameter in spec.space.items()
-    ]
-    table = tables.columns(rows, ("", "space", "taken for", "baseline"))
-    return "\n".join(
-        [
-            f"Sweep of {spec.target.text}: {spec.search}, {count}, {spec.parallel} at a time",
-            f"  metric: {spec.metric or 'the only one reported'}{better}",
-            *(f"  {line}" for line in table.splitlines()),
-        ]
-    )
-
-
-def forecast(ahead: Any) -> str:
-    """What a sweep would do: its plan, its first trials, what travels, and what it costs."""
-    rows = [
-        (str(number), *(value(one.params.get(name)) for name in ahead.spec.space), one.why)
-        for number, one in enumerate(ahead.suggestions)
-    ]
-    first = tables.columns(rows, ("trial", *ahead.spec.space, "why"), "r" * (1 + len(ahead.spec.space)))
-    lines = [plan(ahead.spec), "", "The first trials, if none had reported yet:", first]
-    if ahead.travels is not None:
-        lines += ["", heaviest(ahead.travels)]
-    if ahead.usd_per_hour is not None:
-        lines += [
-            "",
-            f"Costs {money(ahead.usd_per_hour)} an hour; the first trial tells how long it takes.",
-        ]
-    return "\n".join(lines)
-
-
-def heaviest(travels: Any) -> str:
-    """What of a project would go to an instance, with its largest files."""
-    rows = [f"  {size(weight):>9}  {file}" for file, weight in travels.largest(3)]
-    return "\n".join(
-        [f"Travels: {travels.root} ({len(travels.files)} files, {size(travels.size)}); heaviest:", *rows]
-    )
 
 
 def show_tried(screen: Screen, config: Config, made: Spec) -> int:
@@ -103,7 +58,7 @@ def show_tried(screen: Screen, config: Config, made: Spec) -> int:
 
 def on_new_instance(
     screen: Screen, config: Config, made: Spec, machine: dict[str, Any], name: str | None, *,
-    dry_run: bool, detach: bool, yes: bool,
+    notify: str | None, dry_run: bool, detach: bool, yes: bool,
 ) -> int:  # fmt: skip
     """Launches an instance for a sweep, runs it there, fetches it, and ends the instance.
 
@@ -113,35 +68,49 @@ def on_new_instance(
         made: the sweep's spec.
         machine: the typed options of the instance.
         name: the sweep's, and so the instance's; None numbers it.
+        notify: an address that is told of the sweep's end.
         dry_run: whether only to show what would be done.
         detach: whether to leave once it runs.
         yes: whether the question is answered already.
     """
-    from awstune.cli.launching import NOT_LAUNCHED, plan_in_words, wanted_of
-    from awstune.flow import follow, launch, ship
+    from awstune.cli.launching import NOT_LAUNCHED, plan_in_words, propose, wanted_of
+    from awstune.flow import follow, forecast, launch, ship
 
     name = name or ship.free_name(config, made)
     parcel = ship.travels(config, made)
     screen.doing("looking at what is there")
     with screen.unless_interrupted(*NOT_LAUNCHED):
-        proposal = launch.propose(config, wanted_of(name, machine), warn=screen.warn, dry=dry_run)
+        proposal, instead = propose(screen, config, wanted_of(name, machine), dry=dry_run)
         ship.refuse_real_image(proposal.cloud)
     screen.still()
-    told = [f"Plan:\n{plan_in_words(proposal.plan)}", plan(made), heaviest(parcel)]
+    rate = proposal.plan.usd_per_hour
+    ahead = forecast.make(
+        config, made, elsewhere=True, usd_per_hour=rate, launch=proposal.plan, suggest=dry_run
+    )
     if dry_run:
-        screen.result("\n\n".join(told))
-        return 0
-    screen.say("\n\n".join(told))
+        return show_forecast(screen, config, ahead)
+    screen.say(f"Plan:\n{plan_in_words(proposal.plan)}\n\n{planning.beginning(ahead)}")
     if not proposal.cloud.local:
-        question = "Launch it, and terminate it when the sweep is here?"
-        screen.confirm(question, yes=yes, otherwise=NOT_LAUNCHED[0])
+        question = instead or "Launch it, and terminate it when the sweep is here?"
+        screen.confirm(question, yes=yes and not instead, otherwise=NOT_LAUNCHED[0])
     (ready,) = screen.follow(launch.carry_out(proposal, again="the same command"))
-    story = ship.to_instance(config, proposal.cloud, ready.instance, made, name, parcel, owned=True)
+    story = ship.to_instance(
+        config, proposal.cloud, ready.instance, made, name, parcel, owned=True, notify=notify
+    )
     folder = screen.follow(story)
     if detach:
         screen.say(f"{name} ends itself when it idles; awstune attach {name} fetches all and terminates it")
         return leave(screen, config, folder)
     return watch(screen, config, folder, follow.attach(config, folder, lambda: proposal.cloud), where=name)
+
+
+def show_forecast(screen: Screen, config: Config, ahead: Any) -> int:
+    """What a sweep would do, as text or JSON."""
+    if config.json:
+        screen.document(ahead.to_json())
+        return 0
+    screen.result(planning.forecast(ahead))
+    return 0
 
 
 def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: str | None) -> int:

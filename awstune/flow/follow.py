@@ -11,13 +11,23 @@ from typing import Any
 
 from awstune.config import Config
 from awstune.ec2.session import Cloud
-from awstune.errors import ConnectionLost, Interrupted, LeftBehind, NameBusy, SweepError, UnknownName
+from awstune.errors import (
+    AwstuneError,
+    ConnectionLost,
+    Interrupted,
+    LeftBehind,
+    NameBusy,
+    SweepBusy,
+    SweepError,
+    UnknownName,
+)
 from awstune.flow import access, end, login
 from awstune.flow.events import Doing, Done, Story, Warned
+from awstune.names import NOTIFY_VARIABLE
 from awstune.remote.mirror import Look, Mirror
 from awstune.remote.where import Where
 from awstune.sweeps import detached as detached_worker
-from awstune.sweeps import journal, loop, results
+from awstune.sweeps import journal, loop, notifying, results
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
 from awstune.sweeps.spec import Spec
@@ -37,20 +47,37 @@ class Pace:
     sleep: Callable[[float], None] = time.sleep
 
 
-def here(folder: Folder) -> Story[dict[str, Any]]:
+def here(folder: Folder, notify: str | None = None) -> Story[dict[str, Any]]:
     """Runs a sweep in this process, from wherever its journal stands; its results.
 
     What its journal has already comes first, so that whoever watches sees the whole sweep.
+
+    Args:
+        folder: the sweep's.
+        notify: an address that is told of the end; an interrupt is none, since whoever does that knows.
     """
     yield from Tail(folder).news()
-    yield from loop.run(folder, make_executor(Spec.read(folder.spec_file), folder))
+    try:
+        yield from loop.run(folder, make_executor(Spec.read(folder.spec_file), folder))
+    except SweepBusy:
+        raise
+    except AwstuneError as error:
+        yield from _notified(folder, notify, error.message)
+        raise
+    yield from _notified(folder, notify)
     return results.results(folder)
 
 
-def detached(folder: Folder) -> Story[dict[str, Any]]:
+def _notified(folder: Folder, notify: str | None, error: str | None = None) -> Story[None]:
+    why_not = None if notify is None else notifying.post(notify, folder, error)
+    if why_not is not None:
+        yield Warned(why_not)
+
+
+def detached(folder: Folder, notify: str | None = None) -> Story[dict[str, Any]]:
     """Starts a sweep in a process of its own on this machine; what is known of it by now."""
     try:
-        pid = detached_worker.start(folder)
+        pid = detached_worker.start(folder, {} if notify is None else {NOTIFY_VARIABLE: notify})
     except KeyboardInterrupt:
         look = f"awstune attach {folder.name} shows it"
         raise Interrupted(

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from awstune.config import Config
-from awstune.flow import ship
+from awstune.ec2.plan import Plan
+from awstune.flow import luggage, ship
 from awstune.remote import project
 from awstune.search.trials import Suggestion
+from awstune.sweeps.data import Data
 from awstune.sweeps.loop import searcher_of
 from awstune.sweeps.spec import Spec
 
@@ -24,27 +26,44 @@ class Forecast:
         suggestions: the first trials, as they would be chosen if none of them had reported yet.
         travels: what would be sent to an instance; None for a sweep on this machine.
         usd_per_hour: the instance's price; None on this machine, or where it is not known.
+        data: what ``--data`` names; None without it.
+        launch: the plan of the instance that would be launched for it; None where none would.
     """
 
     spec: Spec
     suggestions: tuple[Suggestion, ...]
     travels: project.Project | None
     usd_per_hour: float | None
+    data: Data | None = None
+    launch: Plan | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``sweep --dry-run --json``."""
-        travels = self.travels
+        travels, found = self.travels, self.data
+        launched = {} if self.launch is None else {"launch": self.launch.to_json()}
         return {
+            **launched,
             "spec": self.spec.to_json(),
             "suggestions": [{"params": dict(one.params), "why": one.why} for one in self.suggestions],
             "travels": None
             if travels is None
             else {"root": str(travels.root), "files": len(travels.files), "bytes": travels.size},
+            "data": None
+            if found is None
+            else {"path": str(found.path), "files": len(found.files), "bytes": found.size},
             "usd_per_hour": self.usd_per_hour,
         }
 
 
-def make(config: Config, spec: Spec, *, elsewhere: bool, usd_per_hour: float | None) -> Forecast:
+def make(
+    config: Config,
+    spec: Spec,
+    *,
+    elsewhere: bool,
+    usd_per_hour: float | None = None,
+    launch: Plan | None = None,
+    suggest: bool = True,
+) -> Forecast:
     """Looks ahead; changes nothing.
 
     Args:
@@ -52,11 +71,15 @@ def make(config: Config, spec: Spec, *, elsewhere: bool, usd_per_hour: float | N
         spec: the sweep's.
         elsewhere: whether it would run on an instance.
         usd_per_hour: that instance's price.
+        launch: what is planned for an instance of its own.
+        suggest: whether the first trials are looked at, which takes a moment.
     """
     count = SHOWN if spec.trials is None else min(SHOWN, spec.trials)
     return Forecast(
         spec=spec,
-        suggestions=tuple(searcher_of(spec).suggest(spec.space, [], count)),
+        suggestions=tuple(searcher_of(spec).suggest(spec.space, [], count)) if suggest else (),
         travels=ship.travels(config, spec) if elsewhere else None,
         usd_per_hour=usd_per_hour,
+        data=luggage.of_spec(config, spec),
+        launch=launch,
     )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 from awstune.search.runs import Run, spread
 from awstune.search.trials import Status, TrialRecord
+from awstune.sweeps import data
 from awstune.sweeps.executor import Job
 
 if TYPE_CHECKING:
@@ -55,12 +56,10 @@ class Turn:
 
     def job(self, spec: Spec, folder: Folder, record: TrialRecord) -> Job:
         """What the executor runs."""
-        dir_ = folder.trial_dir(self.trial)
-        own = dir_ if self.first else dir_ / self.kind / str(self.index)
-        attempt = record.attempts if self.first else 0
-        return Job(
-            self.trial, dict(record.params), self.seed(spec), own, attempt, folder.log_file(self.trial)
-        )
+        place, log = folder.trial_dir(self.trial), folder.log_file(self.trial)
+        own = place if self.first else place / self.kind / str(self.index)
+        attempt, env = record.attempts if self.first else 0, data.environment(spec)
+        return Job(self.trial, dict(record.params), self.seed(spec), own, attempt, log, env)
 
     def heading(self, spec: Spec) -> str | None:
         """The line above what it writes; None for a trial that is run once."""

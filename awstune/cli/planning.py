@@ -1,0 +1,92 @@
+"""What a sweep would do, in words: before it does anything, and as the first thing that it says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from awstune.names import DATA_VARIABLE
+from awstune.report import tables
+from awstune.report.words import count, money, size, value
+from awstune.search.compact import show
+from awstune.sweeps.spec import AUTO, Spec
+from awstune.sweeps.turns import CONFIRM_SEEDS
+
+
+def plan(spec: Spec) -> str:
+    """What will be searched, and how, in a few lines."""
+    number = "all points" if spec.trials is None else count(spec.trials, "trial")
+    at_once = "as many as fit" if spec.parallel == AUTO else spec.parallel
+    better = {"min": ", lower is better", "max": ", higher is better", None: ""}[spec.mode]
+    baseline = spec.space.defaults()
+    rows = [
+        (name, show(parameter), type(parameter).__name__.lower(), value(baseline.get(name)))
+        for name, parameter in spec.space.items()
+    ]
+    table = tables.columns(rows, ("", "space", "taken for", "baseline"))
+    return "\n".join(
+        [
+            f"Sweep of {spec.target.text}: {spec.search}, {number}, {at_once} at a time",
+            f"  metric: {spec.metric or 'the only one reported'}{better}",
+            *(f"  {line}" for line in _more(spec)),
+            *(f"  {line}" for line in table.splitlines()),
+        ]
+    )
+
+
+def _more(spec: Spec) -> list[str]:
+    repeats, confirm = spec.options.get("repeats", 1), spec.options.get("confirm")
+    lines = []
+    if repeats > 1:
+        lines.append(f"repeats: each trial runs {repeats} times, with {repeats} seeds; the mean is its value")
+    if confirm:
+        best = "the best trial runs" if confirm == 1 else f"the best {confirm} trials run"
+        lines.append(f"confirm: at the end {best} again, with {CONFIRM_SEEDS} new seeds each")
+    return lines
+
+
+def forecast(ahead: Any) -> str:
+    """What a sweep would do: its plan, its first trials, what travels, and what it costs."""
+    rows = [
+        (str(number), *(value(one.params.get(name)) for name in ahead.spec.space), one.why)
+        for number, one in enumerate(ahead.suggestions)
+    ]
+    first = tables.columns(rows, ("trial", *ahead.spec.space, "why"), "r" * (1 + len(ahead.spec.space)))
+    told = [beginning(ahead), f"The first trials, if none had reported yet:\n{first}", _costs(ahead)]
+    return "\n\n".join(told)
+
+
+def beginning(ahead: Any) -> str:
+    """What is searched, and what travels."""
+    told = [plan(ahead.spec)]
+    if ahead.travels is not None:
+        told.append(heaviest(ahead.travels))
+    if ahead.data is not None:
+        told.append(data(ahead.data, travels=ahead.travels is not None))
+    return "\n\n".join(told)
+
+
+def _costs(ahead: Any) -> str:
+    if ahead.launch is not None:
+        from awstune.cli.launching import plan_in_words
+
+        return f"The instance:\n{plan_in_words(ahead.launch)}"
+    if ahead.travels is None:
+        return "Costs nothing: it runs on this machine."
+    if ahead.usd_per_hour is None:
+        return "What the instance costs an hour is not known."
+    return f"Costs {money(ahead.usd_per_hour)} an hour; the first trial tells how long it takes."
+
+
+def data(found: Any, *, travels: bool) -> str:
+    """What ``--data`` names, and how a trial finds it."""
+    told = f"Data: {found.path} ({count(len(found.files), 'file')}, {size(found.size)})"
+    if not travels:
+        return f"{told}; trials find it by {DATA_VARIABLE}"
+    return f"{told}; what the instance has of it does not travel again.\nTrials find it by {DATA_VARIABLE}."
+
+
+def heaviest(travels: Any) -> str:
+    """What of a project would go to an instance, with its largest files."""
+    rows = [f"  {size(weight):>9}  {file}" for file, weight in travels.largest(3)]
+    files = count(len(travels.files), "file")
+    return "\n".join([f"Travels: {travels.root} ({files}, {size(travels.size)}); heaviest:", *rows])
