@@ -53,6 +53,7 @@ NOTIFY_VARIABLE = "AWSTUNE_NOTIFY"  # hands a worker the address to post to; its
 GOING_VARIABLE = "AWSTUNE_GOING"  # on an instance: the file that has a worker started again
 AT_END_VARIABLE = "AWSTUNE_AT_END"  # what an instance that was launched for one sweep does when that ends
 NOT_FOUND_STATUS = 127  # as a shell has it
+NOT_EXECUTABLE_STATUS = 126  # as well
 
 # Set inside an instance of the embedded cloud: the folder that stands for its "/".
 ROOT_VARIABLE = "AWSTUNE_ROOT"

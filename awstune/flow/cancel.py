@@ -42,7 +42,7 @@ def tell(config: Config, folder: Folder, trial: int | None, open_cloud: Callable
     yield Doing(f"telling {there.name}")
     with look.connected(config, there, open_cloud) as connection:
         mirror = Mirror(connection, there.path, folder)
-        if not mirror.poll().alive:
+        if mirror.poll().over:
             raise _not_running(folder)
         running = [record.number for record in results.history(folder).running]
         if trial is not None and trial not in running:

@@ -68,7 +68,7 @@ def refresh(config: Config, folder: Folder, open_cloud: Callable[[], Cloud]) -> 
 
 def _poll(config: Config, folder: Folder, there: Where, open_cloud: Callable[[], Cloud]) -> bool:
     with connected(config, there, open_cloud) as connection:
-        return Mirror(connection, there.path, folder).poll().alive
+        return not Mirror(connection, there.path, folder).poll().over
 
 
 def _age(there: Where) -> str:
@@ -112,7 +112,7 @@ def log(
 
 
 def _bring(mirror: Mirror, number: int) -> bool:
-    alive = mirror.poll().alive
+    alive = not mirror.poll().over
     mirror.fetch_file(str(mirror.folder.log_file(number).relative_to(mirror.folder.path)))
     return alive
 
@@ -151,7 +151,7 @@ def connected(config: Config, there: Where, open_cloud: Callable[[], Cloud]) -> 
         UnknownName: the instance is gone.
         RemoteError: it cannot be reached.
     """
-    from awstune.flow import access
+    from awstune.flow import access, login
 
     cloud = open_cloud()
-    return access.connect(access.address_of(config, cloud, access.instance_of(cloud, there)))
+    return login.enter(config, cloud, access.instance_of(cloud, there))

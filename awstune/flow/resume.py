@@ -8,7 +8,7 @@ from typing import Any
 from awstune.config import Config
 from awstune.ec2.session import Cloud
 from awstune.errors import SweepBusy, UsageError
-from awstune.flow import access, ship
+from awstune.flow import access, login, ship
 from awstune.flow.events import Done, Story
 from awstune.names import REMOTE_ROOT, SPEC_FILE
 from awstune.remote import bootstrap, sync
@@ -81,8 +81,8 @@ def there(config: Config, cloud: Cloud, folder: Folder, changes: Changes) -> Sto
     if where is None:
         raise UsageError(f"{folder.name} runs here", f"awstune resume {folder.name}")
     one = access.instance_of(cloud, where)
-    with access.connect(access.address_of(config, cloud, one)) as connection:
-        if Mirror(connection, where.path, folder).poll().alive:
+    with login.enter(config, cloud, one) as connection:
+        if Mirror(connection, where.path, folder).poll().alive:  # else it is only about to be started
             changes.refuse_busy(folder)
             return
         # Written before it is true: a crash after this line at worst looks once too often.
@@ -91,7 +91,8 @@ def there(config: Config, cloud: Cloud, folder: Folder, changes: Changes) -> Sto
         runtime = bootstrap.install(connection)
         spec = sync.Parcel(folder.spec_file, f"sweeps/{folder.name}/{SPEC_FILE}")
         sync.push(connection, [spec], REMOTE_ROOT)
-        ship.start_worker(connection, runtime, folder)
+        at_end = ship.at_end_of(one) if where.owned else None
+        yield from ship.start_worker(connection, runtime, folder, at_end=at_end)
     yield Done(f"{folder.name} goes on on {one.name}")
 
 

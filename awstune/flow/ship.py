@@ -17,10 +17,10 @@ from awstune.ec2 import prices
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import Interrupted, NameTaken, RemoteError, UsageError
-from awstune.flow import access
+from awstune.flow import login, luggage
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.flow.spec import relative_to_root
-from awstune.names import AT_END_VARIABLE, GOING_VARIABLE, REMOTE_ROOT, SPEC_FILE
+from awstune.names import AT_END_VARIABLE, GOING_VARIABLE, NOTIFY_VARIABLE, REMOTE_ROOT, SPEC_FILE
 from awstune.remote import bootstrap, going, mirror, project, sync
 from awstune.remote.ssh import Connection
 from awstune.remote.where import Where
@@ -50,7 +50,7 @@ def travels(config: Config, spec: Spec) -> project.Project:
         UsageError: the target itself would not, or its project is the home folder.
     """
     script = config.cwd / spec.target.file if spec.target.file else config.cwd
-    found = project.read(project.find_root(script, Path.home()))
+    found = luggage.without(project.read(project.find_root(script, Path.home())), config, spec)
     if script.is_file() and script.resolve().relative_to(found.root) not in found.files:
         raise UsageError(
             f"{script} does not travel: git ignores it, or it lies in a virtual environment",
@@ -68,6 +68,7 @@ def to_instance(
     parcel: project.Project,
     *,
     owned: bool = False,
+    notify: str | None = None,
 ) -> Story[Folder]:
     """Sends the project, the spec and awstune to an instance and starts the sweep there.
 
@@ -79,6 +80,7 @@ def to_instance(
         name: the sweep's; None numbers it after the target.
         parcel: what `travels` found.
         owned: whether the instance ends with the sweep.
+        notify: an address that the worker there tells of the end.
 
     Returns:
         The sweep's folder here, which knows where the sweep runs.
@@ -93,16 +95,21 @@ def to_instance(
     yield Doing(f"{one.name}: opening a verified SSH connection")
     began: list[str] = []
     try:
-        with access.connect(access.address_of(config, cloud, one)) as connection:
+        with login.enter(config, cloud, one) as connection:
             weight = f"{len(parcel.files)} files, {parcel.size / 1e6:.1f} MB"
             yield Doing(f"{one.name}: sending {parcel.root.name} ({weight})")
-            folder = _prepare(config, cloud, one, spec, parcel, name, connection)
+            goods = yield from luggage.pack(config, spec, parcel)
+            sent = spec if goods is None else replace(spec, options=goods.options(spec.options))
+            folder = _prepare(config, one, sent, parcel, name, connection)
             with _all_or_nothing(connection, folder, began):
-                _own(folder, owned=owned)
-                runtime = _send(connection, parcel, folder)
-                hand_over(connection, folder, spec.options.get("env", ()))
+                place_of(config, cloud, one, spec, parcel, folder.name, owned=owned).write(folder)
+                runtime = send(connection, parcel, folder)
+                send_state(connection, folder)
+                if goods is not None:
+                    yield from luggage.send(connection, runtime, folder, goods)
+                hand_over(connection, folder, spec.options.get("env", ()), notify)
                 began.append(folder.name)
-                start_worker(connection, runtime, folder)
+                yield from start_worker(connection, runtime, folder, at_end=at_end_of(one) if owned else None)
     except KeyboardInterrupt:
         raise _interrupted(cloud, one, began) from None
     yield Done(f"{folder.name} runs on {one.name}, and goes on without this terminal")
@@ -131,7 +138,7 @@ def _all_or_nothing(connection: Connection, folder: Folder, began: Sequence[str]
         if not began:
             with suppress(RemoteError):
                 name = shlex.quote(folder.name)
-                there = f"sweeps/{name} projects/{name} env/{name}"
+                there = f"sweeps/{name} projects/{name} env/{name} going/{name} origins/{name}.json"
                 connection.run(f"cd {REMOTE_ROOT} && rm -rf {there}", check=False)
             shutil.rmtree(folder.path, ignore_errors=True)
         raise
@@ -139,7 +146,6 @@ def _all_or_nothing(connection: Connection, folder: Folder, began: Sequence[str]
 
 def _prepare(
     config: Config,
-    cloud: Cloud,
     one: Instance,
     spec: Spec,
     parcel: project.Project,
@@ -151,16 +157,42 @@ def _prepare(
     there = relative_to_root(spec.target, config.cwd, parcel.root)
     with _named(config, one, spec, name, connection).newborn() as folder:
         replace(spec, target=there, options=priced).write(folder.spec_file)
-        Where(
-            cloud=config.cloud,
-            region=cloud.region,
-            instance=one.id,
-            name=one.name,
-            path=mirror.remote_path(folder.name),
-            workdir=_workdir(spec, config.cwd, parcel.root),
-            usd_per_hour=rate,
-        ).write(folder)
     return folder
+
+
+def place_of(
+    config: Config,
+    cloud: Cloud,
+    one: Instance,
+    spec: Spec,
+    parcel: project.Project,
+    name: str,
+    *,
+    owned: bool,
+) -> Where:
+    """Where a sweep is to run.
+
+    Args:
+        config: says which folder one is in.
+        cloud: the instance's.
+        one: the instance.
+        spec: as seen from the folder one is in.
+        parcel: the project.
+        name: the sweep's.
+        owned: whether the instance ends with the sweep.
+    """
+    return Where(
+        cloud=config.cloud,
+        region=cloud.region,
+        account=cloud.account,
+        instance=one.id,
+        name=one.name,
+        path=mirror.remote_path(name),
+        workdir=_workdir(spec, config.cwd, parcel.root),
+        usd_per_hour=prices.shipped().usd_per_hour(one.type, one.market),
+        owned=owned,
+        root=os.path.relpath(parcel.root, config.cwd.resolve()),
+    )
 
 
 def _named(config: Config, one: Instance, spec: Spec, name: str | None, connection: Connection) -> Folder:
@@ -180,16 +212,15 @@ def _named(config: Config, one: Instance, spec: Spec, name: str | None, connecti
         taken.add(free)
 
 
+def at_end_of(one: Instance) -> str:
+    """What becomes of an instance that shuts itself down: ``stop`` or ``terminate``."""
+    return one.at_end or ("terminate" if one.market == "spot" else "stop")
+
+
 def _workdir(spec: Spec, cwd: Path, root: Path) -> str:
     # A file is named from the project's root; a module, or a command, from the folder that one is in.
     inside = cwd.resolve().is_relative_to(root)
     return "." if spec.target.file or not inside else str(cwd.resolve().relative_to(root))
-
-
-def _own(folder: Folder, *, owned: bool) -> None:
-    where = Where.read(folder)
-    if owned and where is not None:
-        replace(where, owned=True).write(folder)
 
 
 def free_name(config: Config, spec: Spec, elsewhere: Collection[str] = ()) -> str:
@@ -200,26 +231,50 @@ def free_name(config: Config, spec: Spec, elsewhere: Collection[str] = ()) -> st
     return f"{stem}-{max(numbers, default=0) + 1}"
 
 
-def _send(connection: Connection, parcel: project.Project, folder: Folder) -> bootstrap.Runtime:
+def send(
+    connection: Connection, parcel: project.Project, folder: Folder, more: Sequence[sync.Parcel] = ()
+) -> bootstrap.Runtime:
+    """Sends awstune, the project and what is more; says how awstune is called there.
+
+    Raises:
+        RemoteError: the connection broke, or the other end could not write.
+    """
     runtime = bootstrap.install(connection)
-    parcels = [
-        *(sync.Parcel(parcel.root / file, f"projects/{folder.name}/{file}") for file in parcel.files),
-        sync.Parcel(folder.spec_file, f"sweeps/{folder.name}/{SPEC_FILE}"),
-    ]
-    sync.push(connection, parcels, REMOTE_ROOT)
+    files = (sync.Parcel(parcel.root / file, f"projects/{folder.name}/{file}") for file in parcel.files)
+    sync.push(connection, [*files, *more], REMOTE_ROOT)
     return runtime
 
 
-def hand_over(connection: Connection, folder: Folder, names: Sequence[str]) -> None:
+def send_state(connection: Connection, folder: Folder) -> None:
+    """Sends a sweep's spec, and the word of where it runs.
+
+    Raises:
+        RemoteError: the connection broke, or the other end could not write.
+    """
+    spec = sync.Parcel(folder.spec_file, f"sweeps/{folder.name}/{SPEC_FILE}")
+    origin = sync.Parcel(folder.where_file, mirror.origin_path(folder.name))
+    sync.push(connection, [spec, origin], REMOTE_ROOT)
+
+
+def hand_over(
+    connection: Connection, folder: Folder, names: Sequence[str], notify: str | None = None
+) -> None:
     """Hands variables over through standard input into a file of mode 600: they are in no argument list.
+
+    Args:
+        connection: an open connection.
+        folder: the sweep's here.
+        names: of this process's environment.
+        notify: an address for the worker alone.
 
     Raises:
         RemoteError: the connection broke.
     """
-    if not names:
+    told = {name: os.environ[name] for name in names} | ({NOTIFY_VARIABLE: notify} if notify else {})
+    if not told:
         return
     there = shlex.quote(env_file(folder))
-    values = json.dumps({name: os.environ[name] for name in names}).encode()
+    values = json.dumps(told).encode()
     connection.run(f"umask 077; mkdir -p {REMOTE_ROOT}/env; cat > {there}", stdin=values)
 
 

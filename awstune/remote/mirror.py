@@ -1,26 +1,35 @@
 """A sweep's folder on an instance, followed from here.
 
-The journal is mirrored byte for byte by its offset, so that what is here is always the beginning of what
-is there; the rest of the folder (logs, checkpoints, artifacts) is fetched as a tar. Several processes may
-look at the same sweep: whoever writes to a mirror holds its lock.
+The journal and the logs are mirrored byte for byte by their offset, so that what is here is always the
+beginning of what is there; everything else is brought whole: small files as a tar, large ones piece by
+piece, so that a connection that breaks costs a piece and not all. Several processes may look at the same
+sweep: whoever writes to a mirror holds its lock, and what is to be brought is told from what is here.
 """
 
 from __future__ import annotations
 
+import math
+import os
 import shlex
+import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock
 
 from awstune.errors import RemoteError
-from awstune.names import JOURNAL_FILE, REMOTE_ROOT, REQUESTS_FILE, WORKER_PID_FILE
-from awstune.remote import sync
+from awstune.names import HOLD_FILE, JOURNAL_FILE, REMOTE_ROOT, REQUESTS_FILE, ROOT_VARIABLE, WORKER_PID_FILE
+from awstune.remote import going, listing, sync
+from awstune.remote.listing import File
 from awstune.remote.ssh import Connection
 from awstune.remote.where import Where
 from awstune.sweeps.folder import Folder
+from awstune.sweeps.results import history
 
 LOCK_FILE = "mirror.lock"
+LARGE = 4 << 20  # bytes; a larger file comes in pieces
+_BATCH = 50
+_PIECE_S = 0.5  # what a piece should take: the journal is looked at in between
 
 # What the process of a sweep is called, in /proc where there is one, else by ps. A bare process id would
 # not do: after a reboot it may be anybody's.
@@ -29,6 +38,8 @@ _ALIVE = (
     '{{ tr "\\0" " " < "/proc/$pid/cmdline" || ps -o args= -p "$pid"; }} 2>/dev/null '
     '| grep -q "awstune\\.sweeps\\.worker"'
 )
+# Whoever fetches holds the instance's end off for a while.
+_HOLD = f'touch "${{{ROOT_VARIABLE}:-}}{HOLD_FILE}" 2>/dev/null'
 
 
 @dataclass(frozen=True)
@@ -38,10 +49,17 @@ class Look:
     Attributes:
         alive: whether the process that runs the sweep was there, before the journal was read.
         whole: whether the journal here is now as long as it was there.
+        going: whether it is started again by itself where it is not there: after a reboot, or killed.
     """
 
     alive: bool
     whole: bool
+    going: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing runs there, nor will by itself."""
+        return not (self.alive or self.going)
 
 
 def remote_path(sweep: str) -> str:
@@ -68,6 +86,18 @@ def take_name(connection: Connection, sweep: str) -> bool:
     return not answer.stdout
 
 
+def origin_path(sweep: str) -> str:
+    """What is known of where a sweep runs, for a laptop that never saw it; relative to `REMOTE_ROOT`."""
+    return f"origins/{sweep}.json"
+
+
+def origin_of(connection: Connection, sweep: str) -> Where | None:
+    """What whoever shipped a sweep wrote down of where it runs; None where that is not there."""
+    there = shlex.quote(f"{REMOTE_ROOT}/{origin_path(sweep)}")
+    result = connection.run(f"cat {there}", check=False)
+    return Where.parse(result.text) if result.status == 0 else None
+
+
 class Mirror:
     """Follows one sweep over one connection.
 
@@ -81,7 +111,10 @@ class Mirror:
         self.connection = connection
         self.path = shlex.quote(path)
         self.folder = folder
+        self._going = shlex.quote(going.file_of(Path(path).name))
         self._lock = FileLock(folder.path / LOCK_FILE)
+        self._piece = 1 << 20
+        self._stands: object = None
 
     def poll(self) -> Look:
         """Brings the journal here up to what is there.
@@ -90,23 +123,114 @@ class Mirror:
             RemoteError: the connection broke, or the journal here is not a beginning of the one there.
         """
         with self._lock:
-            alive, whole = self._append(self.folder.journal_file, JOURNAL_FILE)
+            look = self._append(self.folder.journal_file, JOURNAL_FILE)
             Where.looked(self.folder)
-        return Look(alive, whole)
+        return look
 
-    def fetch(self) -> Look:
-        """Fetches the whole folder: all but the journal as a tar, then the journal.
+    def step(self, *, all_of_it: bool = False) -> bool:
+        """Brings the rest of the folder (logs, checkpoints, artifacts) one step further.
+
+        Args:
+            all_of_it: also large files that somebody has just written to.
+
+        Returns:
+            Whether all of it is here, as it was there a moment ago.
 
         Raises:
             RemoteError: the connection broke, or there is no such folder.
         """
         with self._lock:
-            sync.pull(self.connection, self.path, self.folder.path, leave=(JOURNAL_FILE, LOCK_FILE))
-            alive, whole = self._append(self.folder.journal_file, JOURNAL_FILE)
+            there = self._list()
+            trials = history(self.folder).trials
+            files = listing.missing(self.folder.path, there, trials, math.inf if all_of_it else LARGE)
+            if files:
+                self._refuse_stuck(files)
+                self._bring(files)
+                return False
+            for path in listing.stale(self.folder.path, there, trials):
+                path.unlink(missing_ok=True)
+            return True
+
+    def fetch(self) -> Look:
+        """Brings all of the folder that is there now.
+
+        Raises:
+            RemoteError: the connection broke, or there is no such folder.
+        """
+        while not self.step(all_of_it=True):
+            pass
+        with self._lock:
+            look = self._append(self.folder.journal_file, JOURNAL_FILE)
             where = Where.read(self.folder)
             if where is not None:
-                replace(where, complete=whole and not alive, alive=alive).write(self.folder)
-        return Look(alive, whole)
+                complete = look.whole and look.over
+                replace(where, complete=complete, alive=not look.over).write(self.folder)
+        return look
+
+    def _refuse_stuck(self, files: list[File]) -> None:
+        # One and the same file that does not get any longer here cannot be read there.
+        part = _part_of(self.folder.path / files[0].path, files[0])
+        stands = (files[0], part.stat().st_size if part.exists() else -1, len(files))
+        if stands == self._stands:
+            raise RemoteError(
+                f"{files[0].path} of {self.folder.name} cannot be fetched",
+                "see to its permissions there, and to the space here; then run the command again",
+            )
+        self._stands = stands
+
+    def _list(self) -> listing.Listing:
+        said = self.connection.run(f"{_HOLD}; python3 -c {shlex.quote(listing.LIST)} {self.path}")
+        return listing.Listing.parse(said.text)
+
+    def _bring(self, files: list[File]) -> None:
+        """What comes next: a log's end, or a piece of a large file, or many small ones."""
+        first = files[0]
+        if first.grows:
+            for file in files:
+                if file.grows:
+                    self._grow(file)
+        elif first.size > LARGE:
+            self._bring_piece(first)
+        else:
+            small = [file for file in files if file.size <= LARGE and not file.grows][:_BATCH]
+            self._bring_small(small)
+
+    def _grow(self, file: File) -> None:
+        here = self.folder.path / file.path
+        if here.exists() and here.stat().st_size > file.size:
+            here.unlink()  # it was begun anew
+        self._append(here, file.path)
+
+    def _bring_small(self, files: list[File]) -> None:
+        sync.pull(self.connection, self.path, self.folder.path, only=[file.path for file in files])
+        for file in files:
+            path = self.folder.path / file.path
+            if path.exists():  # the time that was listed: what has changed since is brought again
+                os.utime(path, ns=(file.changed, file.changed))
+
+    def _bring_piece(self, file: File) -> None:
+        target = self.folder.path / file.path
+        part = _part_of(target, file)
+        for other in target.parent.glob(f".{target.name}.*"):
+            if other != part:
+                other.unlink()
+        have = part.stat().st_size if part.exists() else 0
+        began = time.monotonic()
+        data = self._read_piece(file, have)
+        _write_at(part, have, data)
+        self._piece = (
+            self._piece * 2 if time.monotonic() - began < _PIECE_S else max(1 << 18, self._piece // 2)
+        )
+        if data and have + len(data) >= file.size:
+            os.utime(part, ns=(file.changed, file.changed))
+            part.replace(target)
+
+    def _read_piece(self, file: File, offset: int) -> bytes:
+        words = [file.size, file.changed, offset, self._piece]
+        command = f"{_HOLD}; python3 -c {shlex.quote(listing.PIECE)} {self.path}/{shlex.quote(file.path)}"
+        # Another file, or none, by now: the next listing says so.
+        result = self.connection.run(" ".join([command, *map(str, words)]), check=False)
+        return result.stdout if result.status == 0 else b""
 
     def fetch_file(self, relative: str) -> Path:
         """Brings one growing file, such as a trial's log, up to what is there; its path here.
@@ -130,31 +254,37 @@ class Mirror:
     def stop_worker(self) -> None:
         """Ends the process that runs the sweep, as Ctrl-C would; what does not end in 10 s is killed.
 
+        It is not started again by itself from now on.
+
         The sweep can be resumed: its journal has all that finished.
 
         Raises:
             RemoteError: the connection broke.
         """
         wait = f"for _ in $(seq 100); do {self._alive()} || break; sleep 0.1; done"
+        self.connection.run(f"rm -f {self._going}")
         self.connection.run(f'if {self._alive()}; then kill -TERM "$pid"; {wait}; fi')
         self.connection.run(f'if {self._alive()}; then kill -KILL "$pid"; {wait}; fi')
 
     def _alive(self) -> str:
         return _ALIVE.format(folder=self.path, pid_file=WORKER_PID_FILE)
 
-    def _append(self, here: Path, relative: str) -> tuple[bool, bool]:
+    def _append(self, here: Path, relative: str) -> Look:
         have = here.stat().st_size if here.exists() else 0
         there = f"{self.path}/{shlex.quote(relative)}"
-        # Liveness first: what a worker writes before it ends is then in the bytes that follow.
+        # Liveness first: what a worker writes before it ends is then in the bytes that follow. And what
+        # shall run is asked before what does: a worker at its end takes the one away, then the other.
         answer = self.connection.run(
-            f"if {self._alive()}; then state=alive; else state=dead; fi; "
-            f"if test -e {there}; then echo $state $(wc -c < {there}); tail -c +{have + 1} {there}; "
-            "else echo $state none; fi"
+            f"going=over; test -e {self._going} && going=going; "
+            f"if {self._alive()}; then state=alive; {_HOLD}; else state=dead; fi; "
+            f"if test -e {there}; then echo $state $going $(wc -c < {there}); tail -c +{have + 1} {there}; "
+            "else echo $state $going none; fi"
         ).stdout
         head, _, more = answer.partition(b"\n")
-        state, size = head.decode().split()
+        state, kept, size = head.decode().split()
+        alive, goes_on = state == "alive", kept == "going"
         if size == "none":
-            return state == "alive", have == 0
+            return Look(alive, have == 0, goes_on)
         if have > int(size):
             raise RemoteError(
                 f"{here} is longer than what is on the instance: it is not its mirror",
@@ -162,9 +292,13 @@ class Mirror:
             )
         if relative == JOURNAL_FILE:
             # A line that is still being written there comes whole with the next look.
-            more = more[: more.rfind(b"\n") + 1] if state == "alive" else more
+            more = more[: more.rfind(b"\n") + 1] if alive else more
         _write_at(here, have, more)
-        return state == "alive", have + len(more) >= int(size)
+        return Look(alive, have + len(more) >= int(size), goes_on)
+
+
+def _part_of(target: Path, file: File) -> Path:
+    return target.with_name(f".{target.name}.{file.changed}")
 
 
 def _write_at(path: Path, offset: int, data: bytes) -> None:

@@ -51,8 +51,8 @@ def push(connection: Connection, parcels: Iterable[Parcel], destination: str) ->
     return size
 
 
-def pull(connection: Connection, source: str, destination: Path, *, leave: Sequence[str] = ()) -> list[str]:
-    """Fetches a folder's contents from there into a folder here; what only this side has stays.
+def pull(connection: Connection, source: str, destination: Path, *, only: Sequence[str]) -> list[str]:
+    """Fetches files of a folder there into a folder here; what only this side has stays.
 
     Each file is unpacked aside and renamed, so that whoever reads meanwhile sees the old one or the new one.
 
@@ -60,7 +60,7 @@ def pull(connection: Connection, source: str, destination: Path, *, leave: Seque
         connection: an open connection.
         source: a folder there, quoted for its shell.
         destination: a folder here, made if need be.
-        leave: names at the top of the folder that are not fetched.
+        only: the files, by their paths relative to both; those that are not there any more are left out.
 
     Returns:
         The names that were not unpacked, because they would reach outside of the destination: absolute
@@ -70,9 +70,9 @@ def pull(connection: Connection, source: str, destination: Path, *, leave: Seque
         RemoteError: the connection broke, or there is no such folder.
     """
     destination.mkdir(parents=True, exist_ok=True)
-    without = " ".join(f"--exclude=./{shlex.quote(name)}" for name in leave)
-    # Status 1 is "a file changed as we read it": its next fetch brings the rest.
-    command = f"test -d {source} && {{ tar -czf - {without} -C {source} . || test $? = 1; }}"
+    names = " ".join(shlex.quote(f"./{name}") for name in only)
+    # Status 1 is "a file changed as we read it", 2 that one is gone: the next look at the folder tells.
+    command = f"test -d {source} && {{ tar -czf - -C {source} {names} 2>/dev/null || test $? -le 2; }}"
     with connection.reading(command) as packed:
         try:
             with tarfile.open(fileobj=packed, mode="r|gz") as archive:

@@ -33,6 +33,8 @@ class Where:
         seen: seconds since the epoch of the last look; None before the first.
         usd_per_hour: what the instance costs; None where it is not known.
         owned: whether the instance was launched for this sweep alone, and ends with it.
+        account: the AWS account that it is in; empty where an older awstune did not write it down.
+        root: the project's folder, as seen from the one that holds ``sweeps/``.
     """
 
     cloud: str
@@ -46,6 +48,8 @@ class Where:
     seen: float | None = None
     usd_per_hour: float | None = None
     owned: bool = False
+    account: str = ""
+    root: str = "."
 
     def write(self, folder: Folder) -> None:
         """Remembers it in the sweep's folder."""
@@ -58,6 +62,17 @@ class Where:
             Path(aside).unlink(missing_ok=True)
 
     @classmethod
+    def parse(cls, text: str) -> Where:
+        """What the file says.
+
+        Raises:
+            ValueError: it says nothing of the kind; or TypeError, AttributeError.
+        """
+        plain: Mapping[str, Any] = json.loads(text)
+        known = {one.name for one in fields(cls)}
+        return cls(**{key: value for key, value in plain.items() if key in known})
+
+    @classmethod
     def read(cls, folder: Folder) -> Where | None:
         """Where the sweep runs; None for one that runs here.
 
@@ -65,9 +80,7 @@ class Where:
             SweepError: the file cannot be read as what it should be.
         """
         try:
-            plain: Mapping[str, Any] = json.loads(folder.where_file.read_text(encoding="utf-8"))
-            known = {one.name for one in fields(cls)}
-            return cls(**{key: value for key, value in plain.items() if key in known})
+            return cls.parse(folder.where_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
         except (ValueError, TypeError, AttributeError) as error:

@@ -2,7 +2,7 @@
 
 ENV is a file of mode 600 that holds variables for it, as JSON; one that is not there holds none. The
 worker belongs to no terminal and no connection: it outlives whoever started it. What it says goes to
-``worker.log``, its process id to ``worker.pid``.
+``worker.log``, its process id, which it writes itself, to ``worker.pid``.
 """
 
 from __future__ import annotations
@@ -44,21 +44,39 @@ def start(folder: Folder, variables: Mapping[str, str] | None = None) -> int:
         folder: the sweep's.
         variables: of the environment, for the worker and its trials.
 
-    Returns when the worker has taken the journal, so that whoever looks next sees it run.
+    Returns when the worker has taken the journal and said so, so that whoever looks next sees it run.
 
     Raises:
         SweepError: it ended at once; with the last line that it said.
     """
-    before = journal.read(folder.journal_file).offset
     pid = _spawn(folder, {**os.environ, **(variables or {})})
-    (folder.path / WORKER_PID_FILE).write_text(f"{pid}\n")
-    while journal.read(folder.journal_file, before).offset == before:
+    while _running(folder) != pid:
         ended, _ = os.waitpid(pid, os.WNOHANG)
-        if ended:
-            hint = f"{folder.worker_log_file} has all that it said"
-            raise SweepError(f"{folder.name} did not start: {_last_line(folder)}", hint)
+        if ended and _running(folder) != pid:
+            return _other(folder)
         time.sleep(_EVERY_S)
     return pid
+
+
+def _running(folder: Folder) -> int | None:
+    """The process that last took the journal, by its own word."""
+    try:
+        return int((folder.path / WORKER_PID_FILE).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def _other(folder: Folder) -> int:
+    """The process that was quicker to start the sweep, such as the instance's own at its boot.
+
+    Raises:
+        SweepError: there is none.
+    """
+    there = _running(folder)
+    if there is not None and journal.is_open(folder.journal_file):
+        return there
+    hint = f"{folder.worker_log_file} has all that it said"
+    raise SweepError(f"{folder.name} did not start: {_last_line(folder)}", hint)
 
 
 def _spawn(folder: Folder, environ: Mapping[str, str]) -> int:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Any
 
-from awstune.errors import UsageError
+from awstune.errors import SweepBusy, UsageError
 from awstune.search import searchers
 from awstune.search.folding import Fold
 from awstune.search.runs import Run
@@ -76,6 +76,11 @@ def run(
         UsageError: the first report leaves the metric or its mode open; the trial is kept.
         KeyboardInterrupt: passed on, with the trials ended and ``stopping`` in the journal.
     """
+    if folder.where_file.exists():
+        raise SweepBusy(
+            f"what is here of {folder.name} is the mirror of what runs on an instance, and only read",
+            f"awstune resume {folder.name} goes on where it runs",
+        )
     with Journal(folder.journal_file, now).open() as writer, closing(executor):
         if writer.epoch > 1:
             marks.end(marks.of_sweep(folder.path))

@@ -6,43 +6,90 @@ Ctrl-C would. The exit status is that of ``awstune sweep``.
 
 from __future__ import annotations
 
+import os
 import platform
 import signal
 import sys
 from pathlib import Path
 from typing import NoReturn
 
-from awstune.errors import AwstuneError
-from awstune.sweeps import loop
+from awstune.errors import AwstuneError, SweepBusy, UsageError
+from awstune.names import WORKER_PID_FILE
+from awstune.sweeps import journal, loop, notifying
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
+from awstune.sweeps.onsite import Site, leave_behind
 from awstune.sweeps.results import history
 from awstune.sweeps.spec import Spec
+
+FAILURES = (AwstuneError.exit_status, UsageError.exit_status)
 
 
 def main() -> None:
     """Run, and leave with the sweep's exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    sys.exit(work(Folder(Path(sys.argv[1]).resolve())))
+    folder, site = Folder(Path(sys.argv[1]).resolve()), Site.of(os.environ)
+    notify = notifying.take(os.environ)
+    status = work(folder, site)
+    if notify is not None:
+        _notify(notify, folder, status)
+    if site is not None and history(folder).ended is not None:
+        _end(site)
+    sys.exit(status)
 
 
-def work(folder: Folder) -> int:
-    """Run the sweep in a folder to its end; its exit status."""
+def work(folder: Folder, site: Site | None = None) -> int:
+    """Run the sweep in a folder to its end; its exit status.
+
+    Args:
+        folder: the sweep's.
+        site: the instance that this is; None for a machine that nobody takes away.
+    """
     try:
         executor = make_executor(Spec.read(folder.spec_file), folder)
-        for event in loop.run(folder, executor, node=platform.node()):
+        watch = None if site is None else site.watch()
+        events = loop.run(folder, executor, node=platform.node(), watch=watch)
+        for number, event in enumerate(events):
+            if number == 0:  # the journal is this one's
+                (folder.path / WORKER_PID_FILE).write_text(f"{os.getpid()}\n")
             _say(event)
+    except SweepBusy as error:
+        return _failed(error)
     except AwstuneError as error:
-        print(f"error: {error.message}\n\nhint: {error.hint}", file=sys.stderr, flush=True)  # noqa: T201  # into worker.log
-        return error.exit_status
+        if site is not None:  # it would fail again: whoever resumes it has mended it
+            site.rest()
+        return _failed(error)
     except KeyboardInterrupt:
         return 130
     return 0 if any(trial.counts for trial in history(folder).trials) else 3
 
 
+def _notify(url: str, folder: Folder, status: int) -> None:
+    """Tells of the end, or that the sweep cannot go on; what can is not at its end."""
+    ended = history(folder).ended is not None
+    if not ended and (status not in FAILURES or journal.is_open(folder.journal_file)):
+        return
+    why_not = notifying.post(url, folder, None if ended else "it cannot go on")
+    if why_not is not None:
+        print(f"warning: {why_not}", file=sys.stderr, flush=True)  # noqa: T201  # into worker.log
+
+
+def _failed(error: AwstuneError) -> int:
+    print(f"error: {error.message}\n\nhint: {error.hint}", file=sys.stderr, flush=True)  # noqa: T201  # into worker.log
+    return error.exit_status
+
+
+def _end(site: Site) -> None:
+    site.rest()
+    # Where its end is to be terminated, all that nobody has fetched would be lost: the guard's idle time
+    # is there for somebody to come.
+    if site.at_end == "stop":
+        leave_behind(site)
+
+
 def _say(event: dict[str, object]) -> None:
-    if event["event"] in ("started", "finished", "ended", "note"):
+    if event["event"] in ("started", "finished", "stopping", "ended", "note"):
         print(*(f"{key}={value}" for key, value in event.items()), flush=True)  # noqa: T201  # into worker.log
 
 

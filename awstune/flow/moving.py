@@ -1,0 +1,182 @@
+"""Going on with a sweep on another instance, once AWS says that the old one runs no more."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from awstune.config import Config
+from awstune.ec2 import instances
+from awstune.ec2.instances import Instance
+from awstune.ec2.session import Cloud
+from awstune.errors import SweepBusy, UsageError
+from awstune.flow import access, login, luggage, ship
+from awstune.flow.events import Doing, Done, Story
+from awstune.flow.resume import Changes
+from awstune.names import JOURNAL_FILE
+from awstune.remote import sync
+from awstune.remote.project import Project
+from awstune.remote.where import Where
+from awstune.sweeps import journal
+from awstune.sweeps.folder import Folder
+from awstune.sweeps.results import history
+from awstune.sweeps.spec import Spec
+
+
+def refuse(folder: Folder, changes: Changes, open_at: Callable[[Where], Cloud]) -> str | None:
+    """Says why a sweep cannot go on on another instance; nothing is made or changed.
+
+    Args:
+        folder: the sweep's here.
+        changes: what shall be otherwise from now on.
+        open_at: the cloud that the sweep ran in.
+
+    Returns:
+        What the user should know of the old instance; None where there is none any more.
+
+    Raises:
+        SweepBusy: it runs, or its instance does.
+        UsageError: it has ended, or the old instance is another account's.
+    """
+    where = Where.read(folder)
+    if where is None and journal.is_open(folder.journal_file):
+        changes.refuse_busy(folder, always=True)
+    if history(folder).ended is not None and changes.trials is None:
+        raise UsageError(
+            f"{folder.name} has ended: a new instance would have nothing to do",
+            f"awstune resume {folder.name} --launch --trials +30 has more to do",
+        )
+    return None if where is None else _refuse_running(folder, where, open_at(where))
+
+
+def _refuse_running(folder: Folder, where: Where, cloud: Cloud) -> str | None:
+    if where.account and where.account != cloud.account:
+        raise UsageError(
+            f"{where.name}, which has {folder.name}, is in the account {where.account}, and these "
+            f"credentials are of {cloud.account}: whether it still runs cannot be known",
+            "--profile names the other account's",
+        )
+    one = access.described(cloud, where)
+    if one is None or one.state == "terminated":
+        return None
+    if one.state == "stopped":
+        return (
+            f"{one.name} ({one.id}) is stopped and keeps its disk, which costs; what finished there after "
+            f"the last look is run again. Instead, awstune start {one.name} lets {folder.name} go on there; "
+            f"awstune terminate {one.name} --discard ends it"
+        )
+    if one.state in ("stopping", "shutting-down"):
+        raise SweepBusy(
+            f"{one.name}, which has {folder.name}, is {one.state}", "the same command in a minute"
+        )
+    raise SweepBusy(
+        f"{one.name}, which has {folder.name}, is {one.state}: two at once would run trials twice",
+        f"awstune resume {folder.name} goes on there; to move, awstune terminate {one.name} fetches it first",
+    )
+
+
+def free_name(cloud: Cloud, folder: Folder) -> str:
+    """The NAME of the new instance: the sweep's, or with a number where the old one still has it."""
+    taken = {one.name for one in instances.own(cloud)}
+    numbered = (f"{folder.name}-{number}" for number in range(2, len(taken) + 3))
+    return next(name for name in (folder.name, *numbered) if name not in taken)
+
+
+def seen_from_here(config: Config, folder: Folder) -> Spec:
+    """The sweep's spec, its target as seen from the folder one is in.
+
+    Raises:
+        UsageError: the target is not here, or a variable that it is handed is not set.
+    """
+    spec, where = Spec.read(folder.spec_file), Where.read(folder)
+    if spec.target.file is not None:
+        root = config.cwd.resolve() / (where.root if where else ".")
+        if not (root / spec.target.file).exists():
+            raise UsageError(
+                f"{folder.name} runs {spec.target.file}, which is not here",
+                "go to the folder of its project, with its sweeps/ folder in it",
+            )
+        found = os.path.relpath(root / spec.target.file, config.cwd.resolve())
+        spec = replace(spec, target=replace(spec.target, file=found))
+    for name in spec.options.get("env", ()):
+        if name not in os.environ:
+            raise UsageError(f"{name} is not set here, and {folder.name} is handed it", f"export {name}=...")
+    return spec
+
+
+def to_instance(
+    config: Config,
+    cloud: Cloud,
+    one: Instance,
+    folder: Folder,
+    parcel: Project,
+    changes: Changes,
+    *,
+    came_from: str | None,
+) -> Story[None]:
+    """Sends the project and what there is of the sweep to a new instance, which ends with it.
+
+    Until the sweep can start there, it is still where it was: the same command begins again.
+
+    Args:
+        config: the options.
+        cloud: the new instance's.
+        one: the instance.
+        folder: the sweep's here.
+        parcel: what `ship.travels` found.
+        changes: what shall be otherwise from now on.
+        came_from: the NAME of the old instance.
+
+    Raises:
+        RemoteError: the connection broke, or the worker did not start.
+    """
+    spec = seen_from_here(config, folder)
+    place = ship.place_of(config, cloud, one, spec, parcel, folder.name, owned=True)
+    with login.enter(config, cloud, one) as connection, _claimed(folder, one, came_from) as claimed:
+        goods = yield from luggage.pack(config, spec, parcel)
+        yield Doing(f"{one.name}: sending {parcel.root.name} and {folder.name}")
+        runtime = ship.send(connection, parcel, folder, [claimed, *_unfinished(folder)])
+        if goods is not None:
+            yield from luggage.send(connection, runtime, folder, goods)
+        ship.hand_over(connection, folder, spec.options.get("env", ()))
+        changes.apply(folder)
+        priced = Spec.read(folder.spec_file)
+        rate = {} if place.usd_per_hour is None else {"usd_per_hour": place.usd_per_hour}
+        replace(priced, options={**priced.options, **rate}).write(folder.spec_file)
+        place.write(folder)
+        ship.send_state(connection, folder)
+        yield from ship.start_worker(connection, runtime, folder, at_end=ship.at_end_of(one))
+    yield Done(f"{folder.name} goes on on {one.name}")
+
+
+@contextmanager
+def _claimed(folder: Folder, one: Instance, came_from: str | None) -> Iterator[sync.Parcel]:
+    """The journal as the new instance gets it: a writer later than any that the old one has known.
+
+    It comes back with the mirror; the one here stays what it is until the sweep is there.
+    """
+    with tempfile.TemporaryDirectory(prefix="awstune-") as aside:
+        copy = Path(aside) / JOURNAL_FILE
+        if folder.journal_file.exists():
+            shutil.copyfile(folder.journal_file, copy)
+        before = f", after {came_from}" if came_from else ""
+        with journal.Journal(copy).open() as writer:
+            writer.append("note", text=f"{folder.name} goes on on {one.name} ({one.id}){before}")
+        yield sync.Parcel(copy, f"sweeps/{folder.name}/{JOURNAL_FILE}")
+
+
+def _unfinished(folder: Folder) -> list[sync.Parcel]:
+    """The folders of the trials that have not ended, with their logs and newest checkpoints."""
+    files = [
+        path
+        for trial in history(folder).running
+        for path in sorted(folder.trial_dir(trial.number).rglob("*"))
+        if path.is_file() and not path.name.startswith(".")
+    ]
+    found = [*files, *(path for path in [folder.worker_log_file] if path.exists())]
+    return [sync.Parcel(path, f"sweeps/{folder.name}/{path.relative_to(folder.path)}") for path in found]

@@ -1,0 +1,151 @@
+"""What a worker knows of the instance that it runs on, and what it does there at its end.
+
+``python -m awstune.sweeps.onsite stop|terminate`` ends the instance of a sweep that has ended, unless
+somebody fetches from it: whoever is attached fetches all and ends it himself.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from awstune import names
+from awstune.sweeps import imds
+from awstune.sweeps.notice import Watch
+
+HOLD_S = 120.0  # who fetches touches the hold at least as often
+PATIENCE_S = 600.0  # how long somebody may fetch
+_EVERY_S = 2.0
+_WORKER = "awstune.sweeps.worker"
+
+
+@dataclass(frozen=True)
+class Site:
+    """An instance, as its worker finds it in the environment.
+
+    Attributes:
+        going: the file that has the worker started again; it is there as long as the sweep shall run.
+        at_end: what the instance does when the sweep has ended (``stop`` or ``terminate``); None: nothing.
+        root: what stands for ``/``.
+        endpoint: of the metadata service.
+    """
+
+    going: Path
+    at_end: str | None
+    root: Path
+    endpoint: str
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> Site | None:
+        """The instance that this process runs on; None on a user's own machine."""
+        going = environ.get(names.GOING_VARIABLE)
+        if not going:
+            return None
+        return cls(
+            going=Path(going),
+            at_end=environ.get(names.AT_END_VARIABLE) or None,
+            root=Path(environ.get(names.ROOT_VARIABLE) or "/"),
+            endpoint=environ.get(imds.VARIABLE) or imds.ADDRESS,
+        )
+
+    def file(self, path: str) -> Path:
+        """A file of the system, such as the guard's."""
+        return self.root / path.lstrip("/")
+
+    def watch(self) -> Watch:
+        """Looks for a notice from now on."""
+        watch = Watch(imds.Metadata(self.endpoint), self.file(names.NOTICE_FILE))
+        watch.begin()
+        return watch
+
+    def rest(self) -> None:
+        """The sweep has ended, or cannot go on by itself: it is not started again."""
+        self.going.unlink(missing_ok=True)
+
+
+def leave(
+    site: Site,
+    *,
+    busy: Callable[[], bool] | None = None,
+    shut_down: Callable[[], object] | None = None,
+    now: Callable[[], float] = time.time,
+    sleep: Callable[[float], object] = time.sleep,
+) -> bool:
+    """Ends the instance once nobody fetches from it, and no other sweep runs there.
+
+    Args:
+        site: the instance.
+        busy: whether a sweep runs there.
+        shut_down: ends it.
+        now: seconds since the epoch.
+        sleep: waits.
+
+    Returns:
+        Whether it was ended; not where a sweep runs there.
+    """
+    began = now()
+    while _held(site.file(names.HOLD_FILE), now()) and now() - began < PATIENCE_S:
+        sleep(_EVERY_S)
+    if (busy or _sweeping)():
+        return False
+    (shut_down or _shut_down)()
+    return True
+
+
+def _held(hold: Path, now: float) -> bool:
+    try:
+        return now - hold.stat().st_mtime < HOLD_S
+    except OSError:
+        return False
+
+
+def _sweeping() -> bool:
+    # Not by this process's own words: it bears the name of another module.
+    return any(_WORKER in (process.info["cmdline"] or ()) for process in _own())
+
+
+def _own() -> list[psutil.Process]:
+    mark = os.environ.get(names.INSTANCE_MARK)
+    there = list(psutil.process_iter(["cmdline"]))
+    return there if mark is None else [process for process in there if _mark(process) == mark]
+
+
+def _mark(process: psutil.Process) -> str | None:
+    try:
+        return process.environ().get(names.INSTANCE_MARK)
+    except (psutil.Error, OSError):
+        return None
+
+
+def _shut_down() -> None:
+    subprocess.run(["sudo", "-n", "shutdown", "-h", "now"], stdin=subprocess.DEVNULL, check=False)
+
+
+def main() -> None:
+    """See the module."""
+    site = Site.of(os.environ)
+    if site is not None:
+        leave(site)
+
+
+def leave_behind(site: Site) -> None:
+    """Has `leave` done by a process of its own, which outlives the worker."""
+    nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
+    os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "awstune.sweeps.onsite"],
+        dict(os.environ) | {names.AT_END_VARIABLE: site.at_end or ""},
+        file_actions=[nothing],
+        setsid=True,
+    )
+
+
+if __name__ == "__main__":
+    main()
