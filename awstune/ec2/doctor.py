@@ -152,8 +152,8 @@ def _quota(patient: Patient) -> Check:
 
 
 def _network(patient: Patient) -> Check:
-    vpc = network.network_of(patient.cloud, patient.wanted.subnet)
-    return Check("network", ok=True, found=f"instances go to {vpc}")
+    there = network.network_of(patient.cloud, patient.wanted.subnet)
+    return Check("network", ok=True, found=f"instances go to {there.vpc_id}")
 
 
 def _address(patient: Patient) -> Check:
@@ -165,7 +165,7 @@ def _permissions(patient: Patient) -> Check:
     """What a launch calls, with AWS's DryRun: it answers whether the call would be allowed."""
     cloud, wanted = patient.cloud, patient.wanted
     tags = network.tag_list(instances.tags_for(cloud, wanted.name))
-    vpc = network.network_of(cloud, wanted.subnet)
+    vpc = network.network_of(cloud, wanted.subnet).vpc_id
     image = images.find_image(cloud, wanted.image, wanted.type)
     kinds = ("instance", "volume", "network-interface")
     calls: dict[str, dict[str, Any]] = {

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
-from awstune.ec2 import backstop, guard, instances, keys
+from awstune.ec2 import backstop, guard, instances, keys, metadata, network
 from awstune.ec2.events import Changed, Removed
 from awstune.ec2.faults import Refused
 from awstune.ec2.instances import TAG_RAN, TAG_SEEN, Instance
@@ -81,6 +81,7 @@ def clean(cloud: Cloud, base: str, keys_dir: Path, *, sleep: Sleep = time.sleep)
         yield Removed("key-file", str(path))
     intent_path(keys_dir, base, cloud.region).unlink(missing_ok=True)
     for group in cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"]:
+        network.close(cloud, group)
         _delete_group(cloud, group["GroupId"], sleep)
         yield Removed("security-group", group["GroupId"])
 
@@ -163,11 +164,13 @@ def start(
         if instance.state in ("running", "pending"):
             continue
         ends = None if ttl_s is None else now() + ttl_s
-        text = guard.user_data(None, ends=ends, stamp=f"start-{uuid.uuid4()}")
+        bucket = instance.tags.get(names.TAG_BUCKET, "")
+        text = guard.user_data(None, ends=ends, stamp=f"start-{uuid.uuid4()}", bucket=bucket)
         cloud.ec2.modify_instance_attribute(InstanceId=instance.id, UserData={"Value": text.encode()})
         tags = {names.TAG_ENDS: guard.ends_word(ends), TAG_RAN: str(round(instance.running_s(now())))}
         cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(tags))
         backstop.arm(cloud, instance, ends)
+        metadata.open_for_boot(cloud, instance)
         cloud.ec2.start_instances(InstanceIds=[instance.id])
         yield Changed(instance.id, instance.name, "pending")
 

@@ -70,6 +70,8 @@ class Family:
         user: whom to log in as.
         glibc: its C library's version, which wheels depend on.
         open_driver: whether its driver is NVIDIA's open kernel modules.
+        imds_v1_boot: whether its cloud-init is older than IMDSv2 (19.4), so that it could not read its
+            user-data where tokens are required.
     """
 
     pattern: str
@@ -82,6 +84,7 @@ class Family:
     user: str
     glibc: float
     open_driver: bool = False
+    imds_v1_boot: bool = False
 
     @property
     def runs_awstune(self) -> bool:
@@ -134,6 +137,12 @@ class _Table:
 def family(image: str) -> Family | None:
     """The family of an image, by its name; None where no row knows it."""
     return next((row for row in _table().families if fnmatchcase(image, row.pattern)), None)
+
+
+def boots_by_imds_v1(image: str) -> bool:
+    """Whether an image of that name boots only where the metadata service asks for no tokens."""
+    row = family(image)
+    return row is not None and row.imds_v1_boot
 
 
 def gpu(name: str) -> Gpu | None:

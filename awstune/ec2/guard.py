@@ -114,7 +114,13 @@ class Limits:
 
 
 def user_data(
-    host_key: HostKey | None, *, ends: float | None, stamp: str, limits: Limits | None = None
+    host_key: HostKey | None,
+    *,
+    ends: float | None,
+    stamp: str,
+    limits: Limits | None = None,
+    bucket: str = "",
+    keep_host_keys: bool = False,
 ) -> str:
     """The cloud-config of an instance that ends at ``ends``.
 
@@ -123,6 +129,9 @@ def user_data(
         ends: seconds since the epoch, or None for an instance that nothing ends.
         stamp: another word for each new end that is set through user-data (the client token).
         limits: what else ends it; None keeps what its disk says.
+        bucket: where results are copied to; empty for nowhere.
+        keep_host_keys: for an image that may find no metadata service at a later boot, and would take
+            itself for a new instance and make new host keys.
 
     Returns:
         Text that starts with ``#cloud-config``, at most `MAX_BYTES` long.
@@ -130,9 +139,9 @@ def user_data(
     text = "\n".join(
         [
             "#cloud-config",
-            f"bootcmd:\n{_bootcmd(ends, stamp, limits)}",
+            f"bootcmd:\n{_bootcmd(ends, stamp, limits, bucket)}",
             *([f"ssh_keys:\n{_ssh_keys(host_key)}"] if host_key else []),
-            f"write_files:\n{_write_files()}",
+            f"write_files:\n{_write_files(keep_host_keys=keep_host_keys)}",
             f"runcmd:\n- [sh, -c, 'sh \"${{AWSTUNE_ROOT:-}}{GUARD_PATH}\" arm']",
             "",
         ]
@@ -153,7 +162,7 @@ def move_end_command(ends: float | None) -> str:
     return f"echo {word} | sudo tee {file}.new > /dev/null && sudo mv {file}.new {file}"
 
 
-def _bootcmd(ends: float | None, stamp: str, limits: Limits | None) -> str:
+def _bootcmd(ends: float | None, stamp: str, limits: Limits | None, bucket: str) -> str:
     files = [f'echo {ends_word(ends)} > "$d/ends"']
     if limits is not None:
         files.append(f'printf "%s\\n" {" ".join(limits.words())} > "$d/limits"')
@@ -162,6 +171,8 @@ def _bootcmd(ends: float | None, stamp: str, limits: Limits | None) -> str:
         f'r="${{AWSTUNE_ROOT:-}}"; d="$r{names.GUARD_DIR}"; mkdir -p "$d"; rm -rf "$r{_RUN_DIR}"; '
         f'[ "$(cat "$d/stamp" 2>/dev/null)" = {stamp} ] || {{ {"; ".join(files)}; }}'
     )
+    if bucket:
+        write_ends += f'; mkdir -p "$r{_RUN_DIR}"; echo {bucket} > "$r{names.BUCKET_FILE}"'
     # apt's own timers hold dpkg's lock in an image's first minutes.
     quiet_apt = f"systemctl stop --no-block {_APT_UNITS} || true"
     return f"- [sh, -c, '{write_ends}']\n- [sh, -c, '{quiet_apt}']"
@@ -172,13 +183,15 @@ def _ssh_keys(host_key: HostKey) -> str:
     return f"  ed25519_private: |\n{private}  ed25519_public: {host_key.public}"
 
 
-def _write_files() -> str:
+def _write_files(*, keep_host_keys: bool) -> str:
     guard = resources.files("awstune.ec2").joinpath("guard.sh").read_text()
     files = [
         (GUARD_PATH, "0755", guard),
         ("/etc/systemd/system/awstune-guard.service", "0644", _SERVICE),
         ("/etc/systemd/system/awstune-guard.timer", "0644", _TIMER),
     ]
+    if keep_host_keys:
+        files.append(("/etc/cloud/cloud.cfg.d/99-awstune.cfg", "0644", "ssh_deletekeys: false\n"))
     return "\n".join(
         f"- path: {path}\n  permissions: '{mode}'\n  content: |\n{indent(text, '    ')}".rstrip()
         for path, mode, text in files

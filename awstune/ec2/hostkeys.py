@@ -2,7 +2,7 @@
 
 In four steps, and a crash between any two locks nobody out:
 
-1. `PREPARE` over the first verified connection makes a new key beside the old one (the same one if it is
+1. `prepare` over the first verified connection makes a new key beside the old one (the same one if it is
    called again) and prints its public half;
 2. `announce` writes both to the tag, so that every laptop accepts either from here on;
 3. `SWITCH` puts the new key in place and reloads sshd; the caller connects anew and sees it;
@@ -25,17 +25,30 @@ if TYPE_CHECKING:
 TAG_ROTATED = f"{names.TAG_PREFIX}host-key-rotated"
 _KEY = f'k="${{{names.ROOT_VARIABLE}:-}}/etc/ssh/ssh_host_ed25519_key"'
 
-PREPARE = (
-    f"{_KEY}; "
-    'sudo test -e "$k.new" || sudo ssh-keygen -q -t ed25519 -N "" -C "" -f "$k.new" < /dev/null; '
-    'sudo ssh-keygen -y -f "$k.new"'
+_NEW_KEY = (
+    'sudo rm -f "$k.half" "$k.half.pub" && sudo ssh-keygen -q -t ed25519 -N "" -C "" -f "$k.half" '
+    '< /dev/null && sudo mv -f "$k.half.pub" "$k.new.pub" && sudo mv -f "$k.half" "$k.new"'
 )
+# sshd is told in any case: an earlier try may have ended between the two.
 SWITCH = (
     f"{_KEY}; "
-    'if sudo test -e "$k.new"; then '
-    'sudo mv -f "$k.new.pub" "$k.pub"; sudo mv -f "$k.new" "$k" && '
-    "{ sudo systemctl reload ssh 2> /dev/null || sudo systemctl reload sshd; }; fi"
+    'if sudo test -e "$k.new"; then sudo mv -f "$k.new.pub" "$k.pub"; sudo mv -f "$k.new" "$k"; fi && '
+    "{ sudo systemctl reload ssh 2> /dev/null || sudo systemctl reload sshd; }"
 )
+
+
+def prepare(instance: Instance) -> str:
+    """The shell command that prints the public half of the key that shall be shown.
+
+    A key is made only where none waits and the first one is still in place: an instance whose key was
+    switched already, by a launch that got no further, prints that one.
+    """
+    first = instance.host_keys[-1].split()[1] if instance.host_keys else "none"
+    return (
+        f"{_KEY}; "
+        f'if ! sudo test -e "$k.new" && sudo ssh-keygen -y -f "$k" | grep -qF {first}; then {_NEW_KEY}; fi; '
+        'if sudo test -e "$k.new"; then k="$k.new"; fi; sudo ssh-keygen -y -f "$k"'
+    )
 
 
 @dataclass(frozen=True)
@@ -67,7 +80,7 @@ def announce(cloud: Cloud, instance: Instance, prepared: str) -> Rotation:
     Args:
         cloud: where it is.
         instance: as AWS describes it now.
-        prepared: what `PREPARE` printed.
+        prepared: what `prepare` made it print.
 
     Raises:
         RemoteError: that is no key.

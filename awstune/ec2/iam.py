@@ -73,6 +73,7 @@ CALLS = (
     Call("ec2:StopInstances", _MARKED, "stop"),
     Call("ec2:TerminateInstances", _MARKED, "terminate"),
     Call("ec2:ModifyInstanceAttribute", _MARKED, "start: a new end"),
+    Call("ec2:ModifyInstanceMetadataOptions", _MARKED, "tokens required, once an image of 2019 has booted"),
     Call("sts:GetCallerIdentity", _ANY, "whose things are whose"),
     Call("sts:DecodeAuthorizationMessage", _ANY, "why a call was refused", optional=True),
     Call("servicequotas:GetServiceQuota", _ANY, "the quota, before a launch meets it", optional=True),
@@ -105,7 +106,8 @@ def policy() -> dict[str, Any]:
             _marked(),
             _statement("PublicParameters", _of(_PARAMETERS), "arn:aws:ssm:*::parameter/aws/service/*"),
             _statement("Backstop", _of(_SCHEDULES), _BACKSTOP),
-            _pass_role(),
+            _pass_role("BackstopActsAs", backstop.ROLE, "scheduler.amazonaws.com"),
+            _pass_role("ResultsWrittenAs", names.RESULTS_PROFILE, "ec2.amazonaws.com"),
             _statement("FirstSpotInstance", ["iam:CreateServiceLinkedRole"], _SPOT_ROLE),
         ],
     }
@@ -133,9 +135,9 @@ def _marked() -> dict[str, Any]:
     return _statement("ChangeOwn", _of(_MARKED), _ec2("*/*"), condition)
 
 
-def _pass_role() -> dict[str, Any]:
-    condition = {"StringEquals": {"iam:PassedToService": "scheduler.amazonaws.com"}}
-    return _statement("BackstopActsAs", ["iam:PassRole"], f"arn:aws:iam::*:role/{backstop.ROLE}", condition)
+def _pass_role(sid: str, role: str, service: str) -> dict[str, Any]:
+    condition = {"StringEquals": {"iam:PassedToService": service}}
+    return _statement(sid, ["iam:PassRole"], f"arn:aws:iam::*:role/{role}", condition)
 
 
 def _of(scope: str) -> list[str]:

@@ -23,6 +23,8 @@ TAG_BASE = f"{names.TAG_PREFIX}base"
 TAG_DISK = f"{names.TAG_PREFIX}disk-gib"
 TAG_RAN = f"{names.TAG_PREFIX}ran-s"
 TAG_SEEN = f"{names.TAG_PREFIX}seen-s"
+# Its price when it was launched, where it was launched: `ls` asks no price list.
+TAG_RATE = f"{names.TAG_PREFIX}usd-per-hour"
 LIVE = ("pending", "running", "stopping", "stopped")
 ENDED = ("shutting-down", "terminated")
 
@@ -54,9 +56,11 @@ class Instance:
         disk_gib: its root disk.
         ran_s: seconds that it ran in earlier starts, as far as known.
         seen_s: seconds that it had run in all when somebody last looked.
+        rate: its price an hour when it was launched; None where nobody knew it.
         group_ids: its security groups.
         region: where it is.
         tags: all its tags.
+        http_tokens: ``required`` where its metadata service answers nobody without a token.
     """
 
     id: str
@@ -84,6 +88,13 @@ class Instance:
     group_ids: tuple[str, ...]
     region: str
     tags: Mapping[str, str] = field(default_factory=dict, repr=False)
+    rate: float | None = None
+    http_tokens: str = "required"
+
+    @property
+    def jump(self) -> str:
+        """The host that SSH goes by way of; empty where it goes straight."""
+        return self.tags.get(names.TAG_SSH_JUMP, "")
 
     @property
     def live(self) -> bool:
@@ -107,9 +118,13 @@ class Instance:
         # It ended itself, which AWS does not date: at its end at the latest, or before.
         return self.ends if self.ends is not None and self.ends <= now else self.launched
 
+    def usd_per_hour(self, prices: Prices) -> float | None:
+        """Its price an hour without its disk: as it was launched, else the table's; None where unknown."""
+        return self.rate if self.rate is not None else prices.usd_per_hour(self.type, self.market)
+
     def usd_so_far(self, now: float, prices: Prices) -> float | None:
         """What it has cost by now, at least, with its disk; None where its price is unknown."""
-        rate = prices.usd_per_hour(self.type, self.market)
+        rate = self.usd_per_hour(prices)
         if rate is None:
             return None
         ran = self.running_s(now) / 3600
@@ -140,7 +155,7 @@ class Instance:
             "launched": iso(self.launched),
             "age_s": round(max(0.0, now - self.launched)),
             "ttl_left_s": round(max(0.0, self.ends - now)) if ends_matter and self.ends else None,
-            "usd_per_hour": prices.usd_per_hour(self.type, self.market),
+            "usd_per_hour": self.usd_per_hour(prices),
             "usd_so_far": None if spent is None else round(spent, 4),
             "key_file": str(path) if path else None,
             "ssh_port": self.ssh_port,
@@ -230,7 +245,7 @@ def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
         market=str(facts.get("InstanceLifecycle", "on-demand")),
         state=state,
         state_reason=_reason(facts),
-        address=facts.get("PublicIpAddress") or facts.get("PrivateIpAddress") or None,
+        address=_address(facts, by_jump=names.TAG_SSH_JUMP in tags),
         zone=facts.get("Placement", {}).get("AvailabilityZone", ""),
         launched=facts["LaunchTime"].timestamp(),
         stopped=None if state in ("pending", "running") else _stopped_at(facts),
@@ -248,6 +263,8 @@ def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
         group_ids=tuple(group["GroupId"] for group in facts.get("SecurityGroups", [])),
         region=region,
         tags=tags,
+        rate=_dollars(tags.get(TAG_RATE, "")),
+        http_tokens=str(facts.get("MetadataOptions", {}).get("HttpTokens", "required")),
     )
 
 
@@ -261,8 +278,23 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(round(seconds), tz=UTC).isoformat().replace("+00:00", "Z")
 
 
+def _address(facts: InstanceTypeDef, *, by_jump: bool) -> str | None:
+    """A host inside the network goes to the private address; from outside there may be only IPv6."""
+    public, private = facts.get("PublicIpAddress"), facts.get("PrivateIpAddress")
+    if by_jump:
+        return private or public or None
+    return public or facts.get("Ipv6Address") or private or None
+
+
 def _seconds(word: str) -> float | None:
     return float(word) if word.isdigit() else None
+
+
+def _dollars(word: str) -> float | None:
+    try:
+        return float(word)
+    except ValueError:
+        return None
 
 
 def _reason(facts: InstanceTypeDef) -> str:

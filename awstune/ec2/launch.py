@@ -18,6 +18,7 @@ from awstune.ec2.steps import (
     AllowSsh,
     CreateGroup,
     ImportKeyPair,
+    JoinGroup,
     LinkKey,
     RevokeSsh,
     RunInstance,
@@ -118,7 +119,10 @@ def _apply_one(cloud: Cloud, step: Step) -> str:
             name = step.group.removeprefix(names.SECURITY_GROUP_NAME.format(name=""))
             return network.create_group(cloud, step.group, step.vpc_id, instances.tags_for(cloud, name))
         case AllowSsh():
-            network.allow_ssh(cloud, network.group_id(cloud, step.group, step.vpc_id), step.ssh_from)
+            group_id = network.group_id(cloud, step.group, step.vpc_id)
+            network.allow_ssh(cloud, group_id, step.ssh_from, typed=step.typed)
+        case JoinGroup():
+            network.join(cloud, network.group_id(cloud, step.group, step.vpc_id))
         case RevokeSsh():
             network.revoke_ssh(cloud, network.group_id(cloud, step.group, step.vpc_id), step.ssh_from)
         case _:

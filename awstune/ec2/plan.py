@@ -7,23 +7,21 @@ it was applied is empty.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from awstune import errors, names
-from awstune.ec2 import fits, keys, quotas
+from awstune.ec2 import fits, keys, offers, openings, quotas
 from awstune.ec2.images import Image
 from awstune.ec2.instances import Instance
-from awstune.ec2.network import Group
+from awstune.ec2.network import Group, Network
 from awstune.ec2.prices import Prices, TypeFacts
 from awstune.ec2.quotas import Quota
 from awstune.ec2.steps import (
-    AllowSsh,
-    CreateGroup,
     Fallback,
     ImportKeyPair,
     LinkKey,
-    RevokeSsh,
     RunInstance,
     Step,
     Wait,
@@ -64,10 +62,11 @@ class Actual:
         type: the type that will be launched: the wanted one, or its stand-in.
         offered: whether the region offers it.
         stand_ins: the nearest offered types where it is not.
+        quotas: what the account may run of the stand-ins, by family.
         image: None where it was not looked for.
         key: the key pair.
         group: the security group of the name; None where there is none.
-        vpc_id: the network that instances go to.
+        network: the network that instances go to.
         ssh_from: the range that may reach port 22.
         quota: what the account may run of the type; None where nobody says.
     """
@@ -80,9 +79,10 @@ class Actual:
     type: str = names.DEFAULT_TYPE
     offered: bool = True
     stand_ins: tuple[TypeFacts, ...] = ()
+    quotas: Mapping[str, Quota] = field(default_factory=dict)
     image: Image | None = None
     group: Group | None = None
-    vpc_id: str = ""
+    network: Network = field(default_factory=lambda: Network(""))
     ssh_from: str = ""
     quota: Quota | None = None
 
@@ -131,10 +131,10 @@ class Plan:
             lines += [f"    in the console: {step.console}"] if explain else []
         return [*lines, *self.notes]
 
-    def to_json(self) -> dict[str, Any]:
-        """The object of ``launch --dry-run --json``."""
+    def to_json(self, *, explain: bool = False) -> dict[str, Any]:
+        """The object of ``launch --dry-run --json``, with ``console`` at each step where explained."""
         return {
-            "plan": [step.to_json() for step in self.steps],
+            "plan": [step.to_json(explain=explain) for step in self.steps],
             "usd_per_hour": self.usd_per_hour,
             "usd_worst_case": self.usd_worst_case,
         }
@@ -154,7 +154,7 @@ def make_plan(wanted: Wanted, actual: Actual) -> Plan:
     for instance in existing:
         _refuse_taken(wanted, actual, instance)
     missing = tuple(name for name in wanted.names if name not in {found.name for found in existing})
-    refresh = _ssh_steps(wanted, actual)
+    refresh = openings.ssh_steps(wanted, actual)
     if not missing:
         pending = tuple(found.name for found in existing if found.state == "pending")
         waits = (Wait(pending),) if pending else ()
@@ -163,7 +163,7 @@ def make_plan(wanted: Wanted, actual: Actual) -> Plan:
     _refuse_unfit(actual)
     _refuse_over_quota(actual, len(missing))
     runs = tuple(_run(wanted, actual, name) for name in missing)
-    before = (*_key_steps(wanted, actual.key), *_group_steps(wanted, actual), *refresh)
+    before = (*_key_steps(wanted, actual.key), *openings.group_steps(wanted, actual), *refresh)
     return _priced(actual, Plan(actual.region, (*before, *runs, Wait(missing)), existing), runs)
 
 
@@ -199,11 +199,10 @@ def _differences(wanted: Wanted, instance: Instance) -> str:
 def _refuse_not_offered(wanted: Wanted, actual: Actual) -> None:
     if actual.offered:
         return
-    nearest = ", ".join(str(facts) for facts in actual.stand_ins[:3])
     raise errors.NotOffered(
-        f"{actual.region} does not offer {wanted.type}"
-        + (f"; nearest: {nearest}" if nearest else ", nor anything like it"),
+        offers.not_offered(actual.region, wanted.type, actual.stand_ins, actual.quotas),
         "take the nearest with --or-similar, name one with --type, or use another --region",
+        nearest=actual.stand_ins[0].type if actual.stand_ins else "",
     )
 
 
@@ -248,29 +247,6 @@ def _own_key_steps(wanted: Wanted, key: KeyFacts, own: str, public: str) -> tupl
     return () if key.here and keys.same(key.here, public) else (LinkKey(key.pair, key.path, own),)
 
 
-def _group_steps(wanted: Wanted, actual: Actual) -> tuple[Step, ...]:
-    if wanted.security_group or actual.group:
-        return ()
-    group = wanted_group(wanted)
-    return CreateGroup(group, actual.vpc_id), AllowSsh(group, actual.ssh_from, actual.vpc_id)
-
-
-def _ssh_steps(wanted: Wanted, actual: Actual) -> tuple[Step, ...]:
-    """Moves the one open port along with the caller's address."""
-    if wanted.security_group or actual.group is None:
-        return ()
-    admitted = actual.group.ssh_from
-    group, vpc_id, mine = actual.group.name, actual.vpc_id, actual.ssh_from
-    old = [RevokeSsh(group, other, vpc_id) for other in sorted(admitted - {mine})]
-    new = [] if mine in admitted else [AllowSsh(group, mine, vpc_id)]
-    return (*new, *old)
-
-
-def wanted_group(wanted: Wanted) -> str:
-    """The security group that instances get: the user's own id, or the name of the one made for NAME."""
-    return wanted.security_group or names.SECURITY_GROUP_NAME.format(name=wanted.name)
-
-
 def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
     image = actual.image
     if image is None:
@@ -300,11 +276,16 @@ def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
         idle_s=wanted.idle_s,
         max_usd=wanted.max_usd,
         usd_per_hour=actual.prices.ceiling_per_hour(actual.type),
+        rate=actual.prices.usd_per_hour(actual.type, wanted.market),
+        address_usd_per_hour=actual.prices.public_ipv4_hour,
         disk_usd_per_hour=actual.prices.disk_usd_per_hour(disk_gib),
         pair=actual.key.pair,
-        group=wanted_group(wanted),
-        vpc_id=actual.vpc_id,
+        group=openings.wanted_group(wanted),
+        vpc_id=actual.network.vpc_id,
         subnet=wanted.subnet,
+        ssh_jump=wanted.ssh_jump or "",
+        bucket=wanted.results_bucket or "",
+        imds_v1_boot=fits.boots_by_imds_v1(image.name),
         wishes=wanted.wishes_tag(),
         tags=dict(wanted.tags),
         facts=str(facts) if facts else "",
@@ -318,7 +299,7 @@ def _fallbacks(wanted: Wanted, actual: Actual, image: Image) -> tuple[Fallback, 
         return ()
     others = [one for one in actual.stand_ins if one.type != actual.type][:_FALLBACKS]
     return tuple(
-        Fallback(one.type, one.usd_per_hour, str(one))
+        Fallback(one.type, one.usd_per_hour, str(one), actual.prices.usd_per_hour(one.type, wanted.market))
         for one in others
         if _fits(image, one) and _affordable(wanted, one)
     )
@@ -339,7 +320,7 @@ def _priced(actual: Actual, plan: Plan, runs: tuple[RunInstance, ...]) -> Plan:
     hourly = [actual.prices.usd_per_hour(run.type, run.market) for run in runs]
     worst = [worst_case(run, actual.prices) for run in runs]
     usd_per_hour, usd_worst_case = _total(hourly), _total(worst)
-    notes = _notes(runs, actual.prices, usd_per_hour, usd_worst_case)
+    notes = (*_notes(runs, actual.prices, usd_per_hour, usd_worst_case), *openings.notes(actual, runs))
     return Plan(plan.region, plan.steps, plan.existing, usd_per_hour, usd_worst_case, notes)
 
 

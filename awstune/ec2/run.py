@@ -9,18 +9,17 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
-from awstune.ec2 import guard, instances, network, offers
+from awstune.ec2 import guard, instances, metadata, network, offers
 from awstune.ec2.events import Launched, NoRoom, Retried
 from awstune.ec2.faults import NoCapacity, Refused, Throttled, Unreachable
 from awstune.ec2.intent import Intent, intent_path, taken_up
-from awstune.ec2.prices import shipped
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from awstune.ec2.instances import Instance
     from awstune.ec2.session import Cloud
-    from awstune.ec2.steps import RunInstance
+    from awstune.ec2.steps import Fallback, RunInstance
 
 Event = Launched | Retried | NoRoom
 Now = Callable[[], float]
@@ -84,10 +83,14 @@ def run(
 def _attempts(cloud: Cloud, step: RunInstance) -> Iterator[tuple[RunInstance, str]]:
     """Where to ask: AWS's own choice of zone, then each zone; then the same for the next type."""
     for other in (None, *step.fallbacks):
-        attempt = step if other is None else replace(step, type=other.type, usd_per_hour=other.usd_per_hour)
+        attempt = step if other is None else _as(step, other)
         yield attempt, ""
         if not step.subnet:
             yield from ((attempt, zone) for zone in offers.zones(cloud, attempt.type))
+
+
+def _as(step: RunInstance, other: Fallback) -> RunInstance:
+    return replace(step, type=other.type, usd_per_hour=other.usd_per_hour, rate=other.rate)
 
 
 def _no_room(step: RunInstance, refused: list[NoCapacity]) -> NoCapacity:
@@ -161,6 +164,11 @@ def request(cloud: Cloud, step: RunInstance, group_id: str, now: float, *, zone:
         names.TAG_HOST_KEY: host_key.public,
         instances.TAG_DISK: str(step.disk_gib),
         instances.TAG_BASE: step.base,
+        names.TAG_UNFETCHED: "",
+        **({names.TAG_SSH_JUMP: step.ssh_jump} if step.ssh_jump else {}),
+        **({names.TAG_BUCKET: step.bucket} if step.bucket else {}),
+        **({names.TAG_IMDS: metadata.V1_BOOT} if step.imds_v1_boot else {}),
+        **({instances.TAG_RATE: f"{step.rate:g}"} if step.rate is not None else {}),
     }
     asked: dict[str, Any] = {
         "ClientToken": token,
@@ -170,10 +178,17 @@ def request(cloud: Cloud, step: RunInstance, group_id: str, now: float, *, zone:
         "MaxCount": 1,
         "KeyName": step.pair,
         "SecurityGroupIds": [group_id],
-        "UserData": guard.user_data(host_key, ends=ends, stamp=token, limits=_limits(step)),
+        "UserData": guard.user_data(
+            host_key,
+            ends=ends,
+            stamp=token,
+            limits=_limits(step),
+            bucket=step.bucket,
+            keep_host_keys=step.imds_v1_boot,
+        ),
         "InstanceInitiatedShutdownBehavior": step.at_end,
         "MetadataOptions": {
-            "HttpTokens": "required",
+            "HttpTokens": "optional" if step.imds_v1_boot else "required",
             "HttpPutResponseHopLimit": 1,
             "HttpEndpoint": "enabled",
         },
@@ -184,6 +199,8 @@ def request(cloud: Cloud, step: RunInstance, group_id: str, now: float, *, zone:
             {"ResourceType": "network-interface", "Tags": network.tag_list(tags)},
         ],
     }
+    if step.bucket:
+        asked["IamInstanceProfile"] = {"Name": names.RESULTS_PROFILE}
     if zone:
         asked["Placement"] = {"AvailabilityZone": zone}
     if step.subnet:
@@ -197,7 +214,7 @@ def request(cloud: Cloud, step: RunInstance, group_id: str, now: float, *, zone:
 
 
 def _limits(step: RunInstance) -> guard.Limits:
-    hourly = (step.usd_per_hour or 0.0) + shipped().public_ipv4_hour
+    hourly = (step.usd_per_hour or 0.0) + step.address_usd_per_hour
     return guard.Limits(step.idle_s, step.max_usd, hourly, step.disk_usd_per_hour)
 
 

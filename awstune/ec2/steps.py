@@ -25,10 +25,10 @@ class Step:
     def _say(self) -> str:
         raise NotImplementedError
 
-    def to_json(self) -> dict[str, Any]:
-        """``{action, ...}``: the step's own fields beside its name."""
+    def to_json(self, *, explain: bool = False) -> dict[str, Any]:
+        """``{action, ...}``: the step's own fields beside its name, with ``console`` where explained."""
         fields = {key: value for key, value in asdict(self).items() if not key.startswith("_")}
-        return {"action": self.action, **fields}
+        return {"action": self.action, **fields, **({"console": self.console} if explain else {})}
 
 
 @dataclass(frozen=True)
@@ -99,6 +99,7 @@ class AllowSsh(Step):
     group: str
     ssh_from: str
     vpc_id: str = ""
+    typed: bool = False
 
     def _say(self) -> str:
         return f"let {self.ssh_from} reach port 22, and nobody else"
@@ -120,6 +121,20 @@ class RevokeSsh(Step):
 
 
 @dataclass(frozen=True)
+class JoinGroup(Step):
+    """Let the instances of a group reach each other."""
+
+    action = "join-security-group"
+    console = "Security groups > Edit inbound rules > All TCP > Source: this security group"
+
+    group: str
+    vpc_id: str = ""
+
+    def _say(self) -> str:
+        return f"let the instances of {self.group} reach each other, and nobody else"
+
+
+@dataclass(frozen=True)
 class Fallback:
     """A type that will do where there is no capacity for the wanted one.
 
@@ -127,11 +142,13 @@ class Fallback:
         type: such as ``g4dn.xlarge``.
         usd_per_hour: its price on demand.
         facts: what it is, for the prose.
+        rate: its price in the wanted market.
     """
 
     type: str
     usd_per_hour: float | None
     facts: str = ""
+    rate: float | None = None
 
 
 @dataclass(frozen=True)
@@ -151,7 +168,9 @@ class RunInstance(Step):
         ttl_s: seconds until its end; None for no end.
         idle_s: seconds of idling that end it; None for no such end.
         max_usd: dollars that end it; None for no such end.
-        usd_per_hour: the price that ``max_usd`` is reckoned with.
+        usd_per_hour: the price that ``max_usd`` is reckoned with: on demand, which spot never exceeds.
+        rate: its price an hour in its market as the plan found it; None where nobody knows it.
+        address_usd_per_hour: its public address's.
         disk_usd_per_hour: the disk's.
         pair: its key pair.
         group: its security group: a name to look up, or an id.
@@ -161,10 +180,16 @@ class RunInstance(Step):
         tags: the user's own.
         facts: what the type is, for the prose.
         fallbacks: types that are asked for next where there is no capacity, in this order.
+        ssh_jump: the host that SSH goes by way of; empty where it goes straight.
+        bucket: the bucket that results are copied to; empty for none.
+        imds_v1_boot: whether the image boots with a metadata service that asks for no tokens.
     """
 
     action = "run-instance"
-    console = "Launch instances > Name, AMI, Instance type, Configure storage > Launch instance"
+    console = (
+        "Region (top right) > Launch instances > Name, AMI by its name, Instance type, Configure storage "
+        "> Launch instance"
+    )
 
     name: str
     base: str
@@ -182,19 +207,28 @@ class RunInstance(Step):
     idle_s: float | None = None
     max_usd: float | None = None
     usd_per_hour: float | None = None
+    rate: float | None = None
+    address_usd_per_hour: float = 0.0
     disk_usd_per_hour: float = 0.0
     vpc_id: str = ""
     subnet: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     facts: str = ""
     fallbacks: tuple[Fallback, ...] = ()
+    ssh_jump: str = ""
+    bucket: str = ""
+    imds_v1_boot: bool = False
 
     def _say(self) -> str:
         market = "on demand" if self.market == "on-demand" else "at the spot price"
         return (
             f"run {self.name}: {self.facts or self.type} {market}, from {self.image} ({self.image_id}), "
-            f"with an encrypted disk of {self.disk_gib} GiB; {self._end()}{self._or_else()}"
+            f"with an encrypted disk of {self.disk_gib} GiB; {self._end()}{self._access()}{self._or_else()}"
         )
+
+    def _access(self) -> str:
+        said = f"; SSH goes by way of {self.ssh_jump}" if self.ssh_jump else ""
+        return said + (f"; it may write to the bucket {self.bucket}" if self.bucket else "")
 
     def _or_else(self) -> str:
         others = ", then ".join(other.facts or other.type for other in self.fallbacks)
@@ -216,7 +250,10 @@ class Wait(Step):
     """Wait until instances are ready."""
 
     action = "wait"
-    console = "Instances > Refresh until Instance state is Running and Status check is 2/2 checks passed"
+    console = (
+        "Instances > Refresh until Instance state is Running and Status check is 2/2 checks passed, "
+        "then copy the Public IPv4 address for ssh -i key.pem ubuntu@ADDRESS"
+    )
 
     names: tuple[str, ...]
 

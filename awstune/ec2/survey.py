@@ -43,22 +43,23 @@ def look(
         type=wanted.type,
         key=key_facts(cloud, wanted, keys_dir),
     )
-    if wanted.security_group:
-        network.check_group(cloud, wanted.security_group)
-    else:
-        actual = _with_network(cloud, wanted, actual, fetch)
+    actual = _with_network(cloud, wanted, actual, fetch)
     if {found.name for found in there if found.live} >= set(wanted.names):
         return actual
     return _with_type(cloud, wanted, actual)
 
 
 def _with_network(cloud: Cloud, wanted: Wanted, actual: Actual, fetch: network.Fetch) -> Actual:
-    vpc_id = network.network_of(cloud, wanted.subnet)
+    there = network.network_of(cloud, wanted.subnet)
+    if wanted.security_group:
+        network.check_group(cloud, wanted.security_group, there.vpc_id)
+        return replace(actual, network=there)
+    by_ipv6 = there.ipv6 and not there.public
     return replace(
         actual,
-        vpc_id=vpc_id,
-        group=network.find_group(cloud, network.group_name(wanted.name), vpc_id),
-        ssh_from=network.caller_cidr(cloud, wanted.ssh_from, fetch=fetch),
+        network=there,
+        group=network.find_group(cloud, network.group_name(wanted.name), there.vpc_id),
+        ssh_from=network.caller_cidr(cloud, wanted.ssh_from, ipv6=by_ipv6, fetch=fetch),
     )
 
 
@@ -66,23 +67,31 @@ def _with_type(cloud: Cloud, wanted: Wanted, actual: Actual) -> Actual:
     there = bool(offers.offered(cloud, [wanted.type]))
     if not there or wanted.or_similar:
         actual = replace(actual, offered=there, stand_ins=offers.stand_ins(cloud, wanted.type))
+        actual = _with_prices(cloud, wanted, actual, wanted.type)
     if not there:
+        families = {quotas.family(one.type) or "" for one in actual.stand_ins}
+        limits = {one: quotas.limit(cloud, one, wanted.market) for one in sorted(families - {""})}
+        actual = replace(actual, quotas={one: limit for one, limit in limits.items() if limit})
         if not (wanted.or_similar and actual.stand_ins):
             return actual
         actual = replace(actual, type=actual.stand_ins[0].type, offered=True)
     return replace(
-        actual,
+        _with_prices(cloud, wanted, actual, actual.type),
         image=images.find_image(cloud, wanted.image, actual.type),
-        prices=_priced(cloud, wanted, actual),
         quota=quotas.find(cloud, actual.type, wanted.market),
     )
 
 
-def _priced(cloud: Cloud, wanted: Wanted, actual: Actual) -> prices.Prices:
+def _with_prices(cloud: Cloud, wanted: Wanted, actual: Actual, type_: str) -> Actual:
+    """Today's prices of the type and of its stand-ins, which say them too."""
     if actual.prices is not prices.shipped():
-        return actual.prices
-    table = pricelist.live(cloud, [actual.type])
-    return pricelist.with_spot(cloud, table, [actual.type]) if wanted.market == "spot" else table
+        return actual
+    asked = dict.fromkeys([type_, *(one.type for one in actual.stand_ins)])
+    table = pricelist.live(cloud, asked)
+    if wanted.market == "spot":
+        table = pricelist.with_spot(cloud, table, asked)
+    near = tuple(table.types.get(one.type, one) for one in actual.stand_ins)
+    return replace(actual, prices=table, stand_ins=near)
 
 
 def key_facts(cloud: Cloud, wanted: Wanted, keys_dir: Path) -> KeyFacts:

@@ -16,6 +16,11 @@ Market = Literal["on-demand", "spot"]
 AtEnd = Literal["stop", "terminate"]
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _WISHES_LENGTH = 256
+# user@host:port, an alias of ssh_config, or an IPv6 address in brackets; nothing that a shell would act on.
+_HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9a-fA-F:]+\])"
+_JUMP = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?{_HOST}(?::\d{{1,5}})?")
+# https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
+_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
 _TAG_LENGTH, _TAG_VALUE_LENGTH = 128, 256
 
@@ -31,7 +36,7 @@ class Wanted:
         market: ``on-demand`` or ``spot``.
         image: ``--ami``: an id, an exact name or a pattern.
         disk_gib: the root disk; by default 100, or what the image needs.
-        ttl_s: seconds until the end; None for no end at all.
+        ttl_s: seconds until the end, by default 8 hours; None for no end at all.
         idle_s: seconds of idling that end it, by default 30 minutes; None for no such end.
         max_usd: dollars that end it.
         at_end: by default ``stop`` on demand and ``terminate`` for spot.
@@ -40,6 +45,8 @@ class Wanted:
         ssh_from: the range that may reach port 22; by default the caller's own address.
         subnet: ``subnet-...``.
         security_group: ``sg-...``, used as it is.
+        ssh_jump: ``[USER@]HOST[:PORT]`` that SSH goes by way of, or an alias of the user's ssh_config.
+        results_bucket: a bucket that instances may write results to.
         or_similar: whether the nearest offered type will do.
         tags: the user's own.
 
@@ -62,6 +69,8 @@ class Wanted:
     ssh_from: str | None = None
     subnet: str | None = None
     security_group: str | None = None
+    ssh_jump: str | None = None
+    results_bucket: str | None = None
     or_similar: bool = False
     tags: Mapping[str, str] = field(default_factory=dict)
 
@@ -80,7 +89,18 @@ class Wanted:
                 hint = f"leave {option} out, or give it more"
                 raise errors.UsageError(f"{option} must be above zero, not {value:g}", hint)
         if self.market == "spot" and self.at_end == "stop":
-            raise errors.UsageError("a spot instance cannot be stopped at its end", "leave --at-end out")
+            # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/spot-request-status.html
+            raise errors.UsageError(
+                "a spot instance cannot be stopped at its end: AWS stops those of a persistent request only, "
+                "and such a request starts another instance after the first is terminated",
+                "leave --at-end out: it is terminated; or leave --spot out",
+            )
+        if self.ssh_jump is not None and not _JUMP.fullmatch(self.ssh_jump):
+            hint = "write it as [USER@]HOST[:PORT], or an alias of your ssh_config"
+            raise errors.UsageError(f"--ssh-jump {self.ssh_jump!r} is no host", hint)
+        if self.results_bucket is not None and not _BUCKET.fullmatch(self.results_bucket):
+            hint = "give its name alone, as `aws s3 ls` shows it: lower case letters, digits, dots and dashes"
+            raise errors.UsageError(f"--results-bucket {self.results_bucket!r} is no bucket's name", hint)
         if any(tag.startswith((names.TAG_PREFIX, "aws:")) for tag in self.tags):
             raise errors.UsageError("tags of awstune: and aws: are not for --tag", "choose another tag name")
         for tag, text in self.tags.items():
@@ -101,7 +121,11 @@ class Wanted:
         return self.at_end or ("terminate" if self.market == "spot" else "stop")
 
     def wishes(self) -> dict[str, Any]:
-        """What makes two launches the same launch. Who may knock, and how many there are, does not."""
+        """What makes two launches the same launch. Who may knock, and how many there are, does not.
+
+        A default that help names is the same wish typed or left out (type, ttl, idle, at-end); a disk
+        or an image is not: what is taken where none is typed depends on the day.
+        """
         asked = {
             "type": self.type,
             "market": self.market,
@@ -110,10 +134,12 @@ class Wanted:
             "ttl": "none" if self.ttl_s is None else span(self.ttl_s),
             "idle": "none" if self.idle_s is None else span(self.idle_s),
             "max-usd": self.max_usd,
-            "at-end": self.at_end,
+            "at-end": self.end,
             "key": self.key,
             "subnet": self.subnet,
             "security-group": self.security_group,
+            "ssh-jump": self.ssh_jump,
+            "results-bucket": self.results_bucket,
             **{f"tag {key}": value for key, value in sorted(self.tags.items())},
         }
         return {key: value for key, value in asked.items() if value is not None}

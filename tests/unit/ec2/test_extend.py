@@ -4,7 +4,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from awstune import names
-from awstune.ec2 import end, extend, instances, network, prices, regions
+from awstune.ec2 import end, extend, instances, prices, regions
 from awstune.errors import CloudError, UsageError
 from tests.unit.ec2.plans import RUNNING
 from tests.unit.ec2.test_end import _launch
@@ -66,19 +66,6 @@ def test_tags_are_written(cloud, keys_dir):
     assert (found.ran_s, found.seen_s) == (3000, 3600)
     extend.write_end(cloud, lab, None)
     assert instances.find(cloud, "lab").tags[names.TAG_ENDS] == "none"
-
-
-def test_the_open_port_follows_its_owner(cloud, keys_dir):
-    """A new address replaces the old one in one's own groups only."""
-    _launch(cloud, keys_dir)
-    lab = instances.find(cloud, "lab")
-    vpc = network.network_of(cloud, None)
-    theirs = cloud.ec2.create_security_group(GroupName="theirs", Description="x", VpcId=vpc)["GroupId"]
-    groups = [*lab.group_ids, theirs]
-    assert network.refresh_ssh(cloud, groups, "198.51.100.9/32")
-    assert not network.refresh_ssh(cloud, groups, "198.51.100.9/32")
-    assert network.find_group(cloud, "awstune-lab", vpc).ssh_from == {"198.51.100.9/32"}
-    assert network.find_group(cloud, "theirs", vpc).ssh_from == frozenset()
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ import subprocess
 
 import pytest
 
-from awstune.ec2 import guard, hostkeys, instances, keys
+from awstune.ec2 import extend, guard, hostkeys, instances, keys
 from awstune.errors import RemoteError
-from tests.unit.ec2.test_end import _launch
+from tests.unit.ec2 import test_end
 
 
 @pytest.fixture
@@ -23,6 +23,18 @@ def box(tmp_path):
     return tmp_path
 
 
+def _lab(cloud):
+    return instances.find(cloud, "lab")
+
+
+def _launch(cloud, keys_dir, host_key=None):
+    """An instance whose tag names the key of the box."""
+    (lab,) = test_end._launch(cloud, keys_dir)
+    if host_key:
+        extend.write_host_keys(cloud, lab, (host_key,))
+    return instances.own(cloud)
+
+
 def _run(box, command):
     env = {"PATH": f"{box}/bin:{os.environ['PATH']}", "AWSTUNE_ROOT": str(box)}
     return subprocess.run(["sh", "-c", command], env=env, check=True, capture_output=True, text=True).stdout
@@ -35,11 +47,11 @@ def _shown(box):
 
 def test_a_rotation(cloud, keys_dir, box):
     """Prepared, announced, switched, settled: the tag always names the key that is shown."""
-    (lab,) = _launch(cloud, keys_dir)
     first = _shown(box)
+    (lab,) = _launch(cloud, keys_dir, host_key=first)
     assert hostkeys.due(lab)
-    prepared = _run(box, hostkeys.PREPARE)
-    assert _run(box, hostkeys.PREPARE) == prepared
+    prepared = _run(box, hostkeys.prepare(lab))
+    assert _run(box, hostkeys.prepare(lab)) == prepared
     assert _shown(box) == first
     rotation = hostkeys.announce(cloud, lab, prepared)
     assert instances.find(cloud, "lab").host_keys == rotation.accepted == (rotation.new, lab.host_key)
@@ -52,22 +64,25 @@ def test_a_rotation(cloud, keys_dir, box):
     assert not hostkeys.due(found)
 
 
-def test_a_switch_that_is_repeated_changes_nothing(box):
-    """After a crash the steps are repeated: a key in place stays, sshd is left alone."""
-    _run(box, hostkeys.PREPARE)
+def test_a_switch_that_is_repeated(cloud, keys_dir, box):
+    """After a crash the steps are repeated: the key in place stays the one, and sshd is told once more."""
+    (lab,) = _launch(cloud, keys_dir, host_key=_shown(box))
+    rotation = hostkeys.announce(cloud, lab, _run(box, hostkeys.prepare(lab)))
     _run(box, hostkeys.SWITCH)
-    shown = _shown(box)
-    _run(box, hostkeys.SWITCH)
-    assert _shown(box) == shown
-    assert (box / "reloads").read_text().count("reload") == 1
-
-
-def test_a_rotation_that_is_repeated_from_the_tag(cloud, keys_dir, box):
-    """A second laptop that finds two keys in the tag keeps those two at most."""
-    (lab,) = _launch(cloud, keys_dir)
-    rotation = hostkeys.announce(cloud, lab, _run(box, hostkeys.PREPARE))
-    again = hostkeys.announce(cloud, instances.find(cloud, "lab"), _run(box, hostkeys.PREPARE))
+    again = hostkeys.announce(cloud, _lab(cloud), _run(box, hostkeys.prepare(_lab(cloud))))
+    assert again.new == rotation.new == _shown(box)
     assert again.accepted == rotation.accepted
+    _run(box, hostkeys.SWITCH)
+    assert _shown(box) == rotation.new
+    assert (box / "reloads").read_text().count("reload") == 2
+
+
+def test_a_key_that_was_half_made_is_made_again(cloud, keys_dir, box):
+    """Power that fails while the key is written leaves no key that nobody could use."""
+    (lab,) = _launch(cloud, keys_dir, host_key=_shown(box))
+    (box / "etc/ssh/ssh_host_ed25519_key.half").write_text("-----BEGIN")
+    assert _run(box, hostkeys.prepare(lab)).startswith("ssh-ed25519 ")
+    assert _shown(box) == lab.host_key
 
 
 @pytest.mark.parametrize("said", ["", "ssh-keygen: not found", "ssh-rsa AAAA"])

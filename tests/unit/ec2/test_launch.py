@@ -209,7 +209,7 @@ def test_what_is_tagged_on_create(cloud, keys_dir):
 
 def test_a_group_that_was_there_already(cloud):
     """Made twice by a lost answer: the first one is taken; a stranger's is not."""
-    vpc = network.network_of(cloud, None)
+    vpc = network.network_of(cloud, None).vpc_id
     tags = instances.tags_for(cloud, "lab")
     first = network.create_group(cloud, "awstune-lab", vpc, tags)
     assert network.create_group(cloud, "awstune-lab", vpc, tags) == first
@@ -236,13 +236,13 @@ def test_the_port_moves_when_a_launch_is_repeated_elsewhere(cloud, keys_dir):
     launched(cloud, keys_dir)
     told = launched(cloud, keys_dir, ssh_from="198.51.100.9")
     assert [event.step.action for event in told] == ["allow-ssh", "revoke-ssh"]
-    group = network.find_group(cloud, "awstune-lab", network.network_of(cloud, None))
+    group = network.find_group(cloud, "awstune-lab", network.network_of(cloud, None).vpc_id)
     assert group.ssh_from == {"198.51.100.9/32"}
 
 
 def test_a_group_of_ones_own(cloud, keys_dir):
     """--security-group: the instance gets it, and no address is asked for."""
-    vpc = network.network_of(cloud, None)
+    vpc = network.network_of(cloud, None).vpc_id
     mine = cloud.ec2.create_security_group(GroupName="mine", Description="x", VpcId=vpc)["GroupId"]
     wanted = Wanted("lab", **G4, security_group=mine)
     plan = make_plan(wanted, survey.look(cloud, wanted, keys_dir, fetch=pytest.fail))
@@ -253,7 +253,7 @@ def test_a_group_of_ones_own(cloud, keys_dir):
 def test_a_group_that_is_gone(cloud):
     """Deleted between plan and launch: an error that says to repeat."""
     with pytest.raises(CloudError, match="is gone"):
-        network.group_id(cloud, "awstune-lab", network.network_of(cloud, None))
+        network.group_id(cloud, "awstune-lab", network.network_of(cloud, None).vpc_id)
 
 
 def test_a_step_that_nobody_knows(cloud, keys_dir):

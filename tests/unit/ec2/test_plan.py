@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from awstune.ec2 import keys, plan, prices, steps
+from awstune.ec2 import keys, openings, prices, steps
 from awstune.ec2.network import Group
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
@@ -31,8 +31,8 @@ def test_a_first_launch_word_for_word():
         "costs: $0.90 an hour; $7.33 at most until the end (us-east-1 prices of 2026-06)",
         "stopped, the disk goes on costing $0.26 a day until it is terminated",
         (
-            "the image is older than IMDSv2: until the guard is armed its metadata service asks for no token, "
-            "from then on it does"
+            "the image is older than IMDSv2: until the guard is armed its metadata service asks for no "
+            "token, from then on it does"
         ),
     ]
 
@@ -181,7 +181,7 @@ def test_steps_say_something():
 
 def test_the_group_of_a_name():
     """What the group is called that is made for NAME."""
-    assert plan.wanted_group(Wanted("lab")) == "awstune-lab"
+    assert openings.wanted_group(Wanted("lab")) == "awstune-lab"
     assert keys.key_path(Path("/k"), "awstune-lab", "us-east-1") == Path("/k/awstune-lab-us-east-1.pem")
 
 
