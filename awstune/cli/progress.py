@@ -7,11 +7,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from awstune.cli.screen import Screen
+from awstune.report import words
 from awstune.report.words import duration, value
 from awstune.search.folding import Fold
+from awstune.search.runs import spread
 from awstune.search.trials import History, Mode, TrialRecord
+from awstune.sweeps.outlook import outlook, planned_of
 
 CELL = 9  # what four significant digits and an exponent need
+NARROW, WIDE = 12, 21  # of a value alone, and with a standard deviation
 
 
 class Progress:
@@ -27,6 +31,8 @@ class Progress:
         self.stream = stream
         self.fold = Fold()
         self.told: set[int] = set()
+        self.priced = False
+        self.late_for: float | None = None
 
     def __call__(self, event: Mapping[str, Any]) -> None:
         """Takes one event."""
@@ -38,7 +44,11 @@ class Progress:
             self._finished(event["trial"])
         elif event["event"] == "requeued":
             self.told.discard(event["trial"])
-            self.screen.say(f"trial {event['trial']} was lost, and starts again")
+            self.screen.say(_again(event))
+        elif event["event"] == "confirmed":
+            self._confirmed(event)
+        elif event["event"] == "packing":
+            self.screen.say(str(event.get("why", "")))
         elif event["event"] == "note":
             self.screen.say(str(event.get("text", "")))
         elif event["event"] == "ended" and event.get("reason") != "finished":
@@ -55,20 +65,47 @@ class Progress:
         if not self.told:
             self._say(self._header(history.spec, names))
         self.told.add(number)
+        self._price(history)
         best = history.best(_mode(history))
-        self._say(self._line(trial, names, best=best is not None and best.number == number))
+        self._say(
+            self._line(
+                trial, names, self._width(history.spec), best=best is not None and best.number == number
+            )
+        )
+
+    def _price(self, history: History) -> None:
+        """Prices what is left as soon as it is known what a trial takes; says where its end is too late."""
+        now = history.latest or 0.0
+        ahead = outlook(history, planned_of(history.spec, None), now)
+        if ahead is None or not ahead.left_s:
+            return
+        if not self.priced:
+            self.priced = True
+            self.screen.say(words.outlook(ahead, now))
+        if ahead.too_late_s > 0 and self.late_for != history.machine_ends:
+            self.late_for = history.machine_ends
+            self.screen.warn(words.too_late(ahead.too_late_s))
+
+    def _confirmed(self, event: Mapping[str, Any]) -> None:
+        outcome = value(event.get("value")) if event.get("error") is None else event["error"]
+        self._say(f"trial {event['trial']} with the new seed {event.get('seed')}: {outcome}")
+
+    def _width(self, spec: Mapping[str, Any]) -> int:
+        return WIDE if spec.get("repeats", 1) > 1 else NARROW
 
     def _header(self, spec: Mapping[str, Any], names: Sequence[str]) -> str:
-        metric = f"{spec.get('metric') or 'value':>12}"
+        metric = f"{spec.get('metric') or 'value':>{self._width(spec)}}"
         return "  ".join(("trial", metric, " ", "   took", *(f"{name:>{CELL}}" for name in names)))
 
-    def _line(self, trial: TrialRecord, names: Sequence[str], *, best: bool) -> str:
-        outcome = value(trial.value) if trial.value is not None else str(trial.status).replace("_", " ")
+    def _line(self, trial: TrialRecord, names: Sequence[str], width: int, *, best: bool) -> str:
+        several = spread(trial.repeats).sd
+        scored = words.spread(trial.value, several)
+        outcome = scored if trial.value is not None else str(trial.status).replace("_", " ")
         cells = [f"{value(trial.params.get(name)):>{max(CELL, len(name))}}" for name in names]
         star, took = "*" if best else " ", duration(trial.seconds)
-        words = "  ".join((f"{trial.number:>5}", f"{outcome:>12}", star, f"{took:>7}", *cells))
+        line = "  ".join((f"{trial.number:>5}", f"{outcome:>{width}}", star, f"{took:>7}", *cells))
         note = "baseline" if trial.number == 0 and not trial.error else trial.error
-        return f"{words}  {note}" if note else words
+        return f"{line}  {note}" if note else line
 
     def _say(self, line: str) -> None:
         # Cut on a terminal, where a wrapped table cannot be read; `awstune results` has it all.
@@ -84,10 +121,10 @@ class Progress:
         best = history.best(_mode(history))
         if best is not None:
             parts.append(f"best {spec.get('metric') or 'value'} {value(best.value)} (trial {best.number})")
-        took = [trial.seconds for trial in done if trial.seconds is not None]
-        if took and planned and planned > len(done):
-            left = sum(took) / len(took) * (planned - len(done)) / max(1, spec.get("parallel", 1))
-            parts.append(f"about {duration(left)} left")
+        ahead = outlook(history, planned_of(spec, None), time.time())
+        if ahead is not None and ahead.left_s:
+            cost = "" if ahead.usd is None else f", {words.money(ahead.usd)} in all"
+            parts.append(f"about {duration(ahead.left_s)} left{cost}")
         for trial in history.running[:1]:
             step = f" step {trial.reports[-1].step}" if trial.reports else ""
             since = f" for {duration(time.time() - trial.started)}" if trial.started else ""
@@ -99,6 +136,12 @@ def _why_ended(reason: Any) -> str:
     if reason == "exhausted":
         return "ended: every point of the space has been tried; a wider space, or :n=, has more"
     return f"ended: {reason}"
+
+
+def _again(event: Mapping[str, Any]) -> str:
+    if event.get("reason"):
+        return f"trial {event['trial']} starts again: {event['reason']}"
+    return f"trial {event['trial']} was lost, and starts again"
 
 
 def _mode(history: History) -> Mode:

@@ -14,7 +14,20 @@ import tomlkit
 from awstune.errors import NothingSucceeded, UsageError
 
 Document = Mapping[str, Any]
-FIELDS = ("trial", "value", "status", "started", "seconds", "steps", "error", "node", "why", "checkpoint")
+FIELDS = (
+    "trial",
+    "value",
+    "status",
+    "started",
+    "seconds",
+    "steps",
+    "error",
+    "node",
+    "why",
+    "checkpoint",
+    "sd",
+)
+CONFIRMED = ("mean", "sd")
 
 
 def rows(document: Document) -> list[dict[str, Any]]:
@@ -23,6 +36,7 @@ def rows(document: Document) -> list[dict[str, Any]]:
     return [
         {
             **{field: trial[field] for field in FIELDS},
+            **{f"confirmed.{field}": (trial["confirmed"] or {}).get(field) for field in CONFIRMED},
             **{f"params.{name}": _flat(trial["params"].get(name)) for name in names},
         }
         for trial in document["trials"]

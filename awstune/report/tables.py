@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from awstune.report.words import count, duration, money, params, value
+from awstune.report.words import count, duration, money, params, spread, too_late, value
 
 Document = Mapping[str, Any]
 
@@ -66,20 +66,33 @@ def types(rows: Sequence[Document], region: str) -> str:
             f"{row['gpu_memory_gib']:g}",
             str(row["vcpus"]),
             money(row["usd_per_hour"]),
+            _left(row["quota_vcpus"], row["quota_used_vcpus"]),
             money(row["spot_usd_per_hour"]),
-            _quota(row),
+            _left(row["spot_quota_vcpus"], row["spot_quota_used_vcpus"]),
             "" if row["offered"] else "not offered",
         )
         for row in rows
     ]
-    header = ("TYPE", "GPU", "GiB EACH", "VCPUS", "AN HOUR", "SPOT", "QUOTA USED", "")
-    return columns(cells, header, "llrrrrr")
+    header = ("TYPE", "GPU", "GiB EACH", "VCPUS", "AN HOUR", "VCPUS LEFT", "SPOT", "SPOT LEFT", "")
+    return columns(cells, header, "llrrrrrr")
 
 
-def _quota(row: Document) -> str:
-    if row["quota_vcpus"] is None:
-        return "-"
-    return f"{row['quota_used_vcpus'] or 0:g} of {row['quota_vcpus']:g}"
+def _left(vcpus: float | None, used: float | None) -> str:
+    """What one's quota still allows, of how much."""
+    return "-" if vcpus is None else f"{max(0.0, vcpus - (used or 0.0)):g} of {vcpus:g}"
+
+
+def spot_prices(rows: Sequence[Document], region: str) -> str:
+    """The spot prices of a region, a column for each of its zones."""
+    zones = sorted({zone for row in rows for zone in row["spot_usd_per_hour_by_zone"]})
+    if not zones:
+        return f"nobody says the spot prices of {region}"
+    cells = [
+        (row["type"], *(money(row["spot_usd_per_hour_by_zone"].get(zone)) for zone in zones))
+        for row in rows
+        if row["spot_usd_per_hour_by_zone"]
+    ]
+    return columns(cells, ("TYPE", *zones), "l" + "r" * len(zones))
 
 
 def checks(found: Sequence[Document]) -> str:
@@ -99,19 +112,25 @@ def results(document: Document) -> str:
         return f"{document['sweep']}: no trials yet"
     names = list(dict.fromkeys(name for trial in trials for name in trial["params"]))
     best = document["best"]["trial"] if document["best"] else None
+    again = ["new seeds"] if any(trial["confirmed"] for trial in trials) else []
     rows = [
         (
             "*" if trial["trial"] == best else "",
             str(trial["trial"]),
-            value(trial["value"]),
+            spread(trial["value"], trial["sd"]),
+            *(_confirmed(trial["confirmed"]) for _ in again),
             *(value(trial["params"].get(name)) for name in names),
             duration(trial["seconds"]),
             _outcome(trial),
         )
         for trial in trials
     ]
-    header = ("", "trial", document["metric"] or "value", *names, "took", "")
-    return columns(rows, header, "lrr" + "r" * len(names) + "r")
+    header = ("", "trial", document["metric"] or "value", *again, *names, "took", "")
+    return columns(rows, header, "lrr" + "r" * len([*again, *names]) + "r")
+
+
+def _confirmed(runs: Document | None) -> str:
+    return "" if runs is None else spread(runs["mean"], runs["sd"])
 
 
 def _outcome(trial: Document) -> str:
@@ -132,6 +151,7 @@ def best(document: Document, folder: Path | None = None) -> str:
     if top is None:
         return f"{document['sweep']}: no trial has succeeded"
     lines = [f"best of {count(len(document['trials']), 'trial')}: {_scored(document, top)}"]
+    lines += _again(document, top)
     base = next((trial for trial in document["trials"] if trial["trial"] == 0), None)
     if base is not None and base["value"] is not None:
         lines.append(f"baseline: {_scored(document, base)}")
@@ -143,8 +163,22 @@ def best(document: Document, folder: Path | None = None) -> str:
 
 
 def _scored(document: Document, trial: Document) -> str:
-    metric = document["metric"] or "value"
-    return f"{metric} {value(trial['value'])} (trial {trial['trial']}: {params(trial['params'])})"
+    metric, scored = document["metric"] or "value", spread(trial["value"], trial["sd"])
+    return f"{metric} {scored} (trial {trial['trial']}: {params(trial['params'])})"
+
+
+def _again(document: Document, top: Document) -> list[str]:
+    """What the best trials did with new seeds, where they were run again."""
+    metric, ahead = document["metric"] or "value", document["confirmed"]
+    lines = []
+    if top["confirmed"]:
+        seeds = count(sum(run["value"] is not None for run in top["confirmed"]["runs"]), "new seed")
+        lines.append(f"with {seeds}: {metric} {_confirmed(top['confirmed'])}")
+    if ahead is not None and ahead != top["trial"]:
+        other = next(trial for trial in document["trials"] if trial["trial"] == ahead)
+        told = f"{metric} {_confirmed(other['confirmed'])}"
+        lines.append(f"with new seeds trial {ahead} is ahead: {told} ({params(other['params'])})")
+    return lines
 
 
 def status(document: Document) -> str:
@@ -162,11 +196,26 @@ def status(document: Document) -> str:
     top = document["best"]
     if top is not None:
         lines.append(f"  best {value(top['value'])} (trial {top['trial']}: {params(top['params'])})")
-    if document["eta_s"] is not None:
-        lines.append(f"  ends in about {duration(document['eta_s'])}")
+    lines += _ahead(document)
     if document["usd_so_far"]:
         lines.append(f"  cost so far {money(document['usd_so_far'])}")
     return "\n".join(lines)
+
+
+def _ahead(document: Document) -> list[str]:
+    """What is to come, and what was decided about it."""
+    lines = []
+    if document["eta_s"] is not None:
+        left, each, cost = (document.get(key) for key in ("eta_s", "seconds_per_trial", "usd_at_end"))
+        parts = [f"  ends in about {duration(left)}"]
+        parts += [f"{duration(each)} a trial"] if each is not None else []
+        parts += [f"{money(cost)} in all"] if cost is not None else []
+        lines.append(", ".join(parts))
+    if document.get("too_late_s"):
+        lines.append(f"  {too_late(document['too_late_s'])}")
+    if document.get("packing"):
+        lines.append(f"  {document['packing']['why']}")
+    return lines
 
 
 def sweeps(documents: Sequence[Document]) -> str:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+import math
+import time
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from awstune.sweeps.outlook import Outlook
 
 MINUTE, HOUR, DAY = 60, 3600, 86400
 
@@ -29,6 +34,30 @@ def money(usd: float | None) -> str:
     return f"${usd:.4f}" if 0 < usd < 0.01 else f"${usd:.2f}"  # noqa: PLR2004  # a cent
 
 
+def outlook(ahead: Outlook, now: float) -> str:
+    """What the sweep will take, by what its trials took; the hour is this machine's."""
+    each = duration(ahead.trial_s) + ("" if ahead.trial_usd is None else f" and {money(ahead.trial_usd)}")
+    left = duration(ahead.left_s)
+    until = "" if ahead.ends is None else f", until {clock(ahead.ends, now)}"
+    cost = "" if ahead.usd is None else f", {money(ahead.usd)} in all"
+    return f"a trial takes about {each}: the sweep goes on for about {left}{until}{cost}"
+
+
+def too_late(seconds: float) -> str:
+    """That a sweep will not be done when its instance ends, and the command that moves that end."""
+    hours = max(1, math.ceil(seconds / HOUR))
+    return (
+        f"its instance ends about {duration(seconds)} before the sweep will; "
+        f"awstune extend {hours}h moves that end"
+    )
+
+
+def clock(t: float, now: float) -> str:
+    """``18:40``, or ``Tue 18:40`` where that is another day."""
+    then, today = time.localtime(t), time.localtime(now)
+    return time.strftime("%H:%M" if then[:3] == today[:3] else "%a %H:%M", then)
+
+
 def size(count: float) -> str:
     """Bytes: ``512 B``, ``1.3 MB``."""
     for unit in ("B", "kB", "MB", "GB"):
@@ -43,6 +72,11 @@ def value(number: Any) -> str:
     if isinstance(number, bool) or not isinstance(number, float):
         return "-" if number is None else str(number)
     return f"{number:.4g}"
+
+
+def spread(mean: float | None, sd: float | None) -> str:
+    """``0.1782 ± 0.0020``: a mean, and the standard deviation of what it is of, where there is one."""
+    return value(mean) if sd is None else f"{value(mean)} ± {sd:.2g}"
 
 
 def params(values: dict[str, Any]) -> str:
