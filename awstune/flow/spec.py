@@ -12,11 +12,12 @@ from typing import Any, NoReturn
 
 from awstune.config import Config
 from awstune.errors import SpaceError, TargetError, UsageError
-from awstune.flow import starting
+from awstune.flow import luggage, starting
 from awstune.names import DEFAULT_TRIALS
 from awstune.search.compact import parse_assignment
 from awstune.search.space import Space
 from awstune.sweeps import inspection, local, target
+from awstune.sweeps.data import OPTION, ORIGIN
 from awstune.sweeps.ending import Endings
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.inspection import Inspection, NoFunction
@@ -85,7 +86,6 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
     mode = typed.mode or said.mode or seen.mode or (mode_of(metric) if metric else None)
     if elsewhere:
         _refuse_unknown(found.text, metric, mode)
-        _refuse_unset(typed.options.get("env", ()), os.environ)
     search = typed.search or said.search
     made = Spec(
         target=found,
@@ -98,8 +98,10 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
         seed=said.seed if typed.seed is None else typed.seed,
         value=typed.value or said.value,
         python=typed.python if elsewhere else python,
-        options={**said.options, **typed.options},
+        options=_options(said.options, typed.options),
     )
+    _refuse_unset(made.options.get("env", ()), os.environ)
+    luggage.of_spec(config, made)
     if "acquisition" in made.options and search != "bayes":
         raise UsageError(f"--acquisition does not belong to --search {search}", "leave one of them out")
     # Made once here, so that what they refuse is refused before anything begins.
@@ -109,6 +111,12 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
         searcher.suggest(made.space, [], 1)
     local.check(made)
     return made
+
+
+def _options(said: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
+    # The spec of a sweep on an instance names its data by its place there; here it is where it came from.
+    here = {**said, OPTION: said[ORIGIN]} if ORIGIN in said else said
+    return {key: value for key, value in {**here, **typed}.items() if key not in (ORIGIN, "usd_per_hour")}
 
 
 def _target(config: Config, typed: Typed, base: Spec | None) -> Target:
