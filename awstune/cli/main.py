@@ -28,6 +28,7 @@ COMMANDS = {
     "extend": ("account", "Move an instance's end to a later time."),
     "terminate": ("terminate", "End instances for good, and check that nothing is left."),
     "sweep": ("sweep", "Search for the best hyperparameters of a training script."),
+    "run": ("run", "Run a sweep's target once more, outside of its search."),
     "sweeps": ("sweeps", "List the sweeps of this folder."),
     "status": ("sweeps", "Show how a sweep is getting on."),
     "attach": ("sweeps", "Follow a sweep live."),
@@ -43,7 +44,7 @@ COMMANDS = {
 }
 SECTIONS = {
     "Instances": ("launch", "ls", "ssh", "extend", "stop", "start", "terminate"),
-    "Sweeps": ("sweep", "sweeps", "status", "attach", "logs", "resume", "cancel", "results"),
+    "Sweeps": ("sweep", "run", "sweeps", "status", "attach", "logs", "resume", "cancel", "results"),
     "The account": ("types", "doctor", "iam"),
     "The embedded cloud": ("demo", "local"),
 }

@@ -18,7 +18,7 @@ def make(name: str, *, mode: Mode, seed: int, **options: Any) -> Searcher:
     """The searcher of that name; only what it needs is imported.
 
     Args:
-        name: ``bayes``, ``random`` or ``grid``.
+        name: ``bayes``, ``random`` or ``grid``; ``again`` searches nothing.
         mode: ``min`` or ``max``: which values are better.
         seed: of the search; the same seed and the same trials give the same suggestions.
         options: ``budget`` for grid (see ``GridSearcher``); the others take none.
@@ -26,7 +26,9 @@ def make(name: str, *, mode: Mode, seed: int, **options: Any) -> Searcher:
     Raises:
         UsageError: no searcher is called so, or it has no such option.
     """
-    makers: dict[str, Callable[..., Searcher]] = {"bayes": _bayes, "random": _random, "grid": _grid}
+    makers: dict[str, Callable[..., Searcher]] = {
+        "bayes": _bayes, "random": _random, "grid": _grid, "again": _again,
+    }  # fmt: skip
     if name not in makers:
         raise UsageError(f"there is no search called {name}", f"--search is one of {', '.join(NAMES)}")
     try:
@@ -54,3 +56,10 @@ def _grid(*, mode: Mode, seed: int, budget: int | None = None) -> Searcher:
 
     del mode, seed
     return GridSearcher(budget=budget)
+
+
+def _again(*, mode: Mode, seed: int) -> Searcher:
+    from awstune.search.again import AgainSearcher
+
+    del mode, seed
+    return AgainSearcher()

@@ -40,7 +40,7 @@ _OWN = (
 OPTIONS = frozenset(
     (
         "acquisition", "confirm", "data", "env", "keep", "max_time", "max_usd", "data_from", "metric_regex",
-        "repeats", "start", "stop_early", "stop_when", "trial_memory", "trial_threads", "trial_timeout",
+        "repeats", "seeds", "start", "stop_early", "stop_when", "trial_memory", "trial_threads", "trial_timeout",
         "usd_per_hour",
     )
 )  # fmt: skip

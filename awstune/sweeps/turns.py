@@ -50,7 +50,10 @@ class Turn:
         return self.kind == "repeat" and self.index == 0
 
     def seed(self, spec: Spec) -> int:
-        """Its seed; see `seed_of`."""
+        """Its seed: the one that the spec names, or see `seed_of`."""
+        named = spec.options.get("seeds", ())
+        if self.first and self.trial < len(named):
+            return int(named[self.trial])
         words = (self.trial,) if self.first else (self.trial, self.kind, self.index)
         return seed_of(spec.seed, *words)
 

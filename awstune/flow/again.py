@@ -1,0 +1,263 @@
+"""A sweep's target once more, outside of its search: ``awstune run``.
+
+Such a run is a small sweep of its own, in ``runs/1`` of the sweep's folder: one trial a seed, all with the
+same values. The sweep's own journal knows nothing of it.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from awstune.config import Config
+from awstune.errors import AwstuneError, UnknownName, UsageError
+from awstune.flow import access, follow, login, luggage
+from awstune.flow.events import Doing, Done, Story
+from awstune.names import REMOTE_ROOT, SPEC_FILE
+from awstune.remote import bootstrap, sync
+from awstune.remote.mirror import Mirror
+from awstune.remote.where import Where
+from awstune.search.compact import parse_assignment
+from awstune.search.parameters import Fixed
+from awstune.search.runs import Run, spread
+from awstune.search.space import Space
+from awstune.search.trials import TrialRecord, best_of
+from awstune.sweeps import loop, results
+from awstune.sweeps.data import OPTION, ORIGIN
+from awstune.sweeps.folder import Folder
+from awstune.sweeps.local import make_executor
+from awstune.sweeps.spec import Spec
+from awstune.sweeps.turns import seed_of
+
+if TYPE_CHECKING:
+    from awstune.ec2.instances import Instance
+    from awstune.ec2.session import Cloud
+
+BEST = "best"
+_KEPT = (
+    "env", "metric_regex", "start", "trial_memory", "trial_threads", "trial_timeout", OPTION, ORIGIN,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Again:
+    """What shall run once more.
+
+    Attributes:
+        sweep: its folder.
+        trial: the trial whose values it takes.
+        spec: of the run, as the machine that it runs on sees it.
+    """
+
+    sweep: Folder
+    trial: TrialRecord
+    spec: Spec
+
+    @property
+    def params(self) -> dict[str, Any]:
+        """The values that it runs with."""
+        return self.spec.space.defaults()
+
+
+def wish(folder: Folder, trial: str, changes: Sequence[str], seeds: int | None) -> Again:
+    """What was asked for.
+
+    Args:
+        folder: the sweep's.
+        trial: "best" or a number.
+        changes: ``NAME=VALUE`` each, over the trial's values.
+        seeds: how many new seeds; None takes the trial's own.
+
+    Raises:
+        UsageError: there is no such trial, or no such parameter, or the metric is not known yet.
+        SpaceError: a value that cannot be read.
+    """
+    spec = Spec.read(folder.spec_file)
+    record = _record(folder, spec, trial)
+    if spec.metric is None or spec.mode is None:
+        hint = f"awstune resume {folder.name} --metric NAME --mode min (or max)"
+        raise UsageError(f"{folder.name} does not know yet what its trials are measured by", hint)
+    params = {**record.params, **_changed(record, changes)}
+    known = _seeds(folder, spec, record, seeds)
+    options = {key: value for key, value in spec.options.items() if key in _KEPT}
+    made = replace(
+        spec,
+        space=Space({name: Fixed(value) for name, value in params.items()}),
+        search="again",
+        trials=len(known),
+        options={**options, "keep": "all", "seeds": known},
+        created=time.time(),
+    )
+    return Again(folder, record, made)
+
+
+def _record(folder: Folder, spec: Spec, trial: str) -> TrialRecord:
+    trials = results.history(folder).trials
+    if trial == BEST:
+        best = best_of(trials, spec.mode) if spec.mode else None
+        if best is None:
+            hint = f"awstune run {folder.name} --trial 0 runs another one"
+            raise UsageError(f"{folder.name} has no best trial: none has succeeded", hint)
+        return best
+    for record in trials:
+        if str(record.number) == trial:
+            return record
+    known = f"trials are 0 to {trials[-1].number}" if trials else "no trial has begun"
+    raise UnknownName(f"{folder.name} has no trial {trial}", f"{known}: awstune results {folder.name}")
+
+
+def _changed(record: TrialRecord, changes: Sequence[str]) -> dict[str, Any]:
+    found = {}
+    for text in changes:
+        name, parameter = parse_assignment(text)
+        if name not in record.params:
+            raise UsageError(f"there is no parameter {name}", f"they are {', '.join(record.params)}")
+        if not isinstance(parameter, Fixed):
+            raise UsageError(f"--set {text} is no single value", f"--set {name}=VALUE")
+        found[name] = parameter.value
+    return found
+
+
+def _seeds(folder: Folder, spec: Spec, record: TrialRecord, count: int | None) -> list[int]:
+    if count is None:
+        return [record.seed if record.seed is not None else seed_of(spec.seed, record.number)]
+    return [seed_of(spec.seed, "run", _next(folder), index) for index in range(count)]
+
+
+def _next(folder: Folder) -> int:
+    numbers = [int(path.name) for path in folder.runs_dir.glob("*") if path.name.isdecimal()]
+    return max(numbers, default=0) + 1
+
+
+def new_folder(again: Again) -> Folder:
+    """The run's own folder, with its spec."""
+    while True:
+        made = Folder(again.sweep.runs_dir / str(_next(again.sweep)))
+        try:
+            made.path.mkdir(parents=True)
+        except FileExistsError:  # another process was as quick
+            continue
+        except OSError as error:
+            raise UsageError(
+                f"cannot write {made.path}: {error.strerror}", f"see to the permissions of {again.sweep.path}"
+            ) from error
+        again.spec.write(made.spec_file)
+        return made
+
+
+# Where it runs
+
+
+def machine(folder: Folder, open_cloud: Callable[[], Cloud]) -> tuple[Cloud, Instance] | str | None:
+    """Where it runs: on the sweep's instance where that is up.
+
+    Returns:
+        The instance; or, where it runs here, why (None where the sweep itself ran here).
+    """
+    where = Where.read(folder)
+    if where is None:
+        return None
+    try:
+        cloud = open_cloud()
+        one = access.instance_of(cloud, where)
+    except AwstuneError as error:
+        return error.message
+    return (cloud, one) if one.state == "running" else f"{one.name} is {one.state}"
+
+
+def at_home(config: Config, again: Again) -> tuple[Again, Path]:
+    """The same on this machine, and the folder that it runs in.
+
+    Raises:
+        UsageError: its data is not there.
+    """
+    where, spec = Where.read(again.sweep), again.spec
+    if where is None:
+        luggage.of_spec(config, spec)
+        return again, config.cwd
+    options = dict(spec.options)
+    if ORIGIN in options:
+        options[OPTION] = options.pop(ORIGIN)
+    here = replace(spec, options=options, python=None)
+    luggage.of_spec(config, here)
+    return replace(again, spec=here), config.cwd / where.root / where.workdir
+
+
+def here(run: Folder, cwd: Path) -> Story[dict[str, Any]]:
+    """Runs it in this process; its document."""
+    yield from loop.run(run, make_executor(Spec.read(run.spec_file), run, cwd))
+    return document(run)
+
+
+def there(config: Config, again: Again, run: Folder, cloud: Cloud, one: Instance) -> Story[dict[str, Any]]:
+    """Runs it on the sweep's instance, with the project as it was sent there; its document.
+
+    An interrupt ends it there too.
+
+    Raises:
+        RemoteError: the connection broke, or it did not start.
+    """
+    where = Where.read(again.sweep)
+    path = f"{REMOTE_ROOT}/sweeps/{again.sweep.name}/runs/{run.name}"
+    workdir = f"{REMOTE_ROOT}/projects/{again.sweep.name}/{where.workdir if where else '.'}"
+    yield Doing(f"{one.name}: opening a verified SSH connection")
+    with login.enter(config, cloud, one) as connection:
+        runtime = bootstrap.install(connection)
+        spec = sync.Parcel(run.spec_file, f"{path.removeprefix(f'{REMOTE_ROOT}/')}/{SPEC_FILE}")
+        sync.push(connection, [spec], REMOTE_ROOT)
+        env = f"{REMOTE_ROOT}/env/{again.sweep.name}"
+        command = runtime.command("awstune.sweeps.detached", path, env)
+        mirror = Mirror(connection, path, run)
+        try:
+            connection.run(f"cd {shlex.quote(workdir)} && {command}")
+            tail, alive = follow.Tail(run), True
+            while alive:
+                alive = mirror.poll().alive
+                yield from tail.news()
+                if alive:
+                    time.sleep(follow.EVERY_S)
+        except KeyboardInterrupt:
+            mirror.stop_worker()
+            raise
+        finally:
+            mirror.fetch()
+    yield Done(f"what it left is here: {os.path.relpath(run.path, config.cwd)}")
+    return document(run)
+
+
+def document(run: Folder) -> dict[str, Any]:
+    """``{sweep, run, params, metric, mode, mean, sd, runs, dir}`` of a run, from its folder.
+
+    ``runs`` is a list of ``{seed, value, status, seconds, error, log}``, one a seed; ``log`` and ``dir``
+    are relative to the sweep's folder.
+    """
+    spec, trials = Spec.read(run.spec_file), results.history(run).trials
+    known = [Run(t.seed, str(t.status), t.value, t.seconds, t.error) for t in trials]
+    told, home = spread(known), run.path.parents[1]
+    return {
+        "sweep": home.name,
+        "run": int(run.name),
+        "params": spec.space.defaults(),
+        "metric": spec.metric,
+        "mode": spec.mode,
+        "mean": told.mean,
+        "sd": told.sd,
+        "runs": [_row(run, home, trial) for trial in trials],
+        "dir": str(run.path.relative_to(home)),
+    }
+
+
+def _row(run: Folder, home: Path, trial: TrialRecord) -> Mapping[str, Any]:
+    return {
+        "seed": trial.seed,
+        "value": trial.value,
+        "status": str(trial.status),
+        "seconds": trial.seconds,
+        "error": trial.error,
+        "log": str(run.log_file(trial.number).relative_to(home)),
+    }
