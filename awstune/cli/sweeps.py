@@ -7,10 +7,14 @@ from typing import Any
 
 import click
 
+from awstune.cli.launching import LAUNCH_KEYS, with_launch_options
 from awstune.cli.options import command, option, sweep_argument
+from awstune.cli.params import Dollars
 from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.errors import AwstuneError
+
+CHANGES, WHERE = "What changes", "Where"
 
 
 @command("sweeps", example="awstune sweeps")
@@ -49,6 +53,7 @@ def status_command(config: Config, sweep: str | None) -> None:
 
     with Screen(config) as screen:
         folder = Folder.find(config.cwd, sweep)
+        config = look.at(config, folder)
         screen.follow(look.refresh(config, folder, sweeping.opener(screen, config)))
         document = look.status(folder, time.time())
         if config.json:
@@ -63,13 +68,14 @@ def attach_command(config: Config, sweep: str | None) -> int:
     """Follow a sweep live.
 
     From its first trial until it ends; one that has ended is shown as it was. Ctrl-C leaves it running.
+    One that is not known here is looked for on your running instances.
     """
     from awstune.cli import sweeping
-    from awstune.flow import follow, look
-    from awstune.sweeps.folder import Folder
+    from awstune.flow import finding, follow, look
 
     with Screen(config, looks=True) as screen:
-        folder = Folder.find(config.cwd, sweep)
+        folder = screen.follow(finding.find(config, sweep, sweeping.opener(screen, config)))
+        config = look.at(config, folder)
         story = follow.attach(config, folder, sweeping.opener(screen, config))
         return sweeping.watch(screen, config, folder, story, where=look.where(folder) or sweeping.BACKGROUND)
 
@@ -89,32 +95,48 @@ def logs_command(config: Config, sweep: str | None, trial: int | None, follow: b
 
     with Screen(config, looks=True) as screen:
         folder = Folder.find(config.cwd, sweep)
+        config = look.at(config, folder)
         opener = sweeping.opener(screen, config)
         screen.follow(look.log(config, folder, trial, opener, follow=follow))
 
 
 @command("resume", example="awstune resume train-3 --trials +30")
 @sweep_argument
-@option("--trials", metavar="N|+N", help="A new number of trials, or so many more.")
-@option("--metric", metavar="NAME", help="What the trials are measured by.")
-@option("--mode", type=click.Choice(["min", "max"]), help="Which way is better.")
-def resume_command(config: Config, sweep: str | None, **typed: Any) -> int:
+@option("--trials", metavar="N|+N", group=CHANGES, help="A new number of trials, or so many more.")
+@option("--metric", metavar="NAME", group=CHANGES, help="What the trials are measured by.")
+@option("--mode", type=click.Choice(["min", "max"]), group=CHANGES, help="Which way is better.")
+@option("--max-usd", type=Dollars(), metavar="X", group=CHANGES, help="End when so much is spent.")
+@option("--launch", is_flag=True, group=WHERE, help="On a new instance, which ends with the sweep.")
+@option("--dry-run", is_flag=True, group=WHERE, help="With --launch: show the plan, and do nothing.")
+@option("--yes", is_flag=True, group=WHERE, help="Answer questions in advance.")
+@with_launch_options
+def resume_command(
+    config: Config, *, sweep: str | None, launch: bool, dry_run: bool, yes: bool, **typed: Any
+) -> int:
     """Go on with a sweep after any stop.
 
     Finished trials are kept and not repeated; what was running when it stopped starts again, after its
-    last checkpoint where it has one.
+    last checkpoint where it has one. With --launch it goes on on a new instance, once AWS says that the
+    old one is stopped or gone.
     """
-    from awstune.cli import sweeping
+    from awstune.cli import resuming, sweeping
     from awstune.flow import follow, look
     from awstune.flow import resume as story
     from awstune.sweeps.folder import Folder
 
+    machine = {key: typed.pop(key) for key in LAUNCH_KEYS}
     with Screen(config) as screen:
         folder = Folder.find(config.cwd, sweep)
         changes = story.Changes(**typed)
+        if launch:
+            return resuming.on_new_instance(
+                screen, config, folder, changes, machine, dry_run=dry_run, yes=yes
+            )
+        resuming.refuse_machine(folder, dry_run=dry_run)
         if look.where(folder) is None:
             story.here(folder, changes)
             return sweeping.watch(screen, config, folder, follow.here(folder), where=None)
+        config = look.at(config, folder)
         open_cloud = sweeping.opener(screen, config)
         screen.follow(story.there(config, open_cloud(), folder, changes))
         attached = follow.attach(config, folder, open_cloud)
@@ -130,11 +152,12 @@ def cancel_command(config: Config, sweep: str | None, trial: int | None) -> None
     What has finished stays; `awstune resume` can take the sweep up again. Its instance goes on.
     """
     from awstune.cli import sweeping
-    from awstune.flow import cancel
+    from awstune.flow import cancel, look
     from awstune.sweeps.folder import Folder
 
     with Screen(config) as screen:
         folder = Folder.find(config.cwd, sweep)
+        config = look.at(config, folder)
         screen.follow(cancel.tell(config, folder, trial, sweeping.opener(screen, config)))
         what = folder.name if trial is None else f"trial {trial} of {folder.name}"
         if config.json:

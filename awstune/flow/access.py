@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from awstune.config import Config, ensure_home
-from awstune.ec2 import instances, keys
+from awstune.ec2 import extend, guard, hostkeys, instances, keys
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import ConnectionLost, KeyFileError, UnknownName
-from awstune.names import SSH_USER
+from awstune.errors import CloudError, ConnectionLost, KeyFileError, UnknownName
+from awstune.names import ROOT_VARIABLE, SSH_USER
 from awstune.remote import hosts, ssh
 from awstune.remote.where import Where
 
@@ -43,7 +44,8 @@ def address_of(config: Config, cloud: Cloud, instance: Instance) -> ssh.Address:
         path = keys.key_path(keys_dir(config, cloud), instance.key_name, instance.region)
         raise KeyFileError(
             f"the private key of {instance.name} is not on this machine",
-            f"copy it to {path} from where it was launched (mode 600)",
+            f"copy {path.name} from the machine that launched it to {path} (mode 600), or without it: "
+            f"awstune terminate {instance.name}",
         )
     keys.check_mode(key_file)
     return ssh.Address(
@@ -53,18 +55,32 @@ def address_of(config: Config, cloud: Cloud, instance: Instance) -> ssh.Address:
         key_file=key_file,
         alias=instance.id,
         host_keys=pinned_keys(config.home, instance),
+        jump=instance.jump,
     )
 
 
 def pinned_keys(home: Path, instance: Instance) -> tuple[str, ...]:
     """The host keys that are accepted: those pinned here, else those of the instance's tag.
 
-    The tag is read over AWS's authenticated API, so any laptop may pin from it. What is pinned here
-    already is never replaced in silence.
+    The tag is read over AWS's authenticated API, so any laptop may pin from it. What is pinned here follows
+    a tag that still names it (a rotation is under way) or that says that a rotation is complete; else it
+    stays, and a key that is not pinned is refused by `connect`.
     """
-    if not hosts.pinned(home, instance.id) and instance.host_keys:
-        hosts.pin(home, instance.id, instance.host_keys)
+    here, told = hosts.pinned(home, instance.id), instance.host_keys
+    follows = not here or not hostkeys.due(instance) or bool({*here} & {*told})
+    if told and told != here and follows:
+        hosts.pin(home, instance.id, told)
     return hosts.pinned(home, instance.id)
+
+
+def note_hours(cloud: Cloud, one: Instance, connection: ssh.Connection) -> None:
+    """Copies the hours on an instance's disk to its tag, so that `ls` can tell once it has ended itself.
+
+    It is done at each contact, and never in the way of what the contact is for.
+    """
+    said = connection.run(f'cat "${{{ROOT_VARIABLE}:-}}{guard.RAN_FILE}"', check=False).stdout
+    with contextlib.suppress(ValueError, CloudError):
+        extend.write_ran(cloud, one, float(said), time.time())
 
 
 def instance_of(cloud: Cloud, where: Where) -> Instance:
@@ -73,12 +89,19 @@ def instance_of(cloud: Cloud, where: Where) -> Instance:
     Raises:
         UnknownName: it is gone.
     """
-    found = [one for one in instances.describe(cloud, filters=_by_id(where.instance)) if one.live]
-    if not found:
+    found = described(cloud, where)
+    if found is None or not found.live:
+        sweep = PurePosixPath(where.path).name
         raise UnknownName(
-            f"{where.name} ({where.instance}), which has the sweep, is gone", "what had been fetched is here"
+            f"{where.name} ({where.instance}), which has the sweep, is gone; what had been fetched is here",
+            f"awstune resume {sweep} --launch goes on on a new instance",
         )
-    return found[0]
+    return found
+
+
+def described(cloud: Cloud, where: Where) -> Instance | None:
+    """The instance that has a sweep, in whatever state; None where AWS does not know it any more."""
+    return next(iter(instances.describe(cloud, filters=_by_id(where.instance))), None)
 
 
 def _by_id(instance_id: str) -> list[dict[str, Any]]:

@@ -29,6 +29,12 @@ def where(folder: Folder) -> str | None:
     return there.name if there else None
 
 
+def at(config: Config, folder: Folder) -> Config:
+    """The options, with the cloud and the region that a sweep runs in."""
+    there = Where.read(folder)
+    return config if there is None else replace(config, cloud=there.cloud, region=there.region)
+
+
 def status(folder: Folder, now: float) -> dict[str, Any]:
     """The document of ``status --json``, from what is here.
 

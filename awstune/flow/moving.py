@@ -28,13 +28,13 @@ from awstune.sweeps.results import history
 from awstune.sweeps.spec import Spec
 
 
-def refuse(folder: Folder, changes: Changes, open_at: Callable[[Where], Cloud]) -> str | None:
+def refuse(folder: Folder, changes: Changes, open_cloud: Callable[[], Cloud]) -> str | None:
     """Says why a sweep cannot go on on another instance; nothing is made or changed.
 
     Args:
         folder: the sweep's here.
         changes: what shall be otherwise from now on.
-        open_at: the cloud that the sweep ran in.
+        open_cloud: the cloud that the sweep ran in.
 
     Returns:
         What the user should know of the old instance; None where there is none any more.
@@ -51,7 +51,7 @@ def refuse(folder: Folder, changes: Changes, open_at: Callable[[Where], Cloud]) 
             f"{folder.name} has ended: a new instance would have nothing to do",
             f"awstune resume {folder.name} --launch --trials +30 has more to do",
         )
-    return None if where is None else _refuse_running(folder, where, open_at(where))
+    return None if where is None else _refuse_running(folder, where, open_cloud())
 
 
 def _refuse_running(folder: Folder, where: Where, cloud: Cloud) -> str | None:
@@ -77,6 +77,19 @@ def _refuse_running(folder: Folder, where: Where, cloud: Cloud) -> str | None:
     raise SweepBusy(
         f"{one.name}, which has {folder.name}, is {one.state}: two at once would run trials twice",
         f"awstune resume {folder.name} goes on there; to move, awstune terminate {one.name} fetches it first",
+    )
+
+
+def stands(folder: Folder) -> str:
+    """How far a sweep is, by what is here, in a sentence."""
+    trials = history(folder).trials
+    running = [trial for trial in trials if trial.running]
+    kept = [trial for trial in running if trial.checkpoint and (folder.path / trial.checkpoint).exists()]
+    planned = Spec.read(folder.spec_file).trials
+    of = f" of {planned}" if planned else ""
+    words = f"{folder.name}: {len(trials) - len(running)}{of} trials are finished and are not run again"
+    return (
+        f"{words}; {len(running)} start again, {len(kept)} of them after a checkpoint" if running else words
     )
 
 

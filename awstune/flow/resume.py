@@ -27,11 +27,13 @@ class Changes:
         trials: a number of trials, or ``+N`` for so many more.
         metric: its name.
         mode: min or max.
+        max_usd: dollars after which it ends.
     """
 
     trials: str | None = None
     metric: str | None = None
     mode: Any = None
+    max_usd: float | None = None
 
     def __post_init__(self) -> None:
         if self.trials is not None:
@@ -45,6 +47,7 @@ class Changes:
             trials=spec.trials if self.trials is None else _trials(self.trials, spec.trials),
             metric=self.metric or spec.metric,
             mode=self.mode or spec.mode,
+            options=dict(spec.options) | ({} if self.max_usd is None else {"max_usd": self.max_usd}),
         )
         if changed != spec:
             changed.write(folder.spec_file)

@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from awstune.config import CloudName
 from awstune.errors import SweepError
 from awstune.sweeps.folder import Folder
 
@@ -37,7 +38,7 @@ class Where:
         root: the project's folder, as seen from the one that holds ``sweeps/``.
     """
 
-    cloud: str
+    cloud: CloudName
     region: str
     instance: str
     name: str

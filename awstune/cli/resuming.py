@@ -1,0 +1,72 @@
+"""``awstune resume --launch``: a sweep goes on on a new instance."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from awstune.cli import sweeping
+from awstune.cli.screen import Screen
+from awstune.config import Config
+from awstune.errors import UsageError
+from awstune.flow.resume import Changes
+from awstune.sweeps.folder import Folder
+
+
+def refuse_machine(folder: Folder, *, dry_run: bool) -> None:
+    """What only `--launch` can do.
+
+    Raises:
+        UsageError: it is asked for without.
+    """
+    if dry_run:
+        again = f"awstune resume {folder.name} --launch --dry-run"
+        raise UsageError("--dry-run shows the plan of a new instance", again)
+
+
+def on_new_instance(
+    screen: Screen, config: Config, folder: Folder, changes: Changes, machine: dict[str, Any], *,
+    dry_run: bool, yes: bool,
+) -> int:  # fmt: skip
+    """Launches an instance for a sweep that has begun, and has it go on there.
+
+    Args:
+        screen: where to.
+        config: the options.
+        folder: the sweep's here.
+        changes: what shall be otherwise from now on.
+        machine: the typed options of the instance.
+        dry_run: whether only to show what would be done.
+        yes: whether the question is answered already.
+    """
+    from awstune.cli.launching import NOT_LAUNCHED, plan_in_words, propose, wanted_of
+    from awstune.flow import clouds, follow, launch, look, moving, ship
+
+    spec = moving.seen_from_here(config, folder)
+    parcel = ship.travels(config, spec)
+    screen.doing("asking whether the old instance still runs")
+    old = moving.refuse(folder, changes, sweeping.opener(screen, look.at(config, folder)))
+    cap = changes.max_usd or spec.options.get("max_usd")
+    with screen.unless_interrupted(*NOT_LAUNCHED):
+        cloud = clouds.open_for(config, warn=screen.warn, may_start=True)
+        name = moving.free_name(cloud, folder)
+        proposal, instead = propose(screen, config, wanted_of(name, {**machine, "max_usd": cap}), dry=dry_run)
+        ship.refuse_real_image(proposal.cloud)
+    screen.still()
+    told = f"Plan:\n{plan_in_words(proposal.plan)}\n\n{moving.stands(folder)}"
+    if dry_run:
+        screen.result(told)
+        return 0
+    screen.say(told)
+    if old is not None:
+        screen.warn(old)
+    if not proposal.cloud.local:
+        question = instead or f"Launch it, and terminate it when {folder.name} is here?"
+        screen.confirm(question, yes=yes and not instead, otherwise=NOT_LAUNCHED[0])
+    came_from = look.where(folder)
+    (ready,) = screen.follow(launch.carry_out(proposal, again="the same command"))
+    story = moving.to_instance(
+        config, proposal.cloud, ready.instance, folder, parcel, changes, came_from=came_from
+    )
+    screen.follow(story)
+    attached = follow.attach(config, folder, lambda: proposal.cloud)
+    return sweeping.watch(screen, config, folder, attached, where=name)
