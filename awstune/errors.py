@@ -140,9 +140,17 @@ class NotReady(CloudError):
 
 
 class NoGuard(NotReady):
-    """An instance on which nothing is armed that would end it."""
+    """Instances on which nothing is armed that would end them.
+
+    Attributes:
+        names: theirs.
+    """
 
     kind = "no_guard"
+
+    def __init__(self, message: str, hint: str = "", *, names: tuple[str, ...] = ()) -> None:
+        super().__init__(message, hint)
+        self.names = names
 
 
 class KeyFileError(AwstuneError):

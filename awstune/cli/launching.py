@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 import textwrap
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import click
 
 from awstune.cli.options import F, option
 from awstune.cli.params import Span, Tag
+from awstune.cli.screen import Screen
+from awstune.config import Config
 from awstune.names import DEFAULT_IDLE_S, DEFAULT_TTL_S, DEFAULT_TYPE
 
 WIDTH = 100  # of the plan: sentences longer than that are hard to read
@@ -65,10 +68,14 @@ LAUNCH_OPTIONS = (
     ),
     option("--subnet", metavar="ID", group=ACCESS, help="Where there is no default network."),
     option("--security-group", metavar="ID", group=ACCESS, help="Use this one as it is."),
+    option(
+        "--ssh-jump", metavar="HOST", group=ACCESS, help="SSH goes by way of this host: [USER@]HOST[:PORT]."
+    ),
+    option("--results-bucket", metavar="NAME", group=ACCESS, help="A bucket that it may write results to."),
 )
 LAUNCH_KEYS = (
     "type_", "ami", "spot", "disk", "or_similar", "tags", "ttl", "idle", "at_end",
-    "key", "key_type", "ssh_from", "subnet", "security_group",
+    "key", "key_type", "ssh_from", "subnet", "security_group", "ssh_jump", "results_bucket",
 )  # fmt: skip
 
 
@@ -100,6 +107,8 @@ def wanted_of(name: str, typed: Mapping[str, Any]) -> Any:
         ssh_from=typed["ssh_from"],
         subnet=typed["subnet"],
         security_group=typed["security_group"],
+        ssh_jump=typed["ssh_jump"],
+        results_bucket=typed["results_bucket"],
         or_similar=typed["or_similar"],
         tags=dict(typed["tags"]),
     )
@@ -112,3 +121,32 @@ def plan_in_words(plan: Any, *, explain: bool = False) -> str:
                       break_on_hyphens=False)
         for line in plan.prose(explain=explain)
     )  # fmt: skip
+
+
+def propose(screen: Screen, config: Config, wanted: Any, *, dry: bool) -> tuple[Any, str]:
+    """A plan; where the type is not offered, one with the nearest type, where somebody can be asked.
+
+    Args:
+        screen: where to.
+        config: the options.
+        wanted: what was typed.
+        dry: whether it is only to be shown.
+
+    Returns:
+        The proposal, and the question that ``--yes`` does not answer; empty where there is none.
+
+    Raises:
+        NotOffered: and nobody is there to be asked.
+    """
+    from awstune.errors import NotOffered
+    from awstune.flow import launch
+
+    try:
+        return launch.propose(config, wanted, warn=screen.warn, dry=dry), ""
+    except NotOffered as error:
+        if dry or not error.nearest or config.cloud == "local" or not screen.answers:
+            raise
+        screen.warn(error.message)
+        question = f"Launch {error.nearest} instead?"
+    similar = replace(wanted, or_similar=True)
+    return launch.propose(config, similar, warn=screen.warn, dry=dry), question

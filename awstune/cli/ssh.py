@@ -25,14 +25,14 @@ def ssh_command(
     words are joined by blanks and given to the shell there, as ssh does; its exit status is passed on.
     """
     from awstune.ec2 import instances
-    from awstune.flow import access, clouds
+    from awstune.flow import access, clouds, login
     from awstune.remote import hosts, openssh
 
     if rest:
         raise UsageError(f"{rest[0]!r}: a command goes after --", f"awstune ssh {name} -- {' '.join(rest)}")
     with Screen(config) as screen:
         cloud = clouds.open_for(config, warn=screen.warn)
-        address = access.address_of(config, cloud, instances.find(cloud, name))
+        address = screen.follow(login.ready(config, cloud, instances.find(cloud, name)))
     if shutil.which("ssh"):
         arguments = openssh.arguments(address, hosts.file_of(config.home), words or ())
         os.execvp(arguments[0], arguments)  # noqa: S606  # a list of words, no shell

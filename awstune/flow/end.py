@@ -10,7 +10,7 @@ from awstune.ec2 import end, events, instances
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import Interrupted, KeyFileError, NoGuard, RemoteError, UnknownName, UsageError
-from awstune.flow import access, launch
+from awstune.flow import access, launch, login
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.names import SWEEPS_DIR
 from awstune.remote import hosts
@@ -176,7 +176,7 @@ def _fetch_home(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
         return
     yield Doing(f"{one.name}: looking for what its sweeps have not yet sent home")
     try:
-        with access.connect(access.address_of(config, cloud, one)) as connection:
+        with login.enter(config, cloud, one) as connection:
             for name in sweeps_on(connection):
                 yield from _fetch_sweep(config, cloud, one, connection, name)
     except (RemoteError, KeyFileError, UnknownName) as error:
@@ -197,14 +197,14 @@ def _fetch_sweep(
         where.write(folder)
     mirror = Mirror(connection, where.path, folder)
     look = mirror.poll()
-    if where.complete and not look.alive and look.whole:
+    if where.complete and look.over and look.whole:
         return
     yield Doing(f"{one.name}: fetching {name}")
-    if look.alive:
+    if not look.over:
         yield Warned(f"{name} is still running on {one.name}; it is stopped, and can be resumed")
         mirror.stop_worker()
     look = mirror.fetch()
-    if look.alive or not look.whole:
+    if not (look.over and look.whole):
         raise RemoteError(f"{name} on {one.name} does not stop")
     yield Done(f"fetched {folder.name} into {folder.path}")
 

@@ -6,7 +6,8 @@ from awstune.config import Config
 from awstune.ec2 import extend, guard
 from awstune.ec2.extend import Extension
 from awstune.ec2.session import Cloud
-from awstune.flow import access
+from awstune.errors import KeyFileError, RemoteError
+from awstune.flow import login
 from awstune.flow.events import Doing, Done, Story
 
 
@@ -14,15 +15,21 @@ def carry_out(config: Config, cloud: Cloud, extension: Extension) -> Story[None]
     """Moves the end of an instance.
 
     The disk comes first: a crash in between leaves a tag that says too early an end, never one that
-    promises time that the guard does not give.
+    promises time that the guard does not give. Where the instance cannot be reached, neither is written.
 
     Raises:
-        RemoteError: the instance cannot be reached; its end has not moved.
+        RemoteError: the instance cannot be reached; its end has not moved, on disk or tag.
         CloudError: AWS refused the tag.
     """
     one = extension.instance
     yield Doing(f"{one.name}: moving the end on its disk")
-    with access.connect(access.address_of(config, cloud, one)) as connection:
-        connection.run(guard.move_end_command(extension.ends))
+    try:
+        with login.enter(config, cloud, one) as connection:
+            connection.run(guard.move_end_command(extension.ends))
+    except (RemoteError, KeyFileError) as error:
+        raise type(error)(
+            f"the end of {one.name} has not moved, as its disk cannot be written: {error.message}",
+            error.hint or f"awstune ssh {one.name} shows whether it can be reached; then repeat",
+        ) from error
     extend.write_end(cloud, one, extension.ends)
     yield Done(f"{one.name}: the end is moved, on its disk and in its tag")

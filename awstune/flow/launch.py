@@ -3,31 +3,43 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from awstune.config import Config, ensure_home
 from awstune.ec2 import end, events, instances, prices, survey, wait
 from awstune.ec2 import launch as ec2_launch
 from awstune.ec2.instances import Instance
+from awstune.ec2.launch import PartLaunched
 from awstune.ec2.plan import Plan, make_plan
 from awstune.ec2.session import Cloud
 from awstune.ec2.steps import RunInstance, Wait
 from awstune.ec2.wanted import Wanted
-from awstune.errors import AwstuneError, ConnectionLost, Interrupted, NoGuard, NotReady
-from awstune.flow import access, clouds
+from awstune.errors import (
+    AwstuneError,
+    CloudError,
+    ConnectionLost,
+    InstanceDied,
+    Interrupted,
+    NoGuard,
+    NotReady,
+)
+from awstune.flow import access, closing, clouds
 from awstune.flow.claim import Claim, take
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.names import ARMED_FILE, ROOT_VARIABLE
-from awstune.remote import hosts, openssh
-from awstune.remote.ssh import Address
+from awstune.remote import hosts, jump, openssh
+from awstune.remote.ssh import Connection
 
 SSH_PATIENCE_S = 60.0
 # The guard's timer may fire a moment after sshd lets us in, as it does after a quick start.
 _ARMED = (
-    f'for _ in $(seq 100); do test -e "${{{ROOT_VARIABLE}}}{ARMED_FILE}" && exit 0; sleep 0.2; done; exit 1'
+    f'for _ in $(seq {{looks}}); do test -e "${{{{{ROOT_VARIABLE}}}}}{ARMED_FILE}" && exit 0; '
+    "sleep 0.2; done; exit 1"
 )
+_NAMED = 6  # instances that a line can name
 
 
 @dataclass(frozen=True)
@@ -70,11 +82,25 @@ def propose(config: Config, wanted: Wanted, *, warn: Callable[[object], None], d
         UsageError: what is wanted is refused, before anything is made.
         CloudError: AWS refused to tell.
     """
+    wanted = _by_jump(wanted)
     cloud = clouds.open_for(config, warn=warn, may_start=True)
     # Claimed before anybody looks: of two that find nothing, both would launch.
     claim = None if dry else claimed(config, cloud, (wanted.name, *wanted.names), "launch")
-    actual = survey.look(cloud, wanted, access.keys_dir(config, cloud))
-    return Proposal(config, cloud, wanted, make_plan(wanted, actual), claim)
+    try:
+        actual = survey.look(cloud, wanted, access.keys_dir(config, cloud))
+        return Proposal(config, cloud, wanted, make_plan(wanted, actual), claim)
+    except BaseException:
+        if claim:
+            claim.release()
+        raise
+
+
+def _by_jump(wanted: Wanted) -> Wanted:
+    """With a jump host, its address alone is let in; that it leads somewhere is seen before money is spent."""
+    if wanted.ssh_jump is None:
+        return wanted
+    seen_from = jump.source_address(wanted.ssh_jump)
+    return wanted if wanted.ssh_from or wanted.security_group else replace(wanted, ssh_from=seen_from)
 
 
 def claimed(config: Config, cloud: Cloud, names: Iterable[str], doing: str) -> Claim:
@@ -105,11 +131,12 @@ def carry_out(
         The wanted instances, those that were there already among them.
 
     Raises:
+        PartLaunched: some of several are there, others are not.
         InstanceDied: one ended while it was waited for.
         NotReady: one did not pass its checks, or lets nobody in by SSH.
         CloudError: AWS refused.
     """
-    config, cloud, plan = proposal.config, proposal.cloud, proposal.plan
+    config, cloud = proposal.config, proposal.cloud
     made = _Made()
     again = again or f"awstune launch {proposal.wanted.name} (as typed)"
     try:
@@ -118,8 +145,7 @@ def carry_out(
         finally:
             if proposal.claim:
                 proposal.claim.release()
-        if ready and not plan.empty:
-            waited = [run.name for run in plan.launches] or [one.name for one in plan.existing]
+        if ready and (waited := _waited(proposal)):
             yield from until_in(config, cloud, _live(cloud, waited), ssh_patience_s)
     except KeyboardInterrupt:
         raise Interrupted(*_stands(proposal, made, again)) from None
@@ -128,18 +154,53 @@ def carry_out(
         where = error.filename or config.home
         raise AwstuneError(f"cannot write {where}: {error.strerror}; {what}", hint) from error
     except NoGuard as error:
-        yield from _end_unguarded(proposal, made)
+        # An instance without an end is the surprise bill itself.
+        yield from undo(config, cloud, _live(cloud, error.names))
         hint = "launch again; if it comes again, the image runs no cloud-init: name another with --ami"
-        raise NoGuard(f"{error.message}, so it was terminated", hint) from error
+        raise NoGuard(f"{error.message}, so it was terminated", hint, names=error.names) from error
+    except (InstanceDied, NotReady) as error:
+        raise _as_part(cloud, error, made.launched) from error
     return [describe(config, cloud, one) for one in _live(cloud, proposal.wanted.names)]
 
 
-def _end_unguarded(proposal: Proposal, made: _Made) -> Story[None]:
-    """Ends what was launched just now: an instance without an end is the surprise bill itself."""
-    keys_dir = access.keys_dir(proposal.config, proposal.cloud)
-    for event in end.terminate(proposal.cloud, made.launched, keys_dir):
+def _waited(proposal: Proposal) -> list[str]:
+    """Whom to wait for: the new ones, and those that an interrupted launch has not seen ready."""
+    plan, keys_dir = proposal.plan, access.keys_dir(proposal.config, proposal.cloud)
+    new = [run.name for run in plan.launches]
+    begun = [
+        one.name
+        for one in plan.existing
+        if one.state == "pending" or (closing.due(one) and one.key_file(keys_dir))
+    ]
+    return [*new, *begun]
+
+
+def undo(config: Config, cloud: Cloud, launched: Sequence[Instance]) -> Story[None]:
+    """Ends what was launched just now, with what was made beside it where nobody else uses that.
+
+    Raises:
+        CloudError: AWS refused; then what is left goes on, and `awstune terminate` ends it.
+    """
+    for event in end.terminate(cloud, launched, access.keys_dir(config, cloud)):
         if isinstance(event, events.Changed):
             yield Doing(f"{event.name} is {event.state}")
+    for one in launched:
+        hosts.unpin(config.home, one.id)
+    if launched:
+        yield Done(f"terminated again: {', '.join(sorted(one.name for one in launched))}")
+
+
+def _as_part(cloud: Cloud, error: CloudError, launched: Sequence[Instance]) -> CloudError:
+    """Of several instances one did not get ready: the error names those that are there all the same."""
+    there = tuple(_live(cloud, [one.name for one in launched])) if len(launched) > 1 else ()
+    if not there:
+        return error
+    names = ", ".join(one.name for one in there)
+    return PartLaunched(
+        f"{error.message}; launched are {names}",
+        f"repeat the command to get the rest, or `awstune terminate {names.replace(',', '')}`",
+        there,
+    )
 
 
 @dataclass
@@ -204,24 +265,40 @@ def until_in(
     seen = dict.fromkeys(name_of, "pending")
     for event in wait.until_ready(cloud, list(name_of)):
         seen[event.id] = f"{event.state}, {event.checks} checks" if event.state == "running" else event.state
-        yield Doing("waiting: " + " · ".join(f"{name_of[id_]} {word}" for id_, word in seen.items()))
+        yield Doing(f"waiting: {_standing({name_of[id_]: word for id_, word in seen.items()})}")
+    unguarded: list[str] = []
     for one in _live(cloud, name_of.values()):
         yield Doing(f"{one.name}: opening a verified SSH connection")
-        _check_guard(access.address_of(config, cloud, one), one, ssh_patience_s)
-        yield Done(f"{one.name} is ready after {time.monotonic() - began:.0f} s: {one.address}")
+        with _first_login(config, cloud, one, ssh_patience_s) as connection:
+            guarded = connection.run(_ARMED.format(looks=round(ssh_patience_s)), check=False).status == 0
+            access.note_hours(cloud, one, connection)
+            if guarded:
+                yield from closing.close(config.home, cloud, one, connection)
+        if guarded:
+            yield Done(f"{one.name} is ready after {time.monotonic() - began:.0f} s: {one.address}")
+        else:
+            unguarded.append(one.name)
+    if unguarded:
+        which = " ".join(unguarded)
+        what = f"{which} has no guard that would end it"
+        raise NoGuard(what, f"awstune terminate {which}", names=tuple(unguarded))
 
 
-def _check_guard(address: Address, one: Instance, patience_s: float) -> None:
+def _standing(words: Mapping[str, str]) -> str:
+    """Each instance with its state; of many, how many are in each."""
+    if len(words) <= _NAMED:
+        return " · ".join(f"{name} {word}" for name, word in words.items())
+    return " · ".join(f"{number} {word}" for word, number in Counter(words.values()).most_common())
+
+
+def _first_login(config: Config, cloud: Cloud, one: Instance, patience_s: float) -> Connection:
     try:
-        with access.connect(address, patience_s=patience_s) as connection:
-            armed = connection.run(_ARMED, check=False).status == 0
+        return access.connect(access.address_of(config, cloud, one), patience_s=patience_s)
     except ConnectionLost as error:
         raise NotReady(
             f"{one.name} passes its checks, but lets nobody in: {error.message}; it goes on, and costs",
             f"awstune terminate {one.name}",
         ) from error
-    if not armed:
-        raise NoGuard(f"{one.name} has no guard that would end it", f"awstune terminate {one.name}")
 
 
 def describe(config: Config, cloud: Cloud, one: Instance) -> Ready:

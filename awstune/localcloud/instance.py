@@ -42,7 +42,7 @@ class Instance:
         self._children = Children(surroundings.environment(spec, os.environ), str(spec.home))
         self._metadata = metadata.Metadata(spec.metadata)
         self._init = Init(spec.root, self._children, tell, self._reload)
-        self._acceptor: asyncssh.SSHAcceptor | None = None
+        self._acceptors: list[asyncssh.SSHAcceptor] = []
         self._port = spec.port
 
     async def boot(self) -> None:
@@ -115,23 +115,23 @@ class Instance:
 
     async def _open(self, *, accept: bool) -> None:
         try:
-            self._acceptor = await sshd.listen(self.spec, self._children, self._port)
+            self._acceptors = await sshd.listen(self.spec, self._children, self._port)
         except OSError:  # somebody else has taken that port meanwhile
-            self._acceptor = await sshd.listen(self.spec, self._children)
-        self._port = self._acceptor.get_port()
+            self._acceptors = await sshd.listen(self.spec, self._children)
+        self._port = self._acceptors[0].get_port()
         if not accept:
             await self._close()
 
     async def _close(self) -> None:
-        if self._acceptor is not None:
-            self._acceptor.close()
-            await self._acceptor.wait_closed()
-            self._acceptor = None
+        for acceptor in self._acceptors:
+            acceptor.close()
+            await acceptor.wait_closed()
+        self._acceptors = []
 
     def _reload(self) -> None:
         """Take new host keys from the disk, as ``systemctl reload ssh`` does."""
-        if self._acceptor is not None:
-            self._acceptor.update(server_host_keys=sshd.host_keys(self.spec))
+        for acceptor in self._acceptors:
+            acceptor.update(server_host_keys=sshd.host_keys(self.spec))
 
 
 def _say(words: str) -> None:

@@ -42,6 +42,7 @@ class Spec:
         accept_ssh: False for one whose SSH port refuses.
         metadata: what its metadata service answers, by path.
         port: where its SSH server listened before a reboot; 0 for any.
+        inside: its private address, where its SSH server listens as well; empty for none.
     """
 
     id: str
@@ -53,6 +54,12 @@ class Spec:
     accept_ssh: bool = True
     metadata: dict[str, str] = field(default_factory=dict)
     port: int = 0
+    inside: str = ""
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Where its SSH server listens, the public address first."""
+        return tuple(dict.fromkeys(one for one in (self.address, self.inside) if one))
 
     @property
     def root(self) -> Path:

@@ -58,7 +58,8 @@ class MotoBody:
         return Spec(
             id=self.id,
             folder=str(folder),
-            address=instance.public_ip or loopback_address(),
+            address=instance.public_ip or _inside(instance),
+            inside=_inside(instance),
             hostname=instance.private_dns_name.partition(".")[0],
             public_key=_public_key(instance),
             user_data=str(user_data) if user_data else None,
@@ -105,6 +106,12 @@ class MotoBody:
                 reservation.instances = [i for i in reservation.instances if i is not self.instance]
             if not reservation.instances:
                 self.instance.ec2_backend.reservations.pop(reservation.id, None)
+
+
+def _inside(instance: Any) -> str:
+    """Its private address, where that is one of this machine's."""
+    private = str(instance.private_ip or "")
+    return private if private.startswith("127.") else loopback_address()
 
 
 _moto_terminate: Any = Instance.terminate

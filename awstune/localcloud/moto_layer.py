@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import secrets
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -31,6 +32,7 @@ from moto.ec2.models.instance_types import (
 )
 from moto.ec2.models.instances import Instance, InstanceBackend, InstanceState
 from moto.ec2.models.security_groups import SecurityGroupBackend
+from moto.ec2.models.subnets import Subnet
 from moto.ec2.responses import instances as instance_responses
 from moto.ec2.responses.amis import AmisResponse
 from moto.ec2.responses.general import General as ConsoleResponse
@@ -185,8 +187,18 @@ def _again(before: tuple[str, Any], wishes: str) -> ActionResult:
 
 
 def _addresses_are_loopback() -> None:
-    """Promise: the public address is one that an SSH server here can listen on, another for each."""
+    """Promise: the public address is one that an SSH server here can listen on, another for each; so is the
+    private one, by which instances and jump hosts reach it (where this machine has more than one address).
+    """
+
+    def get_available_subnet_ip(self: Any, instance: Any) -> str:
+        address = loopback_address()
+        self._subnet_ips[address] = instance  # moto frees it from there
+        return address
+
     _rebind(elastic_network_interfaces, "random_public_ip", loopback_address)
+    if sys.platform == "linux":
+        _rebind(Subnet, "get_available_subnet_ip", get_available_subnet_ip)
 
 
 def _p2_is_offered_at_home() -> None:

@@ -66,11 +66,24 @@ class Files(asyncssh.SFTPServer):
             self.channel.exit(0)
 
 
-async def listen(spec: Spec, children: Children, port: int = 0) -> asyncssh.SSHAcceptor:
-    """Listen on the instance's address, with the host keys on its disk."""
+async def listen(spec: Spec, children: Children, port: int = 0) -> list[asyncssh.SSHAcceptor]:
+    """Listen on the instance's addresses, at one port, with the host keys on its disk."""
+    acceptors: list[asyncssh.SSHAcceptor] = []
+    try:
+        for address in spec.addresses:
+            acceptors.append(await _listen(spec, children, address, port))  # closed below
+            port = acceptors[0].get_port()
+    except OSError:
+        for acceptor in acceptors:
+            acceptor.close()
+        raise
+    return acceptors
+
+
+async def _listen(spec: Spec, children: Children, address: str, port: int) -> asyncssh.SSHAcceptor:
     public_key = asyncssh.import_public_key(spec.public_key) if spec.public_key else None
     return await asyncssh.listen(
-        spec.address,
+        address,
         port,
         server_factory=functools.partial(Door, public_key),
         server_host_keys=host_keys(spec),

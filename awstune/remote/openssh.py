@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from awstune.names import SSH_PORT
+from awstune.remote import jump
 from awstune.remote.ssh import Address
 
 
@@ -33,6 +34,7 @@ def arguments(address: Address, known_hosts: Path, command: Sequence[str] = ()) 
         "KnownHostsCommand": "none",
         "VerifyHostKeyDNS": "no",
         "ServerAliveInterval": "15",
+        **({"ProxyCommand": jump.proxy_command(address.jump)} if address.jump else {}),
     }
     flags = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     destination = f"{address.user}@{address.host}"
@@ -44,6 +46,8 @@ def line(address: Address, known_hosts: Path) -> str:
     port = "" if address.port == SSH_PORT else f"-p {address.port} "
     hosts = shlex.quote(f'"{known_hosts}"' if " " in str(known_hosts) else str(known_hosts))
     pins = f"-o IdentitiesOnly=yes -o HostKeyAlias={address.alias} -o UserKnownHostsFile={hosts}"
+    if address.jump:
+        pins += f" -o {shlex.quote(f'ProxyCommand={jump.proxy_command(address.jump)}')}"
     return f"ssh -i {shlex.quote(str(address.key_file))} {pins} {port}{address.user}@{address.host}"
 
 

@@ -1,0 +1,115 @@
+"""Getting into an instance from wherever one is: the port follows the caller, what is due is shut."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+from awstune.config import Config
+from awstune.ec2 import network
+from awstune.ec2.instances import Instance
+from awstune.ec2.session import Cloud
+from awstune.errors import AwstuneError, RemoteError
+from awstune.flow import access, closing
+from awstune.flow.events import Doing, Story, Warned
+from awstune.remote import ssh
+
+Fetch = Callable[[str], str]
+
+
+def ready(config: Config, cloud: Cloud, one: Instance) -> Story[ssh.Address]:
+    """Where a shell goes: reachable from here, and shut behind whoever logged in first.
+
+    Raises:
+        UnknownName: it is not running.
+        KeyFileError: its private key is not here, or others can read it.
+        HostKeyError: it shows a host key that is not the pinned one.
+    """
+    address = access.address_of(config, cloud, one)
+    moved = admit(cloud, one, address)
+    if moved:
+        yield Warned(f"your address has changed: port 22 of {one.name} is now open to {moved} only")
+    if closing.due(one):
+        yield Doing(f"{one.name}: what its launch left open is shut")
+        yield from _close(config, cloud, one, address)
+        return access.address_of(config, cloud, one)
+    return address
+
+
+def enter(
+    config: Config,
+    cloud: Cloud,
+    one: Instance,
+    *,
+    patience_s: float = 0.0,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> ssh.Connection:
+    """Opens a verified connection; the port is moved to where one is now, where that has changed.
+
+    Args:
+        config: the options.
+        cloud: where the instance is.
+        one: as AWS describes it now.
+        patience_s: how long nobody may answer.
+        now: a clock in seconds.
+        sleep: waits that long.
+
+    Raises:
+        UnknownName: it is not running.
+        KeyFileError: its private key is not here, or others can read it.
+        RemoteError: it cannot be reached, or lets nobody in.
+    """
+    address = access.address_of(config, cloud, one)
+    admit(cloud, one, address)
+    connection = access.connect(address, patience_s=patience_s, now=now, sleep=sleep)
+    access.note_hours(cloud, one, connection)
+    if closing.due(one):
+        for _ in closing.close(config.home, cloud, one, connection):
+            pass
+    return connection
+
+
+def admit(
+    cloud: Cloud,
+    one: Instance,
+    address: ssh.Address,
+    *,
+    fetch: Fetch = network.fetch,
+    own_ipv6: Callable[[], str] = network.own_ipv6,
+    answers: Callable[[ssh.Address], bool] = ssh.answers,
+) -> str | None:
+    """Moves the one open port to the caller's address, where nothing comes back from it.
+
+    A way through a jump host does not depend on where the caller is.
+
+    Args:
+        cloud: where the instance is.
+        one: as AWS describes it now.
+        address: where it is reached.
+        fetch: how the caller's address is asked for.
+        own_ipv6: how the caller's IPv6 address is found.
+        answers: whether packets come back from there.
+
+    Returns:
+        The range that is admitted now; None where nothing has moved, or nobody can say where one is.
+    """
+    if address.jump or answers(address):
+        return None
+
+    def mine() -> str:
+        return network.caller_cidr(cloud, None, ipv6=":" in address.host, fetch=fetch, own_ipv6=own_ipv6)
+
+    try:
+        return network.refresh_ssh(cloud, one.group_ids, mine)
+    except AwstuneError:
+        return None  # the connection that is tried next fails with its own words
+
+
+def _close(config: Config, cloud: Cloud, one: Instance, address: ssh.Address) -> Story[None]:
+    try:
+        with access.connect(address) as connection:
+            yield from closing.close(config.home, cloud, one, connection)
+    except RemoteError as error:
+        # Whoever opens a shell next sees the same, in ssh's own words.
+        yield Warned(error.message)
