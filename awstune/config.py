@@ -122,5 +122,6 @@ def ensure_home(home: Path) -> Path:
             home.chmod(0o700)
     except OSError as error:
         hint = "set AWSTUNE_HOME to a folder that you may write to"
-        raise UsageError(f"cannot make {home}: {error.strerror}", hint) from error
+        why = "it is a file" if home.is_file() else error.strerror
+        raise UsageError(f"cannot make the folder {home}: {why}", hint) from error
     return home

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import sys
 import tempfile
 import time
@@ -61,12 +62,29 @@ def as_awstune_error(error: BaseException, words: Sequence[str]) -> AwstuneError
         context = error.ctx if isinstance(error, click.UsageError) else None
         path = context.command_path if context else "awstune"
         hint = f"{path} --help" if isinstance(error, click.UsageError) else ""
-        return UsageError(error.format_message().rstrip("."), hint)
+        return UsageError(_plain(error.format_message().rstrip(".")), hint)
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return Interrupted(*STOPPED)  # click's name for a Ctrl-C that comes early
     if isinstance(error, OSError) and error.errno in FULL:
         return unwritten(error)
     return _unexpected(error, words)
+
+
+def _plain(message: str) -> str:
+    """Click's words for values, as somebody says them who has never heard of types."""
+    for pattern, words in _WORDS.items():
+        message = re.sub(pattern, words, message)
+    return message
+
+
+_WORDS = {
+    r"is not a valid integer(?: range)?$": "is no whole number",
+    r"is not a valid float(?: range)?$": "is no number",
+    r"is not a valid boolean\. Recognized values: .*$": "is neither true nor false",
+    r"is not in the range (\S+?)<=x<=(\S+)$": r"is not between \1 and \2",
+    r"is not in the range x>=(\S+)$": r"is below \1",
+    r"is not one of (.*)$": r"is none of \1",
+}
 
 
 def unwritten(error: OSError) -> AwstuneError:

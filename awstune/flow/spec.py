@@ -199,7 +199,7 @@ def _refuse_unknown(name: str, metric: str | None, mode: str | None) -> None:
     if metric is None:
         raise UsageError(
             f"nothing says what {name} is measured by, and an instance is not rented to find out",
-            f'--metric val_loss (or write metric = "val_loss" in {name})',
+            f'--metric val_loss (or write metric = "val_loss" in {name.partition(":")[0]})',
         )
     if mode is None:
         raise UsageError(f"is a higher or a lower {metric} better?", "--mode max, or --mode min")
@@ -220,7 +220,9 @@ def new_folder(config: Config, spec: Spec, name: str | None) -> Folder:
 def _refuse_unset(names: Sequence[str], environ: Mapping[str, str]) -> None:
     for name in names:
         if name not in environ:
-            raise UsageError(f"{name} is not set here", f"export {name}=..., or leave --env {name} out")
+            raise UsageError(
+                f"the variable {name} is not set here", f"export {name}=..., or leave --env {name} out"
+            )
 
 
 def relative_to_root(found: Target, cwd: Path, root: Path) -> Target:

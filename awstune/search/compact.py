@@ -80,6 +80,8 @@ def _parse_json(text: str) -> Parameter:
         raise SpaceError(
             "this is not JSON", """write ["a,b","c"] in single quotes: '["a,b","c"]'"""
         ) from None
+    if value == []:
+        raise SpaceError("the list is empty", """write ["a,b","c"] in single quotes""")
     rest = text[end:]
     if rest and not rest.startswith(":"):
         raise SpaceError(f"{rest!r} is left over after the JSON", """write ["a,b","c"]:default="c\"""")

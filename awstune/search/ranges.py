@@ -10,6 +10,7 @@ from awstune.search.prior import TruncatedNormal
 from awstune.search.values import Described, Value
 
 LARGEST_INT = 2**53
+_CALLED = {"low": "lower bound", "high": "upper bound", "step": "step"}
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class _Range(Described):
         if not (math.isfinite(low) and math.isfinite(high) and math.isfinite(high - low)):
             raise SpaceError(f"the range {low}..{high} is not finite", "give it two finite bounds")
         if low == high:
-            raise SpaceError(f"the range {low}..{high} is empty", f"write {low} to fix it at that value")
+            raise SpaceError(f"the range {low}..{high} is empty", f"write {low}, which fixes it there")
         if low > high:
             raise SpaceError(f"the range {low}..{high} is upside down", f"write {high}..{low}")
         if self.log and low <= 0:
@@ -217,8 +218,8 @@ class Int(_Range):
         for name in ("low", "high", "step"):
             value = getattr(self, name)
             if value is not None and (value != int(value) or abs(value) > LARGEST_INT):
-                hint = "write Float for floats; integers go up to 2**53"
-                raise SpaceError(f"{name}={value!r} is no integer to search over", hint)
+                hint = "integers go up to 2**53; give it a bound with a point (1.0..1e20) for a float"
+                raise SpaceError(f"the {_CALLED[name]} {value!r} is no integer to search over", hint)
             object.__setattr__(self, name, None if value is None else int(value))
 
     def _at(self, index: int) -> int:

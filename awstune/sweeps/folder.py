@@ -136,7 +136,8 @@ class Folder:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(
-                f"cannot write {home}: {error.strerror}", "go to a folder of yours, such as the project's"
+                f"cannot write {home}: {'it is a file' if home.is_file() else error.strerror}",
+                "go to a folder of yours, such as the project's",
             ) from error
         if name is None:
             return cls._numbered(home, stem)
@@ -214,7 +215,7 @@ def _checked(name: str) -> None:
     if not _NAME.fullmatch(name):
         raise UsageError(
             f"{name!r} cannot be the name of a sweep",
-            "letters, digits, dots, dashes and underscores can, 100 at most",
+            "use letters, digits, dots, dashes and underscores, 100 at most",
         )
 
 

@@ -78,7 +78,7 @@ def inspect(target: Target, cwd: Path, python: str, timeout_s: float = 60.0) -> 
 def _metric(target: Target, metric: Any) -> str | None:
     if metric is None or isinstance(metric, str):
         return metric
-    raise TargetError(f"{_of(target)}: metric is {metric!r}, no name", 'write metric = "val_loss"')
+    raise TargetError(f"{_of(target)}: metric is {metric!r}, which is no name", 'write metric = "val_loss"')
 
 
 def _mode(target: Target, mode: Any) -> Mode | None:
@@ -98,7 +98,7 @@ _PROBLEMS = {
     "exits": ("{name} exits when it is imported{at}", _GUARD),
     "trains": ("{name} trains when it is imported{at}", _GUARD),
     "hangs": ("{name} is still busy being imported after {limit:g} s{at}", _GUARD),
-    "syntax": ("{file} has a syntax error at line {line}: {error}", "{python} {name} shows it"),
+    "syntax": ("{file} has a syntax error{in_line}: {error}", "{python} {name} shows it"),
     "import": ("{name} cannot be imported: {error}{at}", "{python} {name} shows the whole traceback"),
     "raised": ("{name} cannot be imported: {error}{at}", "{python} {name} shows the whole traceback"),
     "died": ("{name} ended the process that imported it: {error}", "{python} {name} shows why"),
@@ -122,6 +122,7 @@ def _refusal(target: Target, python: str, limit_s: float, answer: Mapping[str, A
         "limit": limit_s,
         "line": line,
         "at": f" (line {line})" if line else "",
+        "in_line": f" at line {line}" if line else "",
         "error": answer.get("error", ""),
         "hint": answer.get("hint", ""),
     }
@@ -147,6 +148,11 @@ def _no_function(target: Target, functions: list[str]) -> TargetError:
 
 def _missing(target: Target, python: str, module: str | None) -> TargetError:
     package = str(module or "").partition(".")[0]
+    if module and target.module and f"{target.module}.".startswith(f"{module}."):
+        # To install what was mistyped could be to install anything.
+        return TargetError(
+            f"there is no module {target.module} here", "a script is named with its .py: folder/train.py"
+        )
     return TargetError(
         f"{_of(target)} needs {package}, which {python} does not have",
         f"{python} -m pip install {_PACKAGES.get(package, package)}, or --python names one that has it",

@@ -128,7 +128,10 @@ def _table(space: Any) -> Any:
     if isinstance(space, Space):
         return space.to_toml()
     if not isinstance(space, Mapping):
-        raise TypeError(f"space is a {type(space).__name__}, not a Space")
+        what = f"space is of type {type(space).__name__}, and no Space"
+        raise SpaceError(
+            what, 'write space = Space(lr=Float(1e-5, 1e-1, log=True), opt=Choice("sgd", "adam"))'
+        )
     parameters: Any = {k: v for k, v in space.items() if isinstance(v, KINDS)}
     plain = {k: v if k in parameters else _plain(k, v) for k, v in space.items()}
     return {**plain, **Space(parameters).to_toml()}

@@ -23,7 +23,7 @@ _LESS_IS_BETTER = frozenset(
 _MORE_IS_BETTER = frozenset(
     ("accuracy", "acc", "f1", "auc", "auroc", "precision", "recall", "iou", "dice", "bleu", "r2")
 )
-_TARGETS = "train.py, train.py:function and pkg.mod:function are"
+_TARGETS = "a TARGET is train.py, train.py:function, pkg.mod:function, or a command after --"
 _DOTTED = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*")
 
 
@@ -124,7 +124,9 @@ def _script(where: str, cwd: Path) -> str:
 
 def _there_are(folder: Path) -> str:
     scripts = sorted(path.name for path in folder.glob("*.py")) if folder.is_dir() else []
-    return f"in {folder} there are: {', '.join(scripts[:8])}" if scripts else f"{folder} has no Python file"
+    if not scripts:
+        return f"there is no Python file in {folder}; go to the project's folder, or name the script's"
+    return f"in {folder} there are: {', '.join(scripts[:8])}"
 
 
 def mode_of(metric: str) -> Mode | None:

@@ -47,7 +47,7 @@ def test_forms(text, parameter):
     ("text", "hint"),
     [
         ("1...5", "write x=1..5"),
-        ("1..1", "fix it"),
+        ("1..1", "write x=1, which fixes it"),
         ("5..1", "write x=1..5"),
         ("1e-1..1e-5:log", "write x=1e-05..0.1"),
         ("0..1:log", "write x=0.001..1:log"),

@@ -162,7 +162,7 @@ PROBLEMS = {
     "trains": (TRAINS, "trains when it is imported .line 7", "__name__"),
     "metric": ("metric = 3\ndef train(t): ...", "metric is 3", "metric = "),
     "mode": ("mode = 'up'\ndef train(t): ...", "mode is 'up'", "min"),
-    "list": ("space = [1]\ndef train(t): ...", "space is a list", ""),
+    "list": ("space = [1]\ndef train(t): ...", "space is of type list", ""),
     "sweeps": (
         "from awstune import sweep\ndef train(t): ...\nsweep(train, {'lr': '0..1'})",
         "sweep.. was reached while a trial imported the script .line 3",
