@@ -19,7 +19,7 @@ from awstune.errors import NothingSucceeded
 @option("--trial", metavar="best|N", default="best", show_default=True, help="Whose values it takes.")
 @option("--set", "changes", multiple=True, metavar="K=V", help="Another value; repeatable.")
 @option("--seeds", type=click.IntRange(1, MOST_RUNS), metavar="K",
-        help="K new seeds, one after another.  [default: the trial's own]")  # fmt: skip
+        help="So many new seeds.  [default: the trial's own]")  # fmt: skip
 def run_command(
     config: Config, sweep: str | None, trial: str, changes: tuple[str, ...], seeds: int | None
 ) -> int:
@@ -46,7 +46,7 @@ def run_command(
             where = None
             wish, cwd = again.at_home(config, wish)
             if place is not None:
-                screen.warn(f"{place}: so it runs on this machine, with the code that is here")
+                screen.warn(f"{place}, so it runs on this machine, with the code that is here")
             screen.say(f"{_plan(wish)}, on this machine")
             run = again.new_folder(wish)
             story = again.here(run, cwd)
@@ -81,7 +81,8 @@ def _left(wish: Any, run: Any, where: str | None) -> tuple[str, str]:
 
 
 def _done(screen: Screen, config: Config, wish: Any, document: Mapping[str, Any]) -> int:
-    from awstune.report.words import count, spread, value
+    from awstune.report.words import count, spread
+    from awstune.search import runs
 
     if config.json:
         screen.document(document)
@@ -91,7 +92,7 @@ def _done(screen: Screen, config: Config, wish: Any, document: Mapping[str, Any]
         why = next((run["error"] for run in document["runs"] if run["error"]), "it did not run")
         raise NothingSucceeded(f"no run succeeded: {why}", f"its log is {logs}")
     good = sum(run["value"] is not None for run in document["runs"])
-    before = f"trial {wish.trial.number} had {value(wish.trial.value)}"
+    before = f"trial {wish.trial.number} had {spread(wish.trial.value, runs.spread(wish.trial.repeats).sd)}"
     told = spread(document["mean"], document["sd"])
     screen.result(f"{document['metric']} {told} over {count(good, 'seed')} ({before})")
     screen.say(f"what it left: {wish.sweep.path / document['dir']}")

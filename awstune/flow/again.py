@@ -6,7 +6,6 @@ same values. The sweep's own journal knows nothing of it.
 
 from __future__ import annotations
 
-import os
 import shlex
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,9 +14,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from awstune.config import Config
-from awstune.errors import AwstuneError, UnknownName, UsageError
+from awstune.errors import CloudNotRunning, UnknownName, UsageError
 from awstune.flow import access, follow, login, luggage
-from awstune.flow.events import Doing, Done, Story
+from awstune.flow.events import Doing, Story
 from awstune.names import REMOTE_ROOT, SPEC_FILE
 from awstune.remote import bootstrap, sync
 from awstune.remote.mirror import Mirror
@@ -114,6 +113,8 @@ def _record(folder: Folder, spec: Spec, trial: str) -> TrialRecord:
 def _changed(record: TrialRecord, changes: Sequence[str]) -> dict[str, Any]:
     found = {}
     for text in changes:
+        if "=" not in text:
+            raise UsageError(f"--set {text} gives no value", f"--set {text}=VALUE")
         name, parameter = parse_assignment(text)
         if name not in record.params:
             raise UsageError(f"there is no parameter {name}", f"they are {', '.join(record.params)}")
@@ -124,6 +125,8 @@ def _changed(record: TrialRecord, changes: Sequence[str]) -> dict[str, Any]:
 
 
 def _seeds(folder: Folder, spec: Spec, record: TrialRecord, count: int | None) -> list[int]:
+    if count is None and record.repeats:
+        return [run.seed for run in record.repeats if run.seed is not None]
     if count is None:
         return [record.seed if record.seed is not None else seed_of(spec.seed, record.number)]
     return [seed_of(spec.seed, "run", _next(folder), index) for index in range(count)]
@@ -158,6 +161,9 @@ def machine(folder: Folder, open_cloud: Callable[[], Cloud]) -> tuple[Cloud, Ins
 
     Returns:
         The instance; or, where it runs here, why (None where the sweep itself ran here).
+
+    Raises:
+        AwstuneError: it cannot be told; then nothing is run in a place that nobody expects.
     """
     where = Where.read(folder)
     if where is None:
@@ -165,9 +171,11 @@ def machine(folder: Folder, open_cloud: Callable[[], Cloud]) -> tuple[Cloud, Ins
     try:
         cloud = open_cloud()
         one = access.instance_of(cloud, where)
-    except AwstuneError as error:
-        return error.message
-    return (cloud, one) if one.state == "running" else f"{one.name} is {one.state}"
+    except (UnknownName, CloudNotRunning) as error:
+        return error.message.partition(";")[0]
+    if one.state == "running":
+        return cloud, one
+    return f"{one.name} is {one.state} (awstune start {one.name} brings it back)"
 
 
 def at_home(config: Config, again: Again) -> tuple[Again, Path]:
@@ -226,7 +234,6 @@ def there(config: Config, again: Again, run: Folder, cloud: Cloud, one: Instance
             raise
         finally:
             mirror.fetch()
-    yield Done(f"what it left is here: {os.path.relpath(run.path, config.cwd)}")
     return document(run)
 
 

@@ -67,21 +67,23 @@ def pack(config: Config, spec: Spec, parcel: Project) -> Story[Luggage | None]:
     found = of_spec(config, spec)
     if found is None:
         return None
-    yield Doing(f"reading {found.path} ({len(found.files)} files, {found.size / 1e6:.1f} MB)")
+    yield Doing(f"reading {found.path} ({found.size / 1e6:.1f} MB)")
     return Luggage(found, found.manifest(), _inside(config, spec, parcel.root))
 
 
 def send(connection: Connection, runtime: Runtime, folder: Folder, luggage: Luggage) -> Story[None]:
     """Has the instance hold the data, and the project's copy there lead to it."""
     name = luggage.data.path.name
-    yield Doing(f"sending {name}, as far as it is not there ({luggage.data.size / 1e6:.1f} MB)")
+    yield Doing(f"sending what is not there of {name} ({luggage.data.size / 1e6:.1f} MB)")
     told = delivery.deliver(connection, runtime, luggage.data, luggage.manifest)
     if luggage.inside is not None:
         there = f"{REMOTE_ROOT}/projects/{folder.name}/{luggage.inside.as_posix()}"
         link, place = shlex.quote(there), f'"$HOME"/{shlex.quote(told.path)}'
         connection.run(f'mkdir -p "$(dirname {link})" && rm -f {link} && ln -s {place} {link}')
-    sent = f"{told.sent / 1e6:.1f} MB sent" if told.files else "was there already, nothing sent"
-    yield Done(f"data {name}: {sent}")
+    if told.files:
+        yield Done(f"{name} is there now: {told.sent / 1e6:.1f} MB were sent")
+    else:
+        yield Done(f"{name} was there already: nothing of it was sent")
 
 
 def _inside(config: Config, spec: Spec, root: Path) -> Path | None:

@@ -9,6 +9,8 @@ from typing import Any
 from awstune.report.words import count, duration, money, params, spread, too_late, value
 
 Document = Mapping[str, Any]
+MOST_NAMED = 5
+"""Parameters by importance; the rest are in `results --best --json`."""
 
 
 def columns(rows: Iterable[Sequence[str]], header: Sequence[str], right: str = "") -> str:
@@ -159,7 +161,32 @@ def best(document: Document, folder: Path | None = None) -> str:
         lines.append(f"checkpoint: {folder / top['checkpoint']}")
     if folder is not None:
         lines.append(f"its values: awstune results {document['sweep']} --format args")
+        lines.append(f"once more: awstune run {document['sweep']}")
     return "\n".join(lines)
+
+
+def findings(document: Document, found: Document) -> str:
+    """What a sweep tells beside its best trial, a line each; empty where it tells nothing yet.
+
+    Args:
+        document: of ``results --json``.
+        found: ``Findings.to_json()``.
+    """
+    lines = []
+    if found["importance"]:
+        shares = (f"{' x '.join(i['params'])} {_share(i)}" for i in found["importance"][:MOST_NAMED])
+        lines.append(f"what mattered: {', '.join(shares)}")
+    guess = found["guess"]
+    if guess:
+        expected = f"{value(guess['value'])} +- {guess['sd']:.2g}"
+        lines.append(f"the model's own guess: {document['metric'] or 'value'} {expected} at {params(guess['params'])}")
+        sets = " ".join(f"--set {name}={value(number)}" for name, number in guess["params"].items())
+        lines.append(f"to try it: awstune run {document['sweep']} {sets}")
+    return "\n".join(lines + [one["text"] for one in found["advice"]])
+
+
+def _share(importance: Document) -> str:
+    return f"{importance['share']:.0%} +- {100 * importance['sd']:.0f}"
 
 
 def _scored(document: Document, trial: Document) -> str:
