@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from typing import Any
 
 import click
 
@@ -15,10 +16,12 @@ from awstune.names import DEFAULT_TYPE
 
 @command("types", example="awstune types --region eu-west-1")
 @option("--every", is_flag=True, help="Also those that the region does not offer.")
-def types_command(config: Config, every: bool) -> None:
+@option("--zones", is_flag=True, help="The spot price in each zone instead.")
+def types_command(config: Config, every: bool, zones: bool) -> None:
     """List the GPU instance types of the region.
 
-    GPU, memory, prices on demand and on the spot market, and how much of your quota is used.
+    GPU, memory, prices on demand and on the spot market (in its cheapest zone), and how many vCPUs your
+    quota of each market still allows.
     """
     from awstune.ec2 import catalog
     from awstune.flow import clouds
@@ -31,19 +34,24 @@ def types_command(config: Config, every: bool) -> None:
         if config.json:
             screen.document(rows)
         else:
-            screen.result(tables.types([row for row in rows if every or row["offered"]], cloud.region))
+            show = tables.spot_prices if zones else tables.types
+            screen.result(show([row for row in rows if every or row["offered"]], cloud.region))
 
 
 @command("doctor", example="awstune doctor")
 @option("--type", "type_", default=DEFAULT_TYPE, show_default=True, help="The type that shall be launched.")
+@option("--ami", metavar="IMAGE", help="Image: an id, an exact name, or a pattern.")
+@option("--spot", is_flag=True, help="The quota of the spot market.")
+@option("--count", type=click.IntRange(1, 200), default=1, help="How many shall be launched.")
+@option("--subnet", metavar="ID", help="Where there is no default network.")
 @option("--ssh-from", metavar="CIDR", help="Who may reach port 22.  [default: your address]")
 @option("--request-quota", is_flag=True, help="Ask AWS for the vCPUs that are missing.")
 @option("--yes", is_flag=True, help="Answer the question in advance.")
-def doctor_command(config: Config, type_: str, ssh_from: str | None, request_quota: bool, yes: bool) -> int:
+def doctor_command(config: Config, type_: str, request_quota: bool, yes: bool, **typed: Any) -> int:
     """Look at every condition of a launch, without spending anything.
 
-    Credentials, clock, region, permissions, quota, network, key files, what fits what, leftovers: each
-    finding with its fix. It is also the first thing to run with a new account.
+    Region, credentials, clock, type, what fits what, quota, network, permissions, key files, leftovers:
+    each finding with its fix. It is also the first thing to run with a new account, or without one.
     """
     from awstune.ec2 import doctor
     from awstune.ec2.wanted import Wanted
@@ -52,12 +60,19 @@ def doctor_command(config: Config, type_: str, ssh_from: str | None, request_quo
 
     with Screen(config) as screen:
         cloud = clouds.open_for(config, warn=screen.warn)
-        wanted = Wanted(type=type_, ssh_from=ssh_from)
+        wanted = Wanted(
+            type=type_,
+            image=typed["ami"],
+            market="spot" if typed["spot"] else "on-demand",
+            count=typed["count"],
+            subnet=typed["subnet"],
+            ssh_from=typed["ssh_from"],
+        )
         if request_quota:
             screen.confirm(f"Ask AWS for the quota that {type_} needs?", yes=yes)
             screen.say(doctor.request_quota(cloud, wanted))
         found = []
-        patient = doctor.Patient(cloud, access.keys_dir(config, cloud), wanted)
+        patient = doctor.Patient(cloud, lambda: access.keys_dir(config, cloud), wanted)
         for check in doctor.examine(patient):
             found.append(check.to_json())
             screen.doing(f"looked at {check.check}")
@@ -65,7 +80,18 @@ def doctor_command(config: Config, type_: str, ssh_from: str | None, request_quo
             screen.document(found)
         else:
             screen.result(tables.checks(found))
+            screen.say(_what_next(found, type_))
         return 0 if all(check["ok"] for check in found) else 1
+
+
+def _what_next(found: list[dict[str, Any]], type_: str) -> str:
+    """The way from where one stands to the first launch."""
+    bad = [check["check"] for check in found if not check["ok"]]
+    if bad == ["type"]:
+        return "next: awstune launch --or-similar"
+    if bad:
+        return f"next: mend {bad[0]} first, then awstune doctor again"
+    return "next: awstune launch" + ("" if type_ == DEFAULT_TYPE else f" --type {type_}")
 
 
 @command("iam", example="awstune iam > policy.json")

@@ -6,7 +6,15 @@ from typing import Any
 
 import click
 
-from awstune.cli.launching import END, MACHINE, NOT_LAUNCHED, plan_in_words, wanted_of, with_launch_options
+from awstune.cli.launching import (
+    END,
+    MACHINE,
+    NOT_LAUNCHED,
+    plan_in_words,
+    propose,
+    wanted_of,
+    with_launch_options,
+)
 from awstune.cli.options import command, option
 from awstune.cli.params import Dollars
 from awstune.cli.screen import Screen
@@ -27,6 +35,7 @@ HOW = "How"
     group=END,
     help="Ends itself when it has cost so much.",
 )
+@option("--all-or-none", is_flag=True, group=MACHINE, help="Of a fleet cut short, end what there is.")
 @option("--no-wait", is_flag=True, group=HOW, help="Do not wait until it is ready.")
 @option("--dry-run", is_flag=True, group=HOW, help="Show the plan and its price, and do nothing.")
 @option("--explain", is_flag=True, group=HOW, help="Beside each step, the console step it replaces.")
@@ -38,13 +47,11 @@ def launch_command(config: Config, name: str, **typed: Any) -> None:
     running and for every status check; prints the ssh line. Repeating it is harmless: what is there as
     wanted is shown, and what was interrupted is finished.
     """
-    from awstune.flow import launch
-
     with Screen(config) as screen:
         where = "the embedded cloud" if config.cloud == "local" else "AWS"
         screen.doing(f"looking at what is there in {where}")
         with screen.unless_interrupted(*NOT_LAUNCHED):
-            proposal = launch.propose(config, wanted_of(name, typed), warn=screen.warn, dry=typed["dry_run"])
+            proposal, instead = propose(screen, config, wanted_of(name, typed), dry=typed["dry_run"])
         screen.still()
         if typed["dry_run"]:
             show_plan(screen, config, proposal.plan, explain=typed["explain"], to_stdout=True)
@@ -52,15 +59,47 @@ def launch_command(config: Config, name: str, **typed: Any) -> None:
         if proposal.plan.launches:
             show_plan(screen, config, proposal.plan, explain=typed["explain"])
             if not proposal.cloud.local:
-                screen.confirm("Launch?", yes=typed["yes"], otherwise=NOT_LAUNCHED[0])
-        launched = screen.follow(launch.carry_out(proposal, ready=not typed["no_wait"]))
+                yes = typed["yes"] and not instead
+                screen.confirm(instead or "Launch?", yes=yes, otherwise=NOT_LAUNCHED[0])
+        launched = whole(screen, config, proposal, wait=not typed["no_wait"], or_none=typed["all_or_none"])
         show_launched(screen, config, launched)
+
+
+def whole(screen: Screen, config: Config, proposal: Any, *, wait: bool, or_none: bool) -> Any:
+    """Launches; of a fleet that did not come in whole, what there is is kept or ended, as asked.
+
+    Args:
+        screen: where to.
+        config: the options.
+        proposal: what is launched.
+        wait: until it is ready.
+        or_none: whether the question is answered already: what there is is ended.
+
+    Raises:
+        PartLaunched: with what there is now.
+    """
+    from awstune.ec2.launch import PartLaunched
+    from awstune.flow import launch
+
+    try:
+        return screen.follow(launch.carry_out(proposal, ready=wait))
+    except PartLaunched as error:
+        part = error
+    names = ", ".join(one.name for one in part.launched)
+    if not or_none and not proposal.cloud.local and screen.answers:
+        screen.warn(part.message)
+        or_none = screen.agrees(f"Keep {names}?") is False
+    if not or_none:
+        raise part
+    screen.follow(launch.undo(config, proposal.cloud, part.launched))
+    hint = "repeat later, or with a smaller --count"
+    raise PartLaunched(f"{part.message}; {names} terminated again", hint, ())
 
 
 def show_plan(screen: Screen, config: Config, plan: Any, *, explain: bool, to_stdout: bool = False) -> None:
     """The plan as prose; a dry run's is the command's result, and JSON where that was asked for."""
     if to_stdout and config.json:
-        screen.document(plan.to_json())
+        screen.document(plan.to_json(explain=explain))
         return
     show = screen.result if to_stdout else screen.say
     show(f"Plan:\n{plan_in_words(plan, explain=explain)}")

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from awstune import errors
 from awstune.ec2 import offers, pricelist, quotas
 from awstune.ec2.prices import TypeFacts
 
@@ -21,12 +22,21 @@ _TYPES_A_CALL = 100
 
 @dataclass(frozen=True)
 class Row:
-    """One line of `awstune types`."""
+    """One line of `awstune types`.
+
+    Attributes:
+        facts: GPU, memory and price on demand.
+        offered: whether the region offers it.
+        spot: today's spot price by zone; empty where nobody says.
+        quota: what counts it on demand; None where nobody says.
+        spot_quota: what counts it on the spot market.
+    """
 
     facts: TypeFacts
     offered: bool
-    spot_usd_per_hour: float | None
+    spot: Mapping[str, float]
     quota: quotas.Quota | None
+    spot_quota: quotas.Quota | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``types --json``."""
@@ -37,10 +47,13 @@ class Row:
             "gpu_memory_gib": self.facts.gpu_memory_gib,
             "vcpus": self.facts.vcpus,
             "usd_per_hour": self.facts.usd_per_hour,
-            "spot_usd_per_hour": self.spot_usd_per_hour,
+            "spot_usd_per_hour": min(self.spot.values(), default=None),
             "offered": self.offered,
             "quota_vcpus": self.quota.vcpus if self.quota else None,
             "quota_used_vcpus": self.quota.used if self.quota else None,
+            "spot_usd_per_hour_by_zone": dict(sorted(self.spot.items())),
+            "spot_quota_vcpus": self.spot_quota.vcpus if self.spot_quota else None,
+            "spot_quota_used_vcpus": self.spot_quota.used if self.spot_quota else None,
         }
 
 
@@ -55,11 +68,9 @@ def rows(cloud: Cloud) -> list[Row]:
     offered = offers.like(cloud, _GPU_FAMILIES)
     table = pricelist.live(cloud, offered)
     table = table.with_types(_described(cloud, offered, table))
-    priced = pricelist.with_spot(cloud, table, sorted(offered)) if offered else table
+    spot = _spot(cloud, offered)
     limits = quotas.every(cloud)
-    found = [
-        _row(facts, offered, priced, limits) for facts in priced.types.values() if facts.gpus and facts.gpu
-    ]
+    found = [_row(facts, offered, spot, limits) for facts in table.types.values() if facts.gpus and facts.gpu]
     return sorted(found, key=_order)
 
 
@@ -71,12 +82,19 @@ def _order(row: Row) -> tuple[bool, float, str]:
 def _row(
     facts: TypeFacts,
     offered: frozenset[str],
-    table: Prices,
+    spot: Mapping[str, Mapping[str, float]],
     limits: Mapping[tuple[str, str], quotas.Quota],
 ) -> Row:
-    family = quotas.family(facts.type)
-    quota = limits.get((family, "on-demand")) if family else None
-    return Row(facts, facts.type in offered, table.spot.get(facts.type), quota)
+    family = quotas.family(facts.type) or ""
+    quota, spot_quota = limits.get((family, "on-demand")), limits.get((family, "spot"))
+    return Row(facts, facts.type in offered, spot.get(facts.type, {}), quota, spot_quota)
+
+
+def _spot(cloud: Cloud, offered: frozenset[str]) -> Mapping[str, Mapping[str, float]]:
+    try:
+        return pricelist.spot_by_zone(cloud, offered) if offered else {}
+    except errors.CloudError:
+        return {}
 
 
 def _described(cloud: Cloud, offered: frozenset[str], table: Prices) -> dict[str, TypeFacts]:

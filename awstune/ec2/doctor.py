@@ -5,21 +5,28 @@ Each check says what it found and what mends it; a check that AWS refuses is a f
 
 from __future__ import annotations
 
+import difflib
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field, replace
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
 from awstune import errors
-from awstune.ec2 import fits, images, instances, keys, network, offers, orphans, prices, quotas
-from awstune.ec2.faults import QUOTAS_PAGE, Refused
+from awstune.ec2 import fits, images, instances, keys, network, offers, orphans, permissions, prices, quotas
+from awstune.ec2.faults import QUOTAS_PAGE
 from awstune.ec2.session import Cloud
 from awstune.ec2.wanted import Wanted
 
 _SKEW_S = 120.0
-_DRY = "DryRunOperation"
+_BEGIN = (
+    "without an account make one at https://portal.aws.amazon.com/billing/signup; there (IAM > Users) make a "
+    "user with the policy that `awstune iam` prints, and an access key for it; then `aws configure`, or set "
+    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and `awstune doctor` again; or try everything without an "
+    "account: `awstune --cloud local demo`"
+)
 
 
 @dataclass(frozen=True)
@@ -49,30 +56,36 @@ class Patient:
 
     Attributes:
         cloud: whose account, and which region.
-        keys_dir: where private keys lie.
+        keys_dir: where private keys lie, once it is known whose account this is.
         wanted: the launch that shall become possible.
         fetch: how the caller's address is asked for.
         now: the clock, in seconds since the epoch.
     """
 
     cloud: Cloud
-    keys_dir: Path
+    keys_dir: Callable[[], Path]
     wanted: Wanted = field(default_factory=Wanted)
     fetch: network.Fetch = network.fetch
     now: Callable[[], float] = time.time
 
 
 def examine(patient: Patient) -> Iterator[Check]:
-    """All checks, one after the other; without credentials there is only the first.
+    """All checks, one after the other; without credentials nothing after them can be asked.
+
+    Where the region does not offer the wanted type, what follows is about the nearest one.
 
     Yields:
         A `Check` each, passing ones too.
     """
-    first = _run("credentials", _credentials, patient)
-    yield first
-    if first.ok:
-        for name, look in _CHECKS:
-            yield _run(name, look, patient)
+    for name, look in _FIRST:
+        check = _run(name, look, patient)
+        yield check
+        if not check.ok:
+            return
+    for name, look in _CHECKS:
+        yield _run(name, look, patient)
+        if name == "type":
+            patient = _as_launched(patient)
 
 
 def request_quota(cloud: Cloud, wanted: Wanted) -> str:
@@ -85,13 +98,17 @@ def request_quota(cloud: Cloud, wanted: Wanted) -> str:
         UsageError: nothing is known of the type.
         CloudError: AWS refused.
     """
-    facts, counted = prices.shipped().types.get(wanted.type), quotas.family(wanted.type)
+    type_ = _nearest(cloud, wanted.type)
+    facts, counted = prices.shipped().types.get(type_), quotas.family(type_)
     if facts is None or counted is None:
-        raise errors.UsageError(f"nobody knows which quota counts {wanted.type}", f"look at {QUOTAS_PAGE}")
-    busy = quotas.used(cloud).get((counted, wanted.market), 0.0)
+        raise errors.UsageError(f"nobody knows which quota counts {type_}", f"look at {QUOTAS_PAGE}")
+    name = quotas.CODES[counted, wanted.market][1]
+    quota = quotas.limit(cloud, counted, wanted.market)
+    if quota is not None and not quotas.refusal(quota, wanted.count, type_, facts.vcpus):
+        return f"nothing was asked: {name!r} in {cloud.region} allows {quota.left:g} more vCPUs already"
+    busy = quota.used if quota else quotas.used(cloud).get((counted, wanted.market), 0.0)
     needed = busy + facts.vcpus * wanted.count
     state = quotas.request_increase(cloud, counted, wanted.market, needed)
-    name = quotas.CODES[counted, wanted.market][1]
     return f"asked for {needed:g} vCPUs of {name!r} in {cloud.region}: {state}; AWS answers by e-mail"
 
 
@@ -102,7 +119,37 @@ def _run(name: str, look: Callable[[Patient], Check], patient: Patient) -> Check
         return Check(name, ok=False, found=error.message, fix=error.hint)
 
 
+def _as_launched(patient: Patient) -> Patient:
+    """The patient, wanting what ``--or-similar`` would launch."""
+    with suppress(errors.AwstuneError):
+        near = _nearest(patient.cloud, patient.wanted.type)
+        return replace(patient, wanted=replace(patient.wanted, type=near))
+    return patient
+
+
+def _nearest(cloud: Cloud, type_: str) -> str:
+    if offers.offered(cloud, [type_]):
+        return type_
+    near = offers.stand_ins(cloud, type_)
+    return near[0].type if near else type_
+
+
+def _region(patient: Patient) -> Check:
+    """AWS's newest regions are in no list of ours; a misspelled one is near to one that is."""
+    region, known = patient.cloud.region, patient.cloud.session.get_available_regions("ec2")
+    near = [] if region in known else difflib.get_close_matches(region, known)
+    if near:
+        fix = f"--region {' or '.join(near)}"
+        return Check("region", ok=False, found=f"there is no region {region!r}", fix=fix)
+    return Check("region", ok=True, found=region)
+
+
 def _credentials(patient: Patient) -> Check:
+    try:
+        _ = patient.cloud.owner
+    except errors.CredentialsError as error:
+        none = "no AWS credentials" in error.message
+        return Check("credentials", ok=False, found=error.message, fix=_BEGIN if none else error.hint)
     return Check("credentials", ok=True, found=f"{patient.cloud.owner} in account {patient.cloud.account}")
 
 
@@ -120,9 +167,12 @@ def _type(patient: Patient) -> Check:
     cloud, type_ = patient.cloud, patient.wanted.type
     if offers.offered(cloud, [type_]):
         return Check("type", ok=True, found=f"{cloud.region} offers {type_}")
-    nearest = ", ".join(str(facts) for facts in offers.stand_ins(cloud, type_)[:3])
-    found = f"{cloud.region} does not offer {type_}" + (f"; nearest: {nearest}" if nearest else "")
-    return Check("type", ok=False, found=found, fix="launch with --or-similar, or another --type or --region")
+    near = offers.stand_ins(cloud, type_)
+    found = offers.not_offered(cloud.region, type_, near, {})
+    fix = (
+        f"launch with --or-similar, or `awstune doctor --type {near[0].type}`" if near else "another --region"
+    )
+    return Check("type", ok=False, found=found, fix=fix)
 
 
 def _image(patient: Patient) -> Check:
@@ -130,11 +180,13 @@ def _image(patient: Patient) -> Check:
     image = images.find_image(patient.cloud, wanted.image, wanted.type)
     facts = prices.shipped().types.get(wanted.type)
     fit = fits.check(image.name, facts.gpu) if facts else None
-    found = f"{image.name} ({image.id})"
+    found = f"{image.name} ({image.id}) on {wanted.type}"
     if fit is None:
-        return Check("image", ok=True, found=f"{found}; nothing is known of it on {wanted.type}")
-    fix = "" if fit.ok else f"--ami {fit.instead!r}"
-    return Check("image", ok=fit.ok, found=f"{found}: {fit.reason}", fix=fix)
+        return Check("image", ok=True, found=f"{found}: nothing is known of the two together")
+    if not fit.ok:
+        return Check("image", ok=False, found=f"{found}: {fit.reason}", fix=f"--ami {fit.instead!r}")
+    torch = fits.setup(image.name, facts.gpu) if facts else None
+    return Check("image", ok=True, found=f"{found}: {fit.reason}" + (f"; {torch.reason}" if torch else ""))
 
 
 def _quota(patient: Patient) -> Check:
@@ -144,10 +196,10 @@ def _quota(patient: Patient) -> Check:
     if quota is None or facts is None:
         fix = f"allow servicequotas:GetServiceQuota, or look at {QUOTAS_PAGE}"
         return Check("quota", ok=False, found=f"nobody may say the quota of {wanted.type}", fix=fix)
-    over = quotas.refusal(quota, f"{wanted.count} x {wanted.type}", facts.vcpus * wanted.count)
+    over = quotas.refusal(quota, wanted.count, wanted.type, facts.vcpus)
     if over:
         return Check("quota", ok=False, found=over.message, fix=over.hint)
-    found = f"{quota.name}: {quota.used:g} of {quota.vcpus:g} vCPUs in use"
+    found = f"{quota.name}: {quota.used:g} of {quota.vcpus:g} vCPUs in use, {quota.left:g} left"
     return Check("quota", ok=True, found=found)
 
 
@@ -162,48 +214,33 @@ def _address(patient: Patient) -> Check:
 
 
 def _permissions(patient: Patient) -> Check:
-    """What a launch calls, with AWS's DryRun: it answers whether the call would be allowed."""
-    cloud, wanted = patient.cloud, patient.wanted
-    tags = network.tag_list(instances.tags_for(cloud, wanted.name))
-    vpc = network.network_of(cloud, wanted.subnet).vpc_id
-    image = images.find_image(cloud, wanted.image, wanted.type)
-    kinds = ("instance", "volume", "network-interface")
-    calls: dict[str, dict[str, Any]] = {
-        "create_security_group": {
-            "GroupName": network.group_name(wanted.name),
-            "Description": "awstune",
-            "VpcId": vpc,
-            "TagSpecifications": [{"ResourceType": "security-group", "Tags": tags}],
-        },
-        "run_instances": {
-            "ImageId": image.id,
-            "InstanceType": wanted.type,
-            "MinCount": 1,
-            "MaxCount": 1,
-            "TagSpecifications": [{"ResourceType": kind, "Tags": tags} for kind in kinds],
-        },
-    }
-    refused = [name for name, asked in calls.items() if not _may(cloud, name, asked)]
+    """Every EC2 call that awstune makes, with AWS's DryRun: it answers whether the call would be allowed."""
+    asked, refused = permissions.ask(patient.cloud, _launchable(patient))
+    stop = [call for call in refused if not call.optional]
+    lacks = ", ".join(f"{call.action} ({call.why})" for call in refused)
     if refused:
         fix = "give this caller the policy that `awstune iam` prints"
-        return Check("permissions", ok=False, found=f"not allowed: {', '.join(refused)}", fix=fix)
-    return Check("permissions", ok=True, found="may create security groups and run instances")
+        return Check("permissions", ok=not stop, found=f"not allowed: {lacks}", fix=fix)
+    own = any(call.action == "ec2:TerminateInstances" for call in asked)
+    rest = "" if own else "; stop, start and terminate are asked about once there is an instance"
+    found = f"all of {len(asked)} calls to EC2 are allowed, by dry run{rest}"
+    return Check("permissions", ok=True, found=found)
 
 
-def _may(cloud: Cloud, call: str, asked: dict[str, Any]) -> bool:
-    try:
-        getattr(cloud.launcher, call)(**asked, DryRun=True)
-    except Refused as error:
-        if error.kind == "not_permitted":
-            return False
-        if error.code not in (_DRY, "InvalidGroup.Duplicate", "Unsupported"):
-            raise
-    return True
+def _launchable(patient: Patient) -> permissions.Launchable:
+    """As much of a launch as there is: what is missing has a check of its own."""
+    cloud, wanted, image_id, vpc_id = patient.cloud, patient.wanted, "", ""
+    with suppress(errors.AwstuneError):
+        image_id = images.find_image(cloud, wanted.image, wanted.type).id
+    with suppress(errors.AwstuneError):
+        vpc_id = network.network_of(cloud, wanted.subnet).vpc_id
+    return permissions.Launchable(wanted.type, image_id, vpc_id)
 
 
 def _key_files(patient: Patient) -> Check:
     bad = []
-    for path in sorted(patient.keys_dir.glob("*.pem")):
+    keys_dir = patient.keys_dir()
+    for path in sorted(keys_dir.glob("*.pem")):
         try:
             keys.check_mode(path)
         except errors.KeyFileError as error:
@@ -212,11 +249,9 @@ def _key_files(patient: Patient) -> Check:
         found = "; ".join(error.message for error in bad)
         return Check("key files", ok=False, found=found, fix="; ".join(error.hint for error in bad))
     pairs = {instance.key_name for instance in instances.own(patient.cloud)}
-    lost = [
-        pair for pair in pairs if not keys.key_path(patient.keys_dir, pair, patient.cloud.region).exists()
-    ]
+    lost = [pair for pair in pairs if not keys.key_path(keys_dir, pair, patient.cloud.region).exists()]
     if lost:
-        fix = f"copy them to {patient.keys_dir} from the machine that launched"
+        fix = f"copy them to {keys_dir} from the machine that launched"
         return Check("key files", ok=False, found=f"not on this machine: {', '.join(sorted(lost))}", fix=fix)
     return Check("key files", ok=True, found=f"{len(pairs)} in use, readable by their owner only")
 
@@ -243,6 +278,18 @@ def _ends(patient: Patient) -> Check:
     return Check("ends", ok=True, found="no instance runs past its end")
 
 
+def _backstop(patient: Patient) -> Check:
+    """It is optional: without it nothing stands in a launch's way."""
+    if patient.cloud.has_backstop:
+        return Check("backstop", ok=True, found="each instance gets a second end, from outside")
+    found = "instances end themselves; infra/ttl-backstop.yaml would add a second end, from outside"
+    return Check("backstop", ok=True, found=found)
+
+
+_FIRST: tuple[tuple[str, Callable[[Patient], Check]], ...] = (
+    ("region", _region),
+    ("credentials", _credentials),
+)
 _CHECKS: tuple[tuple[str, Callable[[Patient], Check]], ...] = (
     ("clock", _clock),
     ("type", _type),
@@ -254,4 +301,5 @@ _CHECKS: tuple[tuple[str, Callable[[Patient], Check]], ...] = (
     ("key files", _key_files),
     ("leftovers", _leftovers),
     ("ends", _ends),
+    ("backstop", _backstop),
 )

@@ -222,7 +222,7 @@ def _refuse_over_quota(actual: Actual, count: int) -> None:
     facts = actual.prices.types.get(actual.type)
     if actual.quota is None or facts is None:
         return
-    over = quotas.refusal(actual.quota, f"{count} x {actual.type}", facts.vcpus * count)
+    over = quotas.refusal(actual.quota, count, actual.type, facts.vcpus)
     if over:
         raise over
 

@@ -108,14 +108,23 @@ def used(cloud: Cloud) -> Mapping[tuple[str, str], float]:
     return dict(count)
 
 
-def refusal(quota: Quota, type_: str, needed: float) -> QuotaExceeded | None:
-    """The error for a launch that the quota does not allow, with the arithmetic; None where it does."""
-    if needed <= quota.left:
+def refusal(quota: Quota, count: int, type_: str, vcpus: int) -> QuotaExceeded | None:
+    """The error for a launch that the quota does not allow, with the arithmetic; None where it does.
+
+    Args:
+        quota: what counts the type.
+        count: how many shall be launched.
+        type_: of which type.
+        vcpus: of each.
+    """
+    if count * vcpus <= quota.left:
         return None
+    words = f"--type {type_}" + (" --spot" if quota.market == "spot" else "")
+    words += f" --count {count}" if count > 1 else ""
     return QuotaExceeded(
         f"the quota {quota.name!r} allows {quota.vcpus:g} vCPUs, {quota.used:g} are in use, "
-        f"and {type_} needs {needed:g}",
-        f"ask for more: `awstune doctor --request-quota`, or {QUOTAS_PAGE}/{quota.code}",
+        f"and {count} x {type_} needs {count * vcpus}",
+        f"ask for more: `awstune doctor --request-quota {words}`, or {QUOTAS_PAGE}/{quota.code}",
         code="VcpuLimitExceeded",
         operation="RunInstances",
     )

@@ -126,7 +126,7 @@ def _died(cloud: Cloud, id_: str, state: str) -> errors.InstanceDied:
     name = found[0].name if found else ""
     return errors.InstanceDied(
         f"{name or id_} ({id_}) is {state} instead of getting ready: {reason or 'AWS gives no reason'}",
-        f"nothing of it runs any more; launch again{f' with `awstune launch {name}`' if name else ''}",
+        "nothing of it runs any more; the same command again launches another",
     )
 
 

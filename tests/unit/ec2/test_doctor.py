@@ -1,12 +1,16 @@
 from dataclasses import replace
 
+import boto3
+import botocore.session
 import pytest
+from botocore.credentials import CredentialResolver
 from botocore.exceptions import ClientError
 
-from awstune.ec2 import doctor, instances, launch, session, survey
+from awstune.ec2 import doctor, iam, instances, launch, permissions, session, survey
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
 from awstune.errors import UsageError
+from tests.unit.ec2.conftest import NEW_IMAGE
 from tests.unit.ec2.test_end import _launch
 
 G4 = Wanted("lab", type="g4dn.xlarge")
@@ -15,7 +19,7 @@ G4 = Wanted("lab", type="g4dn.xlarge")
 @pytest.fixture
 def patient(cloud, keys_dir):
     """An account that could launch a g4dn.xlarge, seen from 203.0.113.7."""
-    return doctor.Patient(cloud, keys_dir, G4, fetch=lambda _: "203.0.113.7")
+    return doctor.Patient(cloud, lambda: keys_dir, G4, fetch=lambda _: "203.0.113.7")
 
 
 def _found(patient):
@@ -28,6 +32,7 @@ def test_a_healthy_account(patient, answering):
     checks = list(doctor.examine(patient))
     assert [check.check for check in checks if not check.ok] == []
     assert [check.check for check in checks] == [
+        "region",
         "credentials",
         "clock",
         "type",
@@ -39,8 +44,9 @@ def test_a_healthy_account(patient, answering):
         "key files",
         "leftovers",
         "ends",
+        "backstop",
     ]
-    assert checks[0].to_json() == {
+    assert checks[1].to_json() == {
         "check": "credentials",
         "ok": True,
         "found": "arn:aws:sts::123456789012:user/moto in account 123456789012",
@@ -49,7 +55,7 @@ def test_a_healthy_account(patient, answering):
     assert instances.own(patient.cloud) == []
 
 
-def test_without_credentials_there_is_only_the_first_check(patient, boto_session):
+def test_bad_credentials_end_the_questions(patient, boto_session):
     """Nothing else can be asked; the fix is the one of every command."""
     cloud = session.Cloud(boto_session, "us-east-1")
 
@@ -58,19 +64,54 @@ def test_without_credentials_there_is_only_the_first_check(patient, boto_session
 
     cloud.client("sts").meta.events.register("before-call.sts.GetCallerIdentity", refuse)
     checks = list(doctor.examine(replace(patient, cloud=cloud)))
-    assert [(check.check, check.ok) for check in checks] == [("credentials", False)]
-    assert "sign in again" in checks[0].fix
+    assert [(check.check, check.ok) for check in checks] == [("region", True), ("credentials", False)]
+    assert "sign in again" in checks[1].fix
+
+
+def test_without_credentials_the_way_to_an_account(patient):
+    """No key anywhere: how to get an account, a user with the least policy, and its key."""
+    bare = botocore.session.Session(session_vars={"profile": (None, None, None, None)})
+    bare.register_component("credential_provider", CredentialResolver([]))
+    cloud = session.Cloud(boto3.Session(botocore_session=bare, region_name="us-east-1"), "us-east-1")
+    checks = list(doctor.examine(replace(patient, cloud=cloud)))
+    assert [(check.check, check.ok) for check in checks] == [("region", True), ("credentials", False)]
+    assert checks[1].found == "there are no AWS credentials here"
+    for step in ("billing/signup", "awstune iam", "aws configure", "awstune --cloud local demo"):
+        assert step in checks[1].fix
+
+
+def test_a_misspelled_region(patient, boto_session):
+    """Said before anything is asked of it, with the one that was meant."""
+    (check,) = doctor.examine(replace(patient, cloud=session.Cloud(boto_session, "us-esat-1")))
+    assert (check.check, check.ok) == ("region", False)
+    assert "us-east-1" in check.fix
 
 
 def test_a_new_account(patient, answering):
-    """The course's type in a region that has none, with a quota of 0."""
+    """The course's type where there is none, with a quota of 0: what follows is about the nearest type."""
     answering("service-quotas", "GetServiceQuota", {"Quota": {"Value": 0.0}})
     found = _found(replace(patient, wanted=Wanted("lab")))
     assert not found["type"].ok
     assert "nearest: g4dn.xlarge" in found["type"].found
-    assert not found["quota"].ok
-    assert "--request-quota" in found["quota"].fix
+    assert "--or-similar" in found["type"].fix
+    assert "1 x g4dn.xlarge needs 4" in found["quota"].found
+    assert "awstune doctor --request-quota --type g4dn.xlarge`" in found["quota"].fix
     assert found["image"].ok
+    assert "on g4dn.xlarge" in found["image"].found
+
+
+def test_an_account_without_a_default_network(patient):
+    """The network is the finding, with both ways out; permissions are asked about as far as they can be."""
+    cloud = patient.cloud
+    vpc = cloud.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+    for subnet in cloud.ec2.describe_subnets()["Subnets"]:
+        cloud.ec2.delete_subnet(SubnetId=subnet["SubnetId"])
+    cloud.ec2.delete_vpc(VpcId=vpc)
+    found = _found(patient)
+    assert not found["network"].ok
+    assert "--subnet" in found["network"].fix
+    assert "aws ec2 create-default-vpc" in found["network"].fix
+    assert found["permissions"].ok
 
 
 def test_a_quota_that_nobody_may_say(patient):
@@ -116,8 +157,47 @@ def test_a_caller_who_may_not(patient):
         check = _found(patient)["permissions"]
     finally:
         events.unregister("before-send.ec2.RunInstances", refuse)
-    assert check.found == "not allowed: run_instances"
+    assert check.found == "not allowed: ec2:RunInstances (launch)"
+    assert not check.ok
     assert "awstune iam" in check.fix
+
+
+def test_every_call_is_asked_about_without_being_made(patient, keys_dir):
+    """With an instance of one's own every EC2 call of the policy, but for its group's, is dry-run on it."""
+    cloud = patient.cloud
+    _launch(cloud, keys_dir)
+    before = instances.own(cloud)
+    asked, refused = permissions.ask(cloud, permissions.Launchable("g4dn.xlarge", NEW_IMAGE, "vpc-1"))
+    assert refused == []
+    left_out = {call.action for call in iam.CALLS if call.action.startswith("ec2:")} - {
+        call.action for call in asked
+    }
+    assert left_out == {
+        "ec2:AuthorizeSecurityGroupIngress",
+        "ec2:RevokeSecurityGroupIngress",
+        "ec2:DeleteSecurityGroup",
+    }
+    assert instances.own(cloud) == before
+    assert [pair["KeyName"] for pair in cloud.ec2.describe_key_pairs()["KeyPairs"]] == ["awstune-lab"]
+
+
+def test_a_quota_or_a_full_zone_is_no_question_of_permission(patient):
+    """AWS looks at those only for callers who may."""
+    for code in ("VcpuLimitExceeded", "InsufficientInstanceCapacity"):
+        refuse = _refusing(code)
+        events = patient.cloud.launcher.meta.events
+        events.register_first("before-send.ec2.RunInstances", refuse)
+        try:
+            assert _found(patient)["permissions"].ok
+        finally:
+            events.unregister("before-send.ec2.RunInstances", refuse)
+
+
+def _refusing(code):
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": code, "Message": "No."}}, "RunInstances")
+
+    return refuse
 
 
 def test_another_error_of_a_dry_run(patient):
@@ -196,10 +276,13 @@ def test_an_instance_past_its_end(patient, keys_dir):
 
 
 def test_asking_for_the_quota(cloud, answering):
-    """As many vCPUs as the launch needs beside what runs."""
+    """As many vCPUs as the launch needs beside what runs, of the nearest type's family; enough is enough."""
     answering("service-quotas", "RequestServiceQuotaIncrease", {"RequestedQuota": {"Status": "PENDING"}})
-    assert doctor.request_quota(cloud, Wanted("lab", count=2)) == (
-        "asked for 8 vCPUs of 'Running On-Demand P instances' in us-east-1: PENDING; AWS answers by e-mail"
-    )
+    name = "'Running On-Demand G and VT instances' in us-east-1"
+    asked = f"asked for 8 vCPUs of {name}: PENDING; AWS answers by e-mail"
+    assert doctor.request_quota(cloud, Wanted("lab", count=2)) == asked
+    answering("service-quotas", "GetServiceQuota", {"Quota": {"Value": 8.0}})
+    enough = f"nothing was asked: {name} allows 8 more vCPUs already"
+    assert doctor.request_quota(cloud, Wanted("lab", count=2)) == enough
     with pytest.raises(UsageError, match="nobody knows which quota"):
         doctor.request_quota(cloud, Wanted("lab", type="inf2.xlarge"))

@@ -183,8 +183,16 @@ def test_types_of_a_region(cloud, answering):
         "offered",
         "quota_vcpus",
         "quota_used_vcpus",
+        "spot_usd_per_hour_by_zone",
+        "spot_quota_vcpus",
+        "spot_quota_used_vcpus",
     ]
     by_type = {row["type"]: row for row in rows}
+    by_zone = by_type["g4dn.xlarge"]["spot_usd_per_hour_by_zone"]
+    assert {zone[:-1] for zone in by_zone} == {"us-east-1"}
+    assert by_type["g4dn.xlarge"]["spot_usd_per_hour"] == min(by_zone.values())
+    assert by_type["g4dn.xlarge"]["spot_quota_vcpus"] == 8.0
+    assert by_type["p3.2xlarge"]["spot_usd_per_hour_by_zone"] == {}
     assert by_type["g4dn.xlarge"]["offered"]
     assert not by_type["p2.xlarge"]["offered"]
     assert by_type["g4dn.xlarge"]["quota_vcpus"] == 8.0
