@@ -25,7 +25,7 @@ def refuse_machine(folder: Folder, *, dry_run: bool) -> None:
 
 def on_new_instance(
     screen: Screen, config: Config, folder: Folder, changes: Changes, machine: dict[str, Any], *,
-    dry_run: bool, yes: bool,
+    notify: str | None, dry_run: bool, yes: bool,
 ) -> int:  # fmt: skip
     """Launches an instance for a sweep that has begun, and has it go on there.
 
@@ -35,6 +35,7 @@ def on_new_instance(
         folder: the sweep's here.
         changes: what shall be otherwise from now on.
         machine: the typed options of the instance.
+        notify: an address that is told of the end.
         dry_run: whether only to show what would be done.
         yes: whether the question is answered already.
     """
@@ -65,7 +66,7 @@ def on_new_instance(
     came_from = look.where(folder)
     (ready,) = screen.follow(launch.carry_out(proposal, again="the same command"))
     story = moving.to_instance(
-        config, proposal.cloud, ready.instance, folder, parcel, changes, came_from=came_from
+        config, proposal.cloud, ready.instance, folder, parcel, changes, came_from=came_from, notify=notify
     )
     screen.follow(story)
     attached = follow.attach(config, folder, lambda: proposal.cloud)

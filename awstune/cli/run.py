@@ -30,12 +30,13 @@ def run_command(
     sweep's folder. Without --seeds it repeats the trial with the seed that it had.
     """
     from awstune.cli import sweeping
-    from awstune.flow import again
+    from awstune.flow import again, look
     from awstune.sweeps.folder import Folder
 
     with Screen(config) as screen:
         folder = Folder.find(config.cwd, sweep)
         wish = again.wish(folder, trial, changes, seeds)
+        config = look.at(config, folder)
         place = again.machine(folder, sweeping.opener(screen, config))
         if isinstance(place, tuple):
             where = place[1].name

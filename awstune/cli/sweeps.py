@@ -9,7 +9,7 @@ import click
 
 from awstune.cli.launching import LAUNCH_KEYS, with_launch_options
 from awstune.cli.options import command, option, sweep_argument
-from awstune.cli.params import Dollars
+from awstune.cli.params import Dollars, Url
 from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.errors import AwstuneError
@@ -62,6 +62,16 @@ def status_command(config: Config, sweep: str | None) -> None:
             screen.result(tables.status(document))
 
 
+def _known(config: Config, sweep: str | None) -> Any:
+    """The folder of a sweep whose spec this version understands; older ones it reads as they are."""
+    from awstune.sweeps.folder import Folder
+    from awstune.sweeps.spec import Spec
+
+    folder = Folder.find(config.cwd, sweep)
+    Spec.read(folder.spec_file)
+    return folder
+
+
 @command("attach", example="awstune attach train-3")
 @sweep_argument
 def attach_command(config: Config, sweep: str | None) -> int:
@@ -87,17 +97,18 @@ def attach_command(config: Config, sweep: str | None) -> int:
 def logs_command(config: Config, sweep: str | None, trial: int | None, follow: bool) -> None:
     """Print a trial's log.
 
-    It is what the trial wrote to stdout and stderr; one that lies on an instance is fetched first.
+    It is what the trial wrote to stdout and stderr; one that lies on an instance is fetched first. With
+    --json each line is an object, {"trial": 7, "line": "..."}.
     """
     from awstune.cli import sweeping
     from awstune.flow import look
-    from awstune.sweeps.folder import Folder
 
     with Screen(config, looks=True) as screen:
-        folder = Folder.find(config.cwd, sweep)
+        folder = _known(config, sweep)
         config = look.at(config, folder)
         opener = sweeping.opener(screen, config)
-        screen.follow(look.log(config, folder, trial, opener, follow=follow))
+        story = look.log(config, folder, trial, opener, follow=follow, lines=config.json)
+        screen.follow(story, screen.document)
 
 
 @command("resume", example="awstune resume train-3 --trials +30")
@@ -106,13 +117,15 @@ def logs_command(config: Config, sweep: str | None, trial: int | None, follow: b
 @option("--metric", metavar="NAME", group=CHANGES, help="What the trials are measured by.")
 @option("--mode", type=click.Choice(["min", "max"]), group=CHANGES, help="Which way is better.")
 @option("--max-usd", type=Dollars(), metavar="X", group=CHANGES, help="End when so much is spent.")
+@option("--notify", type=Url(), metavar="URL", group=CHANGES, help="Post the headline there when it ends.")
 @option("--launch", is_flag=True, group=WHERE, help="On a new instance, which ends with the sweep.")
 @option("--dry-run", is_flag=True, group=WHERE, help="With --launch: show the plan, and do nothing.")
 @option("--yes", is_flag=True, group=WHERE, help="Answer questions in advance.")
 @with_launch_options
 def resume_command(
-    config: Config, *, sweep: str | None, launch: bool, dry_run: bool, yes: bool, **typed: Any
-) -> int:
+    config: Config, *, sweep: str | None, launch: bool, dry_run: bool, yes: bool, notify: str | None,
+    **typed: Any,
+) -> int:  # fmt: skip
     """Go on with a sweep after any stop.
 
     Finished trials are kept and not repeated; what was running when it stopped starts again, after its
@@ -122,23 +135,22 @@ def resume_command(
     from awstune.cli import resuming, sweeping
     from awstune.flow import follow, look
     from awstune.flow import resume as story
-    from awstune.sweeps.folder import Folder
 
     machine = {key: typed.pop(key) for key in LAUNCH_KEYS}
     with Screen(config) as screen:
-        folder = Folder.find(config.cwd, sweep)
+        folder = _known(config, sweep)
         changes = story.Changes(**typed)
         if launch:
             return resuming.on_new_instance(
-                screen, config, folder, changes, machine, dry_run=dry_run, yes=yes
+                screen, config, folder, changes, machine, notify=notify, dry_run=dry_run, yes=yes
             )
         resuming.refuse_machine(folder, dry_run=dry_run)
         if look.where(folder) is None:
             story.here(folder, changes)
-            return sweeping.watch(screen, config, folder, follow.here(folder), where=None)
+            return sweeping.watch(screen, config, folder, follow.here(folder, notify), where=None)
         config = look.at(config, folder)
         open_cloud = sweeping.opener(screen, config)
-        screen.follow(story.there(config, open_cloud(), folder, changes))
+        screen.follow(story.there(config, open_cloud(), folder, changes, notify))
         attached = follow.attach(config, folder, open_cloud)
         return sweeping.watch(screen, config, folder, attached, where=look.where(folder))
 
@@ -153,10 +165,9 @@ def cancel_command(config: Config, sweep: str | None, trial: int | None) -> None
     """
     from awstune.cli import sweeping
     from awstune.flow import cancel, look
-    from awstune.sweeps.folder import Folder
 
     with Screen(config) as screen:
-        folder = Folder.find(config.cwd, sweep)
+        folder = _known(config, sweep)
         config = look.at(config, folder)
         screen.follow(cancel.tell(config, folder, trial, sweeping.opener(screen, config)))
         what = folder.name if trial is None else f"trial {trial} of {folder.name}"

@@ -44,11 +44,7 @@ def tell(config: Config, folder: Folder, trial: int | None, open_cloud: Callable
         mirror = Mirror(connection, there.path, folder)
         if mirror.poll().over:
             raise _not_running(folder)
-        running = [record.number for record in results.history(folder).running]
-        if trial is not None and trial not in running:
-            raise UsageError(
-                f"trial {trial} is not running", f"awstune results {folder.name} shows how it ended"
-            )
+        cancelling.refuse_idle(folder, results.history(folder), trial)
         mirror.ask(cancelling.request(trial))
 
 

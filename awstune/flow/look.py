@@ -88,6 +88,7 @@ def log(
     open_cloud: Callable[[], Cloud],
     *,
     follow: bool = False,
+    lines: bool = False,
 ) -> Story[int]:
     """A trial's log as `Output`, fetched as it grows where it lies on an instance.
 
@@ -97,6 +98,7 @@ def log(
         trial: its number; None is the newest one.
         open_cloud: called only where something has to be fetched.
         follow: whether to go on until the trial has ended.
+        lines: whether each line is an object of its own, ``{trial, line}``.
 
     Returns:
         The trial's number.
@@ -106,15 +108,32 @@ def log(
     """
     yield from refresh(config, folder, open_cloud)
     number = trial if trial is not None else max(_numbers(folder), default=0)
-    there = Where.read(folder)
+    there, told = Where.read(folder), partial(_in_lines, number) if lines else iter
     if there is None or there.complete:
         bring = partial(journal.is_open, folder.journal_file)
-        yield from _grown(folder, number, bring, follow=follow)
+        yield from told(_grown(folder, number, bring, follow=follow))
     else:
         with connected(config, there, open_cloud) as connection:
             bring = partial(_bring, Mirror(connection, there.path, folder), number)
-            yield from _grown(folder, number, bring, follow=follow)
+            yield from told(_grown(folder, number, bring, follow=follow))
     return number
+
+
+def _in_lines(number: int, story: Story[None]) -> Story[None]:
+    """A log with an object a line, ``{trial, line}``, in place of its bytes."""
+    left = b""
+    for event in story:
+        if isinstance(event, Output):
+            *lines, left = (left + event.data).split(b"\n")
+            yield from (_line(number, line) for line in lines)
+        else:
+            yield event
+    if left:
+        yield _line(number, left)
+
+
+def _line(trial: int, text: bytes) -> dict[str, Any]:
+    return {"trial": trial, "line": text.decode("utf-8", "replace")}
 
 
 def _bring(mirror: Mirror, number: int) -> bool:

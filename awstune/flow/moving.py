@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from awstune.config import Config
-from awstune.ec2 import instances
+from awstune.ec2 import instances, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import SweepBusy, UsageError
@@ -131,6 +131,7 @@ def to_instance(
     changes: Changes,
     *,
     came_from: str | None,
+    notify: str | None = None,
 ) -> Story[None]:
     """Sends the project and what there is of the sweep to a new instance, which ends with it.
 
@@ -144,6 +145,7 @@ def to_instance(
         parcel: what `ship.travels` found.
         changes: what shall be otherwise from now on.
         came_from: the NAME of the old instance.
+        notify: an address that the worker there tells of the end.
 
     Raises:
         RemoteError: the connection broke, or the worker did not start.
@@ -156,13 +158,16 @@ def to_instance(
         runtime = ship.send(connection, parcel, folder, [claimed, *_unfinished(folder)])
         if goods is not None:
             yield from luggage.send(connection, runtime, folder, goods)
-        ship.hand_over(connection, folder, spec.options.get("env", ()))
+        ship.hand_over(connection, folder, spec.options.get("env", ()), notify)
         changes.apply(folder)
         priced = Spec.read(folder.spec_file)
         rate = {} if place.usd_per_hour is None else {"usd_per_hour": place.usd_per_hour}
-        replace(priced, options={**priced.options, **rate}).write(folder.spec_file)
+        options = {**priced.options, **rate}
+        options = options if goods is None else goods.options(options)
+        replace(priced, options=options).write(folder.spec_file)
         place.write(folder)
         ship.send_state(connection, folder)
+        unfetched.add(cloud, one, folder.name)
         yield from ship.start_worker(connection, runtime, folder, at_end=ship.at_end_of(one))
     yield Done(f"{folder.name} goes on on {one.name}")
 

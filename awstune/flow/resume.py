@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from awstune.config import Config
+from awstune.ec2 import unfetched
 from awstune.ec2.session import Cloud
 from awstune.errors import SweepBusy, UsageError
 from awstune.flow import access, login, ship
@@ -72,8 +73,17 @@ def _trials(typed: str, before: int | None) -> int:
     return int(digits) + (before or 0 if typed.startswith("+") else 0)
 
 
-def there(config: Config, cloud: Cloud, folder: Folder, changes: Changes) -> Story[None]:
+def there(
+    config: Config, cloud: Cloud, folder: Folder, changes: Changes, notify: str | None = None
+) -> Story[None]:
     """Starts the worker of a sweep again, on the instance that has it.
+
+    Args:
+        config: the options.
+        cloud: the instance's.
+        folder: the sweep's here.
+        changes: what shall be otherwise from now on.
+        notify: an address that the worker tells of the end; left out, the one that it knows, if any.
 
     Raises:
         UnknownName: the instance is gone.
@@ -94,7 +104,9 @@ def there(config: Config, cloud: Cloud, folder: Folder, changes: Changes) -> Sto
         runtime = bootstrap.install(connection)
         spec = sync.Parcel(folder.spec_file, f"sweeps/{folder.name}/{SPEC_FILE}")
         sync.push(connection, [spec], REMOTE_ROOT)
+        ship.hand_over(connection, folder, (), notify)
         at_end = ship.at_end_of(one) if where.owned else None
+        unfetched.add(cloud, one, folder.name)
         yield from ship.start_worker(connection, runtime, folder, at_end=at_end)
     yield Done(f"{folder.name} goes on on {one.name}")
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from awstune.config import Config
-from awstune.ec2 import prices
+from awstune.ec2 import prices, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import Interrupted, NameTaken, RemoteError, UsageError
@@ -27,6 +27,12 @@ from awstune.remote.where import Where
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
 
+# What an earlier hand-over has brought stays.
+_MERGE = (
+    "import json, os, sys; file = sys.argv[1]; "
+    "known = json.load(open(file)) if os.path.exists(file) else {}; "
+    "known.update(json.load(sys.stdin)); json.dump(known, open(file, 'w'))"
+)
 ASKED_ABOVE = 200_000_000  # bytes of a project that travel without a question
 
 
@@ -108,6 +114,8 @@ def to_instance(
                 if goods is not None:
                     yield from luggage.send(connection, runtime, folder, goods)
                 hand_over(connection, folder, spec.options.get("env", ()), notify)
+                # Noted before it is true: whoever ends the instance meanwhile looks once too often.
+                unfetched.add(cloud, one, folder.name)
                 began.append(folder.name)
                 yield from start_worker(connection, runtime, folder, at_end=at_end_of(one) if owned else None)
     except KeyboardInterrupt:
@@ -274,8 +282,8 @@ def hand_over(
     if not told:
         return
     there = shlex.quote(env_file(folder))
-    values = json.dumps(told).encode()
-    connection.run(f"umask 077; mkdir -p {REMOTE_ROOT}/env; cat > {there}", stdin=values)
+    merge = f"umask 077; mkdir -p {REMOTE_ROOT}/env; python3 -c {shlex.quote(_MERGE)} {there}"
+    connection.run(merge, stdin=json.dumps(told).encode())
 
 
 def env_file(folder: Folder) -> str:

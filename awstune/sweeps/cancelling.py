@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from awstune.errors import UsageError
-from awstune.search.trials import Status, TrialRecord
+from awstune.search.trials import History, Status, TrialRecord
 from awstune.sweeps import journal
 from awstune.sweeps.journal import Journal
 from awstune.sweeps.results import history
@@ -26,13 +26,24 @@ def cancel(folder: Folder, trial: int | None = None) -> None:
     Raises:
         UsageError: that trial is not running.
     """
-    running = history(folder).running
-    if trial is not None and trial not in [record.number for record in running]:
-        raise UsageError(f"trial {trial} is not running", f"awstune results {folder.name} shows how it ended")
+    known = history(folder)
+    running = known.running
+    refuse_idle(folder, known, trial)
     if journal.is_open(folder.journal_file):
         _ask(folder, trial)
     else:
         _write(folder, [record for record in running if trial in (None, record.number)], whole=trial is None)
+
+
+def refuse_idle(folder: Folder, known: History, trial: int | None) -> None:
+    """A trial that is neither running nor being confirmed cannot be ended.
+
+    Raises:
+        UsageError: that trial is not.
+    """
+    going_on = [record.number for record in known.trials if record.running or record.confirming is not None]
+    if trial is not None and trial not in going_on:
+        raise UsageError(f"trial {trial} is not running", f"awstune results {folder.name} shows how it ended")
 
 
 def request(trial: int | None) -> str:
