@@ -32,17 +32,26 @@ def results_command(config: Config, sweep: str | None, best: bool, shape: str) -
         folder = Folder.find(config.cwd, sweep)
         screen.follow(look.refresh(config, folder, sweeping.opener(screen, config)))
         document = results.results(folder)
+        if best and document["best"]:
+            document["findings"] = results.findings(folder)
         if config.json or shape == "json":
             screen.document(document)
         else:
             _show(screen, folder, document, shape, best=best)
 
 
+def _best(document: dict[str, Any], folder: Any) -> str:
+    from awstune.report import tables
+
+    found = tables.findings(document, document["findings"]) if "findings" in document else ""
+    return "\n".join(filter(None, (tables.best(document, folder.path), found)))
+
+
 def _show(screen: Screen, folder: Any, document: dict[str, Any], shape: str, *, best: bool) -> None:
     from awstune.report import formats, tables
 
     if shape == "table":
-        screen.result(tables.best(document, folder.path) if best else tables.results(document))
+        screen.result(_best(document, folder) if best else tables.results(document))
         return
     written = formats.FORMATS[shape](document)
     if isinstance(written, bytes):

@@ -134,7 +134,11 @@ def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: 
         return 0 if document["best"] else NothingSucceeded.exit_status
     if document["best"] is None:
         raise _nothing(document)
+    from awstune.sweeps import results
+
     screen.result(tables.best(document))
+    for line in tables.findings(document, results.findings(folder, model=False)).splitlines():
+        screen.say(line)
     screen.say(f"next: awstune results {folder.name} · awstune results {folder.name} --best")
     return 0
 

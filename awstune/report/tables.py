@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -179,10 +180,14 @@ def findings(document: Document, found: Document) -> str:
     guess = found["guess"]
     if guess:
         expected = f"{value(guess['value'])} +- {guess['sd']:.2g}"
-        lines.append(f"the model's own guess: {document['metric'] or 'value'} {expected} at {params(guess['params'])}")
-        sets = " ".join(f"--set {name}={value(number)}" for name, number in guess["params"].items())
-        lines.append(f"to try it: awstune run {document['sweep']} {sets}")
-    return "\n".join(lines + [one["text"] for one in found["advice"]])
+        metric, known = document["metric"] or "value", document["best"]["params"]
+        other = {n: v for n, v in guess["params"].items() if n not in known or v != known[n]}
+        where = params(other) if other else "the best trial's values"
+        lines.append(f"the model's own guess: {metric} {expected} at {where}")
+        if other:
+            sets = " ".join(f"--set {shlex.quote(f'{n}={value(v)}')}" for n, v in other.items())
+            lines.append(f"to try it: awstune run {document['sweep']} {sets}")
+    return "\n".join([*lines, *(one["text"] for one in found["advice"])])
 
 
 def _share(importance: Document) -> str:

@@ -45,18 +45,19 @@ class Importance:
     sd: float
 
 
-def importances(model: Model, *, seed: int = 0, draws: int = DRAWS) -> list[Importance]:
+def importances(model: Model, *, seed: int = 0, draws: int = DRAWS, pairs: bool = True) -> list[Importance]:
     """Of each parameter and pair, the largest share first.
 
     Args:
         model: of the trials.
         seed: of the draws.
-        draws: how many; more make a steadier answer, about a fifth of a second each.
+        draws: how many; more make a steadier answer, with pairs a third of a second each.
+        pairs: whether these are wanted, too.
     """
     with one_thread().limit(limits=1):
         rng = np.random.default_rng([seed, len(model.x), 3])
         surrogate = model.surrogate()
-        designs = _designs(model.cube, rng)
+        designs = _designs(model.cube, rng, pairs=pairs)
         whole = model.cube.uniform(rng, WHOLE)
         models = (surrogate.models[i % len(surrogate.models)] for i in range(draws))
         shares = [_shares(FunctionDraw.of(model.cube, m, rng), designs, whole) for m in models]
@@ -76,10 +77,9 @@ class _Design:
     levels: int
 
 
-def _designs(cube: Cube, rng: np.random.Generator) -> dict[tuple[int, ...], _Design]:
-    keys: list[tuple[int, ...]] = [(i,) for i in range(cube.d)] + list(
-        itertools.combinations(range(cube.d), 2)
-    )
+def _designs(cube: Cube, rng: np.random.Generator, *, pairs: bool) -> dict[tuple[int, ...], _Design]:
+    keys: list[tuple[int, ...]] = [(i,) for i in range(cube.d)]
+    keys += itertools.combinations(range(cube.d), 2) if pairs else ()
     sizes = {1: (LEVELS, cube.uniform(rng, BACKGROUND)), 2: (PAIR_LEVELS, cube.uniform(rng, PAIR_BACKGROUND))}
     return {key: _design(cube, key, *sizes[len(key)]) for key in keys}
 

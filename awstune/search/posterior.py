@@ -15,13 +15,12 @@ from scipy.special import ndtr
 from awstune.search import propose
 from awstune.search.compact import show
 from awstune.search.modelling import one_thread
-from awstune.search.parameters import Choice
+from awstune.search.parameters import Choice, Float, Int
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from awstune.search.modelling import Model
-    from awstune.search.parameters import Searched
     from awstune.search.space import Params, Space
     from awstune.search.trials import Mode
 
@@ -125,15 +124,15 @@ class Belief:
 
 
 def best_guess(model: Model, mode: Mode, *, seed: int = 0) -> Guess:
-    """The place whose expected value is the best: often better to trust than the luckiest trial."""
+    """The place that is good for sure, a standard deviation taken off: better to trust than a lucky trial."""
     with one_thread().limit(limits=1):
         surrogate, cube = model.surrogate(), model.cube
         rng = np.random.default_rng([seed, len(model.x), 5])
         elite = model.x[np.argsort(model.outputs.y, kind="stable")[: propose.ELITE]]
 
         def score(places: Array) -> Array:
-            mean: Array = surrogate.predict(places)
-            return np.where(cube.allowed(places), mean, -np.inf)
+            mean, sd = surrogate.predict(places, return_std=True)
+            return np.where(cube.allowed(places), mean - sd, -np.inf)
 
         place = propose.ranked(cube, rng, elite, score)[0]
         mean, sd = (float(v[0]) for v in surrogate.predict(place[None], return_std=True))
@@ -142,28 +141,31 @@ def best_guess(model: Model, mode: Mode, *, seed: int = 0) -> Guess:
 
 
 def advice(space: Space, best: Params) -> list[Advice]:
-    """Ranges at whose ends the best trial lies."""
+    """Ranges at whose ends the best trial lies, and that could be wider.
+
+    Below 0 there is nothing where a range starts there, and no integer below 1 where one starts at that.
+    """
     found = []
     for name, parameter in space.searched.items():
         if name in best and not isinstance(parameter, Choice):
             place = parameter.encode(best[name])
-            if min(place, 1 - place) <= EDGE:
-                found.append(Advice(name, _widen(name, parameter, upper=place > EDGE)))
+            wider = _wider(parameter, upper=place > EDGE) if min(place, 1 - place) <= EDGE else parameter
+            if wider != parameter:
+                end, at = ("upper", parameter.high) if place > EDGE else ("lower", parameter.low)
+                text = f"the best {name} is at the {end} end of its range, {at}: try {name}={show(wider)}"
+                found.append(Advice(name, text))
     return found
 
 
-def _widen(name: str, parameter: Searched, *, upper: bool) -> str:
-    assert not isinstance(parameter, Choice)  # noqa: S101  a choice has no ends
+def _wider(parameter: Float | Int, *, upper: bool) -> Float | Int:
+    """A decade more where the range is in logs, else twice the range, or down to half of what is positive."""
     low, high = parameter.low, parameter.high
-    width = high - low
-    if parameter.log:
-        low, high = (low, high * 10) if upper else (low / 10, high)
+    if upper:
+        high = high * 10 if parameter.log else 2 * high - low
+    elif low >= 0:
+        low = low / 10 if parameter.log else low / 2
     else:
-        low, high = (low, high + width) if upper else (low - width, high)
-    if isinstance(parameter.low, int):
-        low, high = (max(int(low), 1) if parameter.log else int(low)), int(high)
-    end, at = ("upper", parameter.high) if upper else ("lower", parameter.low)
-    if (low, high) == (parameter.low, parameter.high):
-        return f"the best {name} is at the {end} end of its range, {at}"
-    wider = show(parameter.same(low=low, high=high))
-    return f"the best {name} is at the {end} end of its range, {at}: try {name}={wider}"
+        low = 2 * low - high
+    if isinstance(parameter, Int):
+        low, high = (max(int(low), 1) if parameter.low > 0 else int(low)), int(high)
+    return parameter.same(low=low, high=high)

@@ -50,6 +50,22 @@ def results(folder: Folder) -> dict[str, Any]:
     }
 
 
+def findings(folder: Folder, *, model: bool = True) -> dict[str, Any]:
+    """``{importance: [{params, share, sd}], guess: {params, value, sd} | None, advice: [{param, text}]}``.
+
+    Args:
+        folder: the sweep's.
+        model: whether importance and the model's guess are wanted, too; they take about a second.
+    """
+    from awstune.search.findings import Findings
+    from awstune.search.findings import findings as found
+
+    spec, trials = Spec.read(folder.spec_file), history(folder).trials
+    if spec.mode is None:
+        return Findings([], None, []).to_json()
+    return found(spec.space, trials, mode=spec.mode, metric=spec.metric, model=model).to_json()
+
+
 def best_confirmed(trials: Sequence[TrialRecord], mode: Mode | None) -> int | None:
     """The number of the trial whose runs with new seeds have the best mean; None where there are none."""
     means = [(spread(trial.confirmed).mean, trial.number) for trial in trials if trial.confirmed]

@@ -130,3 +130,27 @@ def test_money(usd, said):
 def test_sizes(count, said):
     """Bytes in the units of the shops."""
     assert words.size(count) == said
+
+
+def test_findings_are_lines_with_the_command_that_tries_the_guess():
+    """What mattered, the model's guess with the values that differ from the best trial's, and the advice."""
+    document = {"sweep": "s-1", "metric": "loss", "best": {"params": {"lr": 0.1, "opt": "a b"}}}
+    found = {
+        "importance": [
+            {"params": ["lr"], "share": 0.7, "sd": 0.05},
+            {"params": ["opt"], "share": 0.1, "sd": 0},
+        ],
+        "guess": {"params": {"lr": 0.1, "opt": "c d"}, "value": 0.25, "sd": 0.011},
+        "advice": [{"param": "lr", "text": "the best lr is at the upper end"}],
+    }
+    assert tables.findings(document, found) == (
+        "what mattered: lr 70% +- 5, opt 10% +- 0\n"
+        "the model's own guess: loss 0.25 +- 0.011 at opt=c d\n"
+        "to try it: awstune run s-1 --set 'opt=c d'\n"
+        "the best lr is at the upper end"
+    )
+    same = {**found, "importance": [], "guess": {**found["guess"], "params": {"lr": 0.1, "opt": "a b"}}}
+    assert tables.findings(document, same).startswith(
+        "the model's own guess: loss 0.25 +- 0.011 at the best trial's values\nthe best lr"
+    )
+    assert tables.findings(document, {"importance": [], "guess": None, "advice": []}) == ""

@@ -100,16 +100,29 @@ def test_best_guess(mode):
 
 
 def test_advice():
-    """A best trial at the end of a range is told how to widen it; others are left alone."""
+    """A best trial at the end of a range is told how to widen it, where there can be more."""
     space = Space(
-        lr=Float(1e-4, 1e-1, log=True), d=Float(0, 0.5), n=Int(1, 8), w=Int(1, 64, log=True), o=Choice(1, 2)
+        lr=Float(1e-4, 1e-1, log=True),
+        d=Float(0, 0.5),
+        n=Int(1, 8),
+        w=Int(8, 64, log=True),
+        k=Int(6, 9),
+        t=Float(-1, 1),
+        o=Choice(1, 2),
     )
-    texts = {a.name: a.text for a in advice(space, {"lr": 0.1, "d": 0.2, "n": 1, "w": 1, "o": 2})}
-    assert texts["lr"].endswith("try lr=0.0001..1.0:log")
-    assert texts["n"].endswith("lower end of its range, 1: try n=-6..8")
-    assert texts["w"] == "the best w is at the lower end of its range, 1"
-    assert set(texts) == {"lr", "n", "w"}
-    assert advice(Space(d=Float(0, 1)), {"d": 1.0})[0].text.endswith("try d=0.0..2.0")
+
+    def texts(**best):
+        return {a.name: a.text for a in advice(space, best)}
+
+    assert texts(lr=0.1, d=0.2, n=4)["lr"].endswith("upper end of its range, 0.1: try lr=0.0001..1.0:log")
+    assert texts(lr=1e-4)["lr"].endswith("lower end of its range, 0.0001: try lr=1e-5..0.1:log")
+    assert texts(d=0.5, n=8, k=9)["d"].endswith("try d=0.0..1.0")
+    assert texts(k=6, t=-1.0) == {
+        "k": "the best k is at the lower end of its range, 6: try k=3..9",
+        "t": "the best t is at the lower end of its range, -1.0: try t=-3.0..1.0",
+    }
+    assert texts(w=8)["w"].endswith("try w=1..64:log")
+    assert texts(d=0.0, n=1, o=2) == {}
 
 
 def test_patience():
