@@ -117,12 +117,13 @@ _CREDENTIALS = frozenset(
         "ExpiredTokenException",
     }
 )
+_SKEWED = ("Signature expired", "Signature not yet current")  # as STS says that a clock is wrong
 _HINTS = {
     "VPCIdNotSpecified": _NETWORK_HINT,
     "MissingInput": _NETWORK_HINT,
     "DefaultVpcDoesNotExist": _NETWORK_HINT,
     "InvalidBlockDeviceMapping": "give a larger disk with --disk; it cannot be smaller than the image's own",
-    "RequestExpired": "set this machine's clock (it signs every request), then repeat the command",
+    "RequestExpired": "set this machine's clock, whose time signs every request, then repeat the command",
     "OptInRequired": "finish signing up at https://console.aws.amazon.com, or use another --region",
     "PendingVerification": "AWS is still checking the account; it writes an e-mail, usually within hours",
     "Blocked": "AWS has blocked the account; ask at https://console.aws.amazon.com/support/",
@@ -159,6 +160,8 @@ def refusal(error: boto.ClientError, operation: str = "") -> errors.CloudError:
     words = str(error.response.get("Error", {}).get("Message", "")).rstrip(".") or "no reason given"
     operation = operation or str(error.operation_name)
     message = f"AWS refused {operation}: {code}: {words}"
+    if code in _CREDENTIALS and any(words.startswith(start) for start in _SKEWED):
+        return Refused(f"AWS refused {operation}: {words}", _HINTS["RequestExpired"], code=code)
     if code in _CREDENTIALS:
         return errors.CredentialsError(f"AWS does not accept these credentials: {code}: {words}", _LOGIN_HINT)
     kind, hint = _class_and_hint(code, operation)

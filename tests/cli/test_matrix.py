@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from pathlib import Path
 
@@ -11,7 +12,10 @@ import pytest
 from awstune.cli.main import run
 from awstune.ec2.session import Endpoint, open_cloud
 from awstune.localcloud import lifecycle
-from tests.cli.cases import ABSENT, CASES, GOES_ON, TRIALS, Case, Trials
+from tests.cli.cases import ABSENT, CASES, GOES_ON, SUBJECTS, TRIALS, Case, Trials
+from tests.cli.cases.case import sweep
+from tests.cli.stub import refusing
+from tests.cli.texts import Texts, heading, settled
 from tests.world import TRAIN, World, living_of
 
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("matrix")]
@@ -19,6 +23,22 @@ pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("matrix")]
 
 def _id(case: Case) -> str:
     return case.words.replace("/", "|").encode("unicode_escape").decode()[:80] or "nothing"
+
+
+def _heading(case: Case) -> str:
+    usual = sweep()
+    env = "".join(f"{name}={value} " for name, value in case.env.items())
+    files = dict(case.files)
+    if usual.items() <= files.items():
+        files = {"sweeps/old": "a sweep of train.py that has not begun", **files}
+        files = {name: content for name, content in files.items() if name not in usual}
+    return heading(case.words, files).replace("$ awstune", f"$ {env}awstune")
+
+
+TEXTS = {
+    subject: Texts(f"refused-{subject}", [_heading(case) for case in cases])
+    for subject, cases in SUBJECTS.items()
+}
 
 
 def _prepare(case: Case, cwd: Path) -> None:
@@ -54,6 +74,13 @@ def lab(tmp_path_factory):
     assert living_of(made.home) == []
 
 
+@pytest.fixture(scope="module")
+def refusing_aws():
+    """The address of an AWS that refuses everything."""
+    with refusing() as address:
+        yield address
+
+
 @pytest.fixture
 def world(request, tmp_path, monkeypatch):
     """The folder, the home and the environment of one row."""
@@ -67,8 +94,13 @@ def world(request, tmp_path, monkeypatch):
     monkeypatch.setenv("AWSTUNE_CLOUD", "local")
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
     monkeypatch.setenv("TMPDIR", str(tmp_path))
+    if case.env.get("AWSTUNE_CLOUD") == "aws":
+        monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("refusing_aws"))
     for name, value in case.env.items():
-        monkeypatch.setenv(name, value.format(cwd=cwd))
+        if value is ABSENT:
+            monkeypatch.delenv(name)
+        else:
+            monkeypatch.setenv(name, value.format(cwd=cwd))
     return case, cwd, home
 
 
@@ -91,10 +123,14 @@ def test_refused(world, capfd):
     assert status == case.status, prose
     assert "Traceback" not in prose.err + prose.out
     assert "unforeseen" not in prose.err
-    assert prose.err.count("error: ") == 1
+    assert len(re.findall(r"^error: ", prose.err, re.MULTILINE)) == 1
     assert case.message in prose.err
     assert case.hint in prose.err.partition("\n\nhint: ")[2]
     assert prose.out == ""
+    subject = next(subject for subject, cases in SUBJECTS.items() if case in cases)
+    refusal = prose.err[prose.err.index("error: ") :]
+    places = {cwd: "HERE", home: "HOME", cwd.parent: "ABOVE"}
+    TEXTS[subject].compare(_heading(case), settled(refusal, places))
 
     if not case.with_json:
         return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.cli.cases.account import ACCOUNT
 from tests.cli.cases.case import ABSENT, Case
 from tests.cli.cases.cloud import CLOUD
 from tests.cli.cases.commands import COMMANDS
@@ -15,6 +16,18 @@ from tests.cli.cases.targets import TARGETS
 from tests.cli.cases.toml import TOML
 from tests.cli.cases.trials import TRIALS, Trials
 
-CASES = (*COMMANDS, *LAUNCH, *NAMES, *SPACES, *SWEEP, *TARGETS, *FOLDERS, *TOML, *CLOUD)
+SUBJECTS = {
+    "commands": COMMANDS,
+    "launch": LAUNCH,
+    "names": NAMES,
+    "spaces": SPACES,
+    "sweep": SWEEP,
+    "targets": TARGETS,
+    "folders": FOLDERS,
+    "toml": TOML,
+    "cloud": CLOUD,
+    "account": ACCOUNT,
+}
+CASES = tuple(case for cases in SUBJECTS.values() for case in cases)
 
-__all__ = ["ABSENT", "CASES", "GOES_ON", "TRIALS", "Case", "Trials"]
+__all__ = ["ABSENT", "CASES", "GOES_ON", "SUBJECTS", "TRIALS", "Case", "Trials"]

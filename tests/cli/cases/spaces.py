@@ -9,7 +9,7 @@ SPACES = tuple(
     for text, message, hint in (
         ("lr=1...5", "1...5", "1..5"),
         ("lr=5..1", "5..1", "1..5"),
-        ("lr=1..1", "the range 1..1 is empty", "write 1"),
+        ("lr=1..1", "the range 1..1 is empty", "write lr=1"),
         ("lr=0..1:log", "reaches 0", "lr=0.001..1:log"),
         ("lr=-1..1:log", "log", ""),
         ("lr=", "", ""),

@@ -69,7 +69,7 @@ TARGETS = tuple(
             "-p lr=1e-5..1e-1:log",
             "space",
         ),
-        ("sweep bad.py", "space = 3\n" + TRAIN, "space is a int", "", "target"),
+        ("sweep bad.py", "space = 3\n" + TRAIN, "space is of type int", "", "target"),
         ("sweep bad.py", 'space = {"x": "5..1"}\n' + TRAIN, "5..1", "1..5", "space"),
         (
             "sweep bad.py",
@@ -85,7 +85,13 @@ TARGETS = tuple(
             "two finite bounds",
             "space",
         ),
-        ("sweep bad.py", "metric = 3\n" + SPACE + TRAIN, "metric is 3, no name", "val_loss", "target"),
+        (
+            "sweep bad.py",
+            "metric = 3\n" + SPACE + TRAIN,
+            "metric is 3, which is no name",
+            "val_loss",
+            "target",
+        ),
         (
             "sweep bad.py",
             "metric = object()\n" + SPACE + TRAIN,
