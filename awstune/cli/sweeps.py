@@ -63,11 +63,19 @@ def status_command(config: Config, sweep: str | None) -> None:
 
 
 def _known(config: Config, sweep: str | None) -> Any:
-    """The folder of a sweep whose spec this version understands; older ones it reads as they are."""
     from awstune.sweeps.folder import Folder
+
+    return _understood(Folder.find(config.cwd, sweep))
+
+
+def _understood(folder: Any) -> Any:
+    """A sweep's folder, whose spec this version must be able to read.
+
+    Raises:
+        UsageError: a newer awstune wrote it.
+    """
     from awstune.sweeps.spec import Spec
 
-    folder = Folder.find(config.cwd, sweep)
     Spec.read(folder.spec_file)
     return folder
 
@@ -84,7 +92,7 @@ def attach_command(config: Config, sweep: str | None) -> int:
     from awstune.flow import finding, follow, look
 
     with Screen(config, looks=True) as screen:
-        folder = screen.follow(finding.find(config, sweep, sweeping.opener(screen, config)))
+        folder = _understood(screen.follow(finding.find(config, sweep, sweeping.opener(screen, config))))
         config = look.at(config, folder)
         story = follow.attach(config, folder, sweeping.opener(screen, config))
         return sweeping.watch(screen, config, folder, story, where=look.where(folder) or sweeping.BACKGROUND)
