@@ -62,7 +62,8 @@ ROOT_VARIABLE = "AWSTUNE_ROOT"
 GUARD_DIR = "/etc/awstune"
 ENDS_FILE = "/etc/awstune/ends"
 ARMED_FILE = "/run/awstune/armed"
-# Why the end is near, in words; not there while it is not. Whoever touches the other holds it off for a while.
+# What they mean: awstune/ec2/guard.py.
+ACTIVE_FILE = "/run/awstune/active"
 NOTICE_FILE = "/run/awstune/notice"
 HOLD_FILE = "/run/awstune/hold"
 # The name of the bucket that a sweep's folder is copied to; not there where there is none.

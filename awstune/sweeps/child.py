@@ -8,11 +8,9 @@ from __future__ import annotations
 import atexit
 import ctypes
 import faulthandler
-import functools
 import io
 import json
 import os
-import random
 import resource
 import select
 import signal
@@ -20,15 +18,17 @@ import socket
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from awstune.sweeps.loading import load_function
+from awstune.sweeps.seeding import seed_all
 from awstune.sweeps.trial import Trial
 
 Job = Mapping[str, Any]
 
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -40,6 +40,32 @@ def die_with(parent: int) -> None:
         os._exit(1)
 
 
+def adopt_orphans() -> None:
+    """Become the parent of what the trials leave behind, so that it can be found."""
+    if _libc is not None:
+        _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
+
+
+def own_children() -> set[int]:
+    """The children of this process, and those that it adopted; nothing where there is no /proc."""
+    found = set()
+    for entry in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError, ValueError, IndexError):
+            if int(entry.read_text().rpartition(")")[2].split()[1]) == os.getpid():
+                found.add(int(entry.parent.name))
+    return found
+
+
+def variable(pid: int, name: str) -> str | None:
+    """A variable of the environment that a process was started with."""
+    try:
+        environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+    except OSError:
+        return None
+    start = f"{name}=".encode()
+    return next((entry[len(start) :].decode() for entry in environment if entry.startswith(start)), None)
+
+
 def prepare(job: Job) -> None:
     """The log in place of stdout and stderr, the job's environment and limits."""
     os.makedirs(job["dir"], exist_ok=True)  # noqa: PTH103  pathlib's takes longer than a fork
@@ -49,8 +75,13 @@ def prepare(job: Job) -> None:
     for source, place in ((nothing, 0), (log, 1), (log, 2)):
         os.dup2(source, place)
     os.environ.update(job["env"])
+    if sys.platform == "linux":
+        with suppress(OSError):  # where memory runs out, a trial goes first, and not the sweep or the desktop
+            Path("/proc/self/oom_score_adj").write_text("500")
     if job["memory"]:
-        resource.setrlimit(resource.RLIMIT_AS, (job["memory"], job["memory"]))
+        # Not of address space, of which CUDA reserves as much as there is.
+        limit = resource.RLIMIT_DATA if sys.platform == "linux" else resource.RLIMIT_AS
+        resource.setrlimit(limit, (job["memory"], job["memory"]))
 
 
 def run(job: Job, load: Callable[[], Callable[[Trial], Any]], channel: socket.socket) -> None:
@@ -76,7 +107,7 @@ def _attempt(job: Job, load: Callable[[], Callable[[Trial], Any]], pipe: Pipe) -
     """Run the function; None, or what went wrong in one line, with the traceback in the log."""
     try:
         function = load()
-        _seed(job["seed"])
+        seed_all(job["seed"])
         _set_threads(job["threads"])
         trial = Trial.of_sweep(
             job["params"], number=job["trial"], seed=job["seed"], folder=Path(job["dir"]), channel=pipe
@@ -104,7 +135,8 @@ def _report_result(trial: Trial, result: Any) -> None:
 def one_line(error: BaseException) -> str:
     """An exception as a person would say it."""
     lines = "".join(traceback.format_exception_only(error)).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
+    line = lines[0] if lines else type(error).__name__
+    return "MemoryError: it asked for more memory than there is for it" if line == "MemoryError" else line
 
 
 def _show(error: BaseException) -> None:
@@ -125,26 +157,6 @@ def _unbuffer() -> None:
         # As python -u has it: the text layer straight on the file.
         setattr(sys, name, io.TextIOWrapper(raw, "utf-8", "backslashreplace", write_through=True))  # type: ignore[type-var, unused-ignore]  # a raw file serves as the buffer
     faulthandler.enable(2)
-
-
-def _seed(seed: int) -> None:
-    random.seed(seed)
-    if numpy := sys.modules.get("numpy"):
-        numpy.random.seed(seed % 2**32)
-    torch = sys.modules.get("torch")
-    if torch is None:
-        return
-    torch.random.default_generator.manual_seed(seed)
-    # torch.manual_seed would walk through every kind of device, at ten times the cost.
-    for name in devices():
-        getattr(torch, name).manual_seed(seed)
-
-
-@functools.cache
-def devices() -> tuple[str, ...]:
-    """The kinds of devices, but for the processor, that torch can use here; asked once, in the server."""
-    torch = sys.modules["torch"]
-    return tuple(name for name in ("cuda", "mps", "xpu") if getattr(torch, name).is_available())
 
 
 def _set_threads(threads: int) -> None:

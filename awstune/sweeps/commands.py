@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import re
+import socket
 from typing import TYPE_CHECKING, Any
 
 from awstune import names
 from awstune.search.trials import Status
-from awstune.sweeps import words
+from awstune.sweeps import gpus, words
+from awstune.sweeps.metricfile import MetricFile
 from awstune.sweeps.picking import Picker
 from awstune.sweeps.pool import Pool
 from awstune.sweeps.running import NO_LIMITS, Limits, Run, how_it_ended
@@ -20,7 +24,12 @@ if TYPE_CHECKING:
     from awstune.sweeps.serving import Serving
     from awstune.sweeps.target import Target
 
-_LOOK_S = 0.1  # how often the logs are read
+_LOOK_S = 0.1  # how often logs and files are read
+_OVERLAP = 200  # characters; what is looked for may be cut by a read
+_MOST = 1 << 22  # bytes read at once
+_EXCEPTION = re.compile(r"(?:\[\w+\]: ?)?((?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)\b(?:: .*)?)")
+# What torchrun and its like, and scripts that follow it, meet each other at.
+_PORTS = ("MASTER_PORT", "PET_MASTER_PORT")
 
 
 class Commands(Pool):
@@ -34,6 +43,7 @@ class Commands(Pool):
         limits: of one trial.
         patterns: see `Picker`.
         metric: the sweep's.
+        metric_file: see `MetricFile`; None reads the log alone.
         use_gpus: see `Pool`, as for ``packing`` and ``gauge``.
     """
 
@@ -47,24 +57,29 @@ class Commands(Pool):
         limits: Limits = NO_LIMITS,
         patterns: Sequence[str] = (),
         metric: str | None = None,
+        metric_file: str | None = None,
         use_gpus: Sequence[str] = (),
         packing: Packing | None = None,
         gauge: Gauge | None = None,
     ) -> None:
         share: Any = {"slots": slots, "use_gpus": use_gpus, "packing": packing, "gauge": gauge}
         super().__init__(target, cwd=cwd, folder=folder, limits=limits, mode="command", **share)
-        self._patterns, self._metric = patterns, metric
+        self._patterns, self._metric, self._metric_file = patterns, metric, metric_file
         self._outputs: dict[int, _Output] = {}
 
     def _plain(self, run: Run) -> dict[str, Any]:
-        log = run.job.log_file
-        offset = log.stat().st_size if log.exists() else 0
-        self._outputs[run.key] = _Output(log, offset, Picker(self._patterns, self._metric))
-        return {**super()._plain(run), "command": words.fill(self._target.command, run.job.params)}
+        picker = Picker(self._patterns, self._metric)
+        file = None if self._metric_file is None else MetricFile(run.job.dir, self._metric_file)
+        self._outputs[run.key] = _Output(run.job.dir / names.LOG_FILE, picker, file)
+        own = {"dir": run.job.dir.resolve(), "trial": run.job.trial, "seed": run.job.seed}
+        command = words.fill(self._target.command, run.job.params, own)
+        return {**super()._plain(run), "command": command}
 
     def _environment(self, run: Run) -> dict[str, str]:
+        ports = [name for name in _PORTS if name not in os.environ]
         return {
             **super()._environment(run),
+            **(dict.fromkeys(ports, str(_free_port())) if ports else {}),
             names.DIR_VARIABLE: str(run.job.dir.resolve()),
             "PYTHONUNBUFFERED": "1",
         }
@@ -89,30 +104,74 @@ class Commands(Pool):
             return Status.SUCCEEDED, None
         if status == names.NOT_FOUND_STATUS:
             return Status.FAILED, f"there is no program {self._target.command[0]}"
-        return Status.FAILED, how_it_ended(status)
+        if status == names.NOT_EXECUTABLE_STATUS:
+            return Status.FAILED, f"{self._target.command[0]} is no program that may be run"
+        self._read(run, end=True)
+        said = self._outputs[run.key].exception
+        return Status.FAILED, f"{said} ({how_it_ended(status)})" if said else how_it_ended(status)
+
+    def _out_of_gpu_memory(self, run: Run, error: str | None) -> bool:
+        return self._outputs[run.key].full or super()._out_of_gpu_memory(run, error)
 
     def _finish(self, run: Run, status: Status, error: str | None) -> None:
         self._read(run, end=True)
-        del self._outputs[run.key]
         super()._finish(run, status, error)
+        del self._outputs[run.key]
 
     def _tell_to_stop(self, run: Run) -> None:
         self._terminate(run, Status.STOPPED_EARLY, None)
 
 
 class _Output:
-    """What a program has printed, as far as it was read."""
+    """What a program has printed and written, as far as it was read.
 
-    def __init__(self, log: Path, offset: int, picker: Picker) -> None:
-        self._log, self._offset, self._picker = log, offset, picker
+    Attributes:
+        full: whether it said that its GPU is full.
+        exception: the last exception that it printed, in a line.
+    """
+
+    def __init__(self, log: Path, picker: Picker, file: MetricFile | None) -> None:
+        self._log, self._picker, self._file = log, picker, file
+        self._offset = log.stat().st_size if log.exists() else 0
+        self._tail = ""
+        self.full = False
+        self.exception: str | None = None
 
     def read(self, *, end: bool) -> list[Any]:
         """The reports in what is new."""
+        reports: list[Any] = []
+        while data := self._more():
+            text = data.decode("utf-8", "replace")
+            self._look_for_trouble(text)
+            reports += self._picker.feed(text)
+            if not end:
+                break
+        if end:
+            reports += self._picker.feed("", end=True)
+        if self._file is not None:
+            reports += [self._picker.report(found) for found in self._file.read(end=end)]
+        return reports
+
+    def _more(self) -> bytes:
         try:
             with self._log.open("rb") as file:
                 file.seek(self._offset)
-                data = file.read()
+                data = file.read(_MOST)
         except FileNotFoundError:
-            data = b""
+            return b""
         self._offset += len(data)
-        return self._picker.feed(data.decode("utf-8", "replace"), end=end) if data or end else []
+        return data
+
+    def _look_for_trouble(self, text: str) -> None:
+        text = self._tail + text
+        self.full = self.full or gpus.full(text)
+        for line in text.splitlines():
+            if found := _EXCEPTION.fullmatch(line):
+                self.exception = found[1]
+        self._tail = text[-_OVERLAP:]
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])

@@ -91,9 +91,10 @@ class Gauge:
         if self._asking is None:
             return
         try:
-            answer, _ = self._asking.communicate(timeout=patience_s)
+            self._asking.wait(patience_s)
         except subprocess.TimeoutExpired:
             return
+        answer, _ = self._asking.communicate()  # far less than a pipe holds
         self._asking = None
         self._take(gpus.parse(answer))
 

@@ -42,6 +42,7 @@ def make_executor(spec: Spec, folder: Folder, cwd: Path | None = None) -> Execut
             limits=limits,
             patterns=_patterns(spec),
             metric=spec.metric,
+            metric_file=spec.options.get("metric_file"),
             **share,
         )
     return Pool(

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 ROOM = 0.9  # of what is free; a trial's parameters change what it takes
 _GIB = 1 << 30
+_UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ def decide(machine: Machine, measured: Measured) -> Packing:
     on_gpu = bool(machine.gpus) and measured.gpu_memory != 0
     places = len(machine.gpus) if on_gpu else 1
     bounds = {
-        "the cores": machine.cores // places,
+        "the number of cores": machine.cores // places,
         "memory": _times(machine.memory, measured.memory) // places,
     }
     if on_gpu:
@@ -154,7 +155,7 @@ def _gpu_bounds(machine: Machine, measured: Measured) -> dict[str, int]:
     """How many trials one GPU holds; one where that cannot be told."""
     frees = [gpu.free for gpu in machine.gpus]
     if measured.gpu_memory is None or None in frees:
-        return {"what could not be measured of the GPU": 1}
+        return {_UNKNOWN: 1}
     bounds = {"GPU memory": _times(min(free or 0 for free in frees), measured.gpu_memory)}
     if measured.busy is not None:
         bounds["GPU time"] = int(1 / max(measured.busy, 0.01))
@@ -171,4 +172,8 @@ def _why(measured: Measured, slots: int, places: int, bound: str, *, on_gpu: boo
         took.append(f"{measured.busy:.0%} of its time")
     where = f"on {places} GPUs" if on_gpu and places > 1 else ""
     how_many = f"{slots} at a time {where}".rstrip()
-    return f"trial {measured.trial} took {', '.join(took)}: {how_many}, as {bound} allows"
+    if bound == _UNKNOWN:
+        because = "since what it takes of its GPU could not be measured"
+    else:
+        because = f"as {bound} allows"
+    return f"trial {measured.trial} took {', '.join(took)}: {how_many}, {because}"

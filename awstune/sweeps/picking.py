@@ -47,17 +47,18 @@ class Picker:
         if end:
             lines, self._rest = [*lines, self._rest], ""
         self._rest = self._rest[-_LONGEST:]
-        return [self._report(found) for line in lines for found in self._found(line) if found]
+        return [self.report(found) for line in lines for found in self._found(line) if found]
 
     def _found(self, line: str) -> Iterator[dict[str, float]]:
         own = _LINE.match(line)
         if own:
-            yield _numbers(_PAIR.findall(own[1]))
+            yield numbers(_PAIR.findall(own[1]))
         for pattern in self._patterns:
             for match in pattern.finditer(line):
-                yield _numbers((match.groupdict() or {self._metric: match[1]}).items())
+                yield numbers((match.groupdict() or {self._metric: match[1]}).items())
 
-    def _report(self, found: dict[str, float]) -> tuple[int, Mapping[str, float]]:
+    def report(self, found: dict[str, float]) -> tuple[int, Mapping[str, float]]:
+        """Metrics that were found together, ``epoch`` or ``step`` among them, as a report."""
         given = [int(step) for name in _STEPS if math.isfinite(step := found.pop(name, math.nan))]
         step = given[0] if given else self._latest[0] + 1
         before = self._latest[1] if step == self._latest[0] else {}
@@ -79,7 +80,8 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     return compiled
 
 
-def _numbers(pairs: object) -> dict[str, float]:
+def numbers(pairs: object) -> dict[str, float]:
+    """Those of some pairs whose value is a number; nothing where none of them is a metric."""
     found = {}
     for name, value in dict(pairs).items():  # type: ignore[call-overload]  # a mapping, or pairs
         try:

@@ -142,6 +142,8 @@ class Pool:
         libraries = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
         threads = dict.fromkeys(libraries, self._threads(run))
         own: dict[str, object] = {
+            **_of_wandb(self._folder.name, run.job.trial),
+            **run.job.env,
             names.TRIAL_MARK: run.job.trial,
             names.SEED_VARIABLE: run.job.seed,
             **threads,
@@ -343,3 +345,9 @@ class Pool:
         self._runs.clear()
         self._leaving.clear()
         self._messages.clear()
+
+
+def _of_wandb(sweep: str, trial: int) -> dict[str, str]:
+    """How Weights & Biases is to call a trial's run, where the user has not said."""
+    said = {"WANDB_RUN_GROUP": sweep, "WANDB_NAME": f"{sweep}-{trial}"}
+    return {name: value for name, value in said.items() if name not in os.environ}

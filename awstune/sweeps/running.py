@@ -21,7 +21,7 @@ class Limits:
 
     Attributes:
         seconds: how long it may run; None for ever.
-        memory_bytes: of address space; None for all there is.
+        memory_bytes: of memory that a process of its own may fill; None for all there is.
         threads: of torch and its libraries; None divides the cores among the slots.
     """
 
@@ -31,6 +31,7 @@ class Limits:
 
 
 NO_LIMITS = Limits()
+_SHELLS = 128
 
 
 @dataclass
@@ -74,8 +75,13 @@ def outcome(error: str | None, *, told: bool) -> tuple[Status, str | None]:
 
 def how_it_ended(status: int) -> str:
     """The end of a process in words; ``status`` is negative for a signal."""
-    if status >= 0:
-        return f"its process ended with status {status}"
-    name = signal.Signals(-status).name if -status in {s.value for s in signal.Signals} else str(-status)
-    hint = ", out of memory most likely," if -status == signal.SIGKILL else ""
-    return f"its process was killed by {name}{hint}"
+    if status < 0:
+        return f"its process was killed by {_signal(-status)}"
+    # A shell, or another program in between, says it so.
+    meant = f", which stands for {_signal(status - _SHELLS)}" if status > _SHELLS else ""
+    return f"its process ended with status {status}{meant}"
+
+
+def _signal(number: int) -> str:
+    name = signal.Signals(number).name if number in {s.value for s in signal.Signals} else f"signal {number}"
+    return f"{name} (out of memory most likely)" if number == signal.SIGKILL else name

@@ -24,8 +24,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from awstune.names import NOT_FOUND_STATUS
-from awstune.sweeps import boot, child, warm
+from awstune.names import NOT_EXECUTABLE_STATUS, NOT_FOUND_STATUS, TRIAL_MARK
+from awstune.sweeps import boot, child, seeding, warm
 from awstune.sweeps.loading import load_function
 
 Function = Callable[[Any], Any]
@@ -44,6 +44,7 @@ class Server:
         self._options = options
         self._function: Function | None = None
         self._children: dict[int, int] = {}
+        self._trials: dict[int, int] = {}
         self._spare: tuple[int, socket.socket] | None = None
         self._text = b""
         self._channels: list[int] = []
@@ -51,6 +52,7 @@ class Server:
 
     def serve(self) -> None:
         """Warm up, and start trials until the sweep closes its end."""
+        child.adopt_orphans()
         why = self._warm_up() if self._options["mode"] == "fork" else self._options.get("why")
         self._send({"ready": self._options["mode"], "why": why})
         waking = _wake_on_child()
@@ -75,7 +77,7 @@ class Server:
             traceback.print_exc()
             self._spawn_instead("the target cannot be imported")
         if "torch" in sys.modules:
-            child.devices()
+            seeding.devices()
             if not before:
                 warm.preload_torch()
         why = warm.why_not_fork()
@@ -114,7 +116,7 @@ class Server:
     def _start(self, job: Mapping[str, Any], channel: int) -> None:
         pid = self._hand_over(job, channel) or self._fork(lambda: self._run(job, channel))
         os.close(channel)
-        self._children[pid] = job["key"]
+        self._children[pid], self._trials[pid] = job["key"], job["trial"]
         self._send({"key": job["key"], "pid": pid})
         if self._options["mode"] == "fork":
             self._make_spare()
@@ -199,9 +201,25 @@ class Server:
             if self._spare and pid == self._spare[0]:
                 self._spare = None
             key = self._children.pop(pid, None)
+            self._trials.pop(pid, None)
             if key is not None:
                 _kill_group(pid, signal.SIGKILL)  # what the trial left behind
                 self._send({"key": key, "status": os.waitstatus_to_exitcode(status)})
+                if self._options["mode"] == "command":
+                    self._kill_orphans()
+
+    def _kill_orphans(self) -> None:
+        """End what has left its trial's group, as torchrun's workers do, and outlived its trial.
+
+        It takes milliseconds to find, which a program that ran for seconds is worth.
+        """
+        known = {*self._children, *(self._spare or ())[:1]}
+        trials = {str(trial) for trial in self._trials.values()}
+        for pid in child.own_children() - known:
+            if child.variable(pid, TRIAL_MARK) not in trials:
+                _kill_group(pid, signal.SIGKILL)
+                with suppress(ProcessLookupError, PermissionError):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def _execute(words: list[str]) -> NoReturn:
@@ -210,7 +228,7 @@ def _execute(words: list[str]) -> NoReturn:
         os.execvp(words[0], words)  # noqa: S606  no shell is wanted
     except OSError as error:
         print(f"{words[0]}: {error.strerror}", file=sys.stderr, flush=True)  # noqa: T201  the trial's log
-        os._exit(NOT_FOUND_STATUS)
+        os._exit(NOT_FOUND_STATUS if isinstance(error, FileNotFoundError) else NOT_EXECUTABLE_STATUS)
 
 
 def _kill_group(pid: int, number: int) -> None:
@@ -231,7 +249,10 @@ def _wake_on_child() -> int:
 def _mentions_torch(target: Mapping[str, Any]) -> bool:
     if target["kind"] != "function" or not target["file"]:
         return False
-    return "torch" in Path(target["file"]).read_text(errors="replace")
+    try:
+        return "torch" in Path(target["file"]).read_text(errors="replace")
+    except OSError:  # importing it says more
+        return False
 
 
 def main() -> None:

@@ -1,4 +1,7 @@
-"""The holes of a command: ``{lr}``, ``{args}``, ``{hydra}``, and ``{{`` for a brace."""
+"""The holes of a command: ``{lr}``, ``{args}``, ``{hydra}``, and ``{{`` for a brace.
+
+``{dir}``, ``{trial}`` and ``{seed}`` are the trial's own, unless a parameter is called so.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,7 @@ if TYPE_CHECKING:
 
 _HOLE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _ALL = {"args", "hydra"}
+OWN = {"dir", "trial", "seed"}
 
 
 def check(words: Sequence[str], names: Iterable[str]) -> None:
@@ -22,7 +26,7 @@ def check(words: Sequence[str], names: Iterable[str]) -> None:
     """
     known, holes = list(names), _holes(words)
     for hole in holes:
-        if hole not in known and hole not in _ALL:
+        if hole not in known and hole not in _ALL | OWN:
             raise TargetError(
                 f"{{{hole}}} is no parameter of the space",
                 f"the space has {', '.join(known)}; a brace of the command's own is written '{{{{'",
@@ -39,20 +43,27 @@ def _holes(words: Sequence[str]) -> list[str]:
     return [match[1] for word in words for match in _HOLE.finditer(word) if match[1] is not None]
 
 
-def fill(words: Sequence[str], params: Mapping[str, Any]) -> list[str]:
-    """The command of one trial; each word stays one, but ``{args}`` and ``{hydra}`` of their own are many."""
+def fill(words: Sequence[str], params: Mapping[str, Any], own: Mapping[str, Any] | None = None) -> list[str]:
+    """The command of one trial; each word stays one, but ``{args}`` and ``{hydra}`` of their own are many.
+
+    Args:
+        words: the command, with holes.
+        params: name to value.
+        own: what the trial itself has: those of `OWN`.
+    """
     filled: list[str] = []
+    values = {**(own or {}), **params}
     for word in words:
         if word == "{args}":
             filled += [part for name, value in params.items() for part in (f"--{name}", show(value))]
         elif word == "{hydra}":
             filled += [f"{name}={show(value, none='null')}" for name, value in params.items()]
         else:
-            filled.append(_HOLE.sub(lambda match: _filled(match, params), word))
+            filled.append(_HOLE.sub(lambda match: _filled(match, params, values), word))
     return filled
 
 
-def _filled(match: re.Match[str], params: Mapping[str, Any]) -> str:
+def _filled(match: re.Match[str], params: Mapping[str, Any], values: Mapping[str, Any]) -> str:
     name = match[1]
     if name is None:
         return match[0][0]
@@ -60,7 +71,7 @@ def _filled(match: re.Match[str], params: Mapping[str, Any]) -> str:
         return " ".join(f"--{key} {show(value)}" for key, value in params.items())
     if name == "hydra":
         return " ".join(f"{key}={show(value, none='null')}" for key, value in params.items())
-    return show(params[name]) if name in params else ""
+    return show(values[name]) if name in values else ""
 
 
 def show(value: Any, none: str = "none") -> str:

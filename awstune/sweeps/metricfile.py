@@ -1,0 +1,145 @@
+"""Metrics from a file that a program writes while it runs: CSV with a header, JSON lines, one JSON document.
+
+A document may be an object that is written again and again, or a list that grows; also an object that holds
+such a list, as the ``trainer_state.json`` of Hugging Face's Trainer does.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+from awstune.sweeps.picking import numbers
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from pathlib import Path
+
+Found = dict[str, float]
+_TABLES = {".csv": ",", ".tsv": "\t"}
+
+
+class MetricFile:
+    """One file of one trial, read on as it grows. What an earlier attempt left in it is not read again.
+
+    Args:
+        folder: the trial's.
+        pattern: the file's path below it; with ``*`` or ``**`` the newest that matches.
+    """
+
+    def __init__(self, folder: Path, pattern: str) -> None:
+        self._folder, self._pattern = folder, pattern
+        self._before = {path: path.stat().st_size for path in self._matching()}
+        self._path: Path | None = None
+        self._reader: _Reader | None = None
+
+    def read(self, *, end: bool = False) -> list[Found]:
+        """What is new, a row or an object each; with ``end`` a last line counts though it has no end."""
+        path = self._newest()
+        if path is None:
+            return []
+        if path != self._path or self._reader is None:
+            self._path, self._reader = path, _reader(path, self._before.get(path, 0))
+        return [found for found in self._reader.read(end=end) if found]
+
+    def _matching(self) -> list[Path]:
+        return [path for path in self._folder.glob(self._pattern) if path.is_file()]
+
+    def _newest(self) -> Path | None:
+        """The newest that has changed since the trial began."""
+        found = [(path.stat(), path) for path in self._matching()]
+        changed = [(stat.st_mtime, path) for stat, path in found if stat.st_size != self._before.get(path)]
+        return max(changed, default=(0.0, None))[1]
+
+
+class _Reader:
+    """Reads on in a file; begins again where it has become shorter."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        self._path, self._offset = path, offset
+
+    def read(self, *, end: bool) -> Iterator[Found]:
+        """What is new."""
+        try:
+            size = self._path.stat().st_size
+            if size < self._offset:
+                self._offset = 0
+            with self._path.open("rb") as file:
+                head = file.readline()
+                file.seek(self._offset)
+                data = file.read()
+        except OSError:
+            return
+        whole = data if end else data[: data.rfind(b"\n") + 1]
+        self._offset += len(whole)
+        yield from self._parsed(head.decode("utf-8", "replace"), whole.decode("utf-8", "replace"))
+
+    def _parsed(self, head: str, text: str) -> Iterable[Found]:
+        raise NotImplementedError  # pragma: no cover
+
+
+class _Table(_Reader):
+    def _parsed(self, head: str, text: str) -> Iterable[Found]:
+        delimiter = _TABLES[self._path.suffix.lower()]
+        names = next(csv.reader([head], delimiter=delimiter), [])
+        for row in csv.reader(io.StringIO(text), delimiter=delimiter):
+            if row != names:
+                yield numbers(zip(names, row, strict=False))
+
+
+class _Lines(_Reader):
+    def _parsed(self, head: str, text: str) -> Iterable[Found]:
+        del head
+        for line in text.splitlines():
+            yield _object(line)
+
+
+class _Document(_Reader):
+    """Read as a whole each time; a list is read on."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        super().__init__(path, offset)
+        self._seen: list[Found] = []
+        if offset:
+            self._seen = list(self._all())
+
+    def read(self, *, end: bool) -> Iterator[Found]:
+        """The entries that were not there before; an object counts again when it has changed."""
+        del end
+        found = list(self._all())
+        if found:
+            known, self._seen = self._seen, found
+            yield from found[len(known) :] if found[: len(known)] == known else found
+
+    def _all(self) -> Iterator[Found]:
+        try:
+            document = json.loads(self._path.read_text(errors="replace"))
+        except (OSError, ValueError):  # it is being written at this moment
+            return
+        lists = [value for value in document.values() if _entries(value)] if _is_object(document) else []
+        for entry in document if isinstance(document, list) else lists[0] if lists else [document]:
+            yield numbers(entry.items()) if _is_object(entry) else {}
+
+
+def _reader(path: Path, offset: int) -> _Reader:
+    if path.suffix.lower() in _TABLES:
+        return _Table(path, offset)
+    return _Document(path, offset) if path.suffix.lower() == ".json" else _Lines(path, offset)
+
+
+def _is_object(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _entries(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(_is_object(entry) for entry in value)
+
+
+def _object(line: str) -> Found:
+    try:
+        plain: Mapping[str, Any] = json.loads(line)
+    except ValueError:
+        return {}
+    return numbers(plain.items()) if _is_object(plain) else {}
