@@ -4,6 +4,28 @@ The document is plain ``#cloud-config`` with ``bootcmd`` (run at every boot), ``
 ``write_files`` and ``runcmd`` (run once). ``bootcmd`` writes the end to the disk once per stamp, so
 that a reboot keeps an end that was moved since, and a start with new user-data brings a new one.
 
+The guard and whoever works on the instance meet in files below ``/`` (on the embedded cloud below
+``$AWSTUNE_ROOT``); this is the only place that says what they mean:
+
+=========================  ===============================================================================
+``etc/awstune/ends``       the end: seconds since the epoch, or ``none``. `flow.extending` moves it
+``etc/awstune/limits``     idle time, dollar cap and prices: see `Limits`
+``run/awstune/armed``      the guard, at each look: the end that it guards. `flow.launch` waits for it
+``run/awstune/active``     touched by whoever uses the instance: it is not idle for two minutes
+``run/awstune/notice``     the guard: why the end is near, in words. It is there two minutes before the time
+                           to live is over, and from the moment of any other end; gone again when the end
+                           has been moved. Sweeps read it, stop after their checkpoint, and say so
+``run/awstune/hold``       touched by whoever fetches results: while it is younger than two minutes, an end
+                           that is due waits, for ten minutes in all. The mirror touches it at each look
+``run/awstune/due``        the guard: since when the end is due
+``run/awstune/ended``      the guard: why it shut the instance down
+``var/lib/awstune/ran``    the guard: seconds that it has run, over all starts. Copied to a tag at each
+                           contact (`extend.write_ran`)
+=========================  ===============================================================================
+
+AWS's own notice for spot instances comes through the metadata service, which sweeps ask themselves
+(`sweeps.notice`): its two minutes are AWS's, and no hold moves them.
+
 Sources: https://docs.cloud-init.io/en/latest/reference/modules.html (bootcmd, ssh, write_files, runcmd);
 https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html (16 KB before encoding).
 """
@@ -27,11 +49,6 @@ GUARD_PATH = "/usr/local/lib/awstune/guard"
 STAMP_FILE = f"{names.GUARD_DIR}/stamp"
 # Seconds that the instance has run, over all its starts.
 RAN_FILE = "/var/lib/awstune/ran"
-# Whoever touches it uses the instance; whoever touches the other holds its end off for a while.
-ACTIVE_FILE = "/run/awstune/active"
-HOLD_FILE = "/run/awstune/hold"
-# Why the end is near, in words; not there while it is not.
-NOTICE_FILE = "/run/awstune/notice"
 MAX_BYTES = 12 * 1024
 # Below it lies what holds for one boot only; AWS's is a memory disk, an embedded instance's a folder.
 _RUN_DIR = names.ARMED_FILE.rpartition("/")[0]

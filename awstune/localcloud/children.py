@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_CAPBSET_DROP = 24
 _CAP_SYS_BOOT = 22
-_ACTIVE_FILE = "run/awstune/active"  # of the guard: whoever touches it uses the instance
 _NOTE_EVERY_S = 5.0
 
 
@@ -104,7 +103,7 @@ class Children:
         if now - self._used < _NOTE_EVERY_S:
             return
         self._used = now
-        note = Path(self.environment[names.ROOT_VARIABLE], _ACTIVE_FILE)
+        note = Path(self.environment[names.ROOT_VARIABLE] + names.ACTIVE_FILE)
         if note.parent.exists():
             note.touch()
 

@@ -97,7 +97,7 @@ class Instance:
 
     async def _finish(self, config: cloudinit.CloudConfig, *, first: bool) -> None:
         await self._init.start_enabled()
-        for command in config.runcmd if first else ():
+        for command in config.runcmd if first and self.spec.runcmd else ():
             await self._run("runcmd", command)
         finished = self.spec.root / _BOOTED
         finished.parent.mkdir(parents=True, exist_ok=True)

@@ -253,12 +253,14 @@ class Lives:
 
     def _boot(self, body: Body) -> None:
         accept = self._take(rules.SSH, body) is None
+        runs = self._take(rules.RUNCMD, body) is None
         spec = body.spec(self._folder / body.id, accept_ssh=accept)
         with self._lock:
             life = self._lives[body.id]
             life.ready_at, life.silent = None, False
             try:
-                life.machine = self._make(replace(spec, port=life.port), partial(self._on_event, body))
+                spec = replace(spec, port=life.port, runcmd=runs)
+                life.machine = self._make(spec, partial(self._on_event, body))
             except OSError:  # no process, no memory, no disk: what AWS calls its internal error
                 _log.exception("%s cannot be started", body.id)
                 self.terminate(body, INTERNAL_ERROR)

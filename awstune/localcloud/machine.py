@@ -40,6 +40,7 @@ class Spec:
         public_key: of the key pair it was launched with, in OpenSSH's form; None lets nobody in.
         user_data: base64, as it was given at launch; None if none was.
         accept_ssh: False for one whose SSH port refuses.
+        runcmd: False for one whose cloud-init leaves ``runcmd`` out, as some images' does.
         metadata: what its metadata service answers, by path.
         port: where its SSH server listened before a reboot; 0 for any.
         inside: its private address, where its SSH server listens as well; empty for none.
@@ -55,6 +56,7 @@ class Spec:
     metadata: dict[str, str] = field(default_factory=dict)
     port: int = 0
     inside: str = ""
+    runcmd: bool = True
 
     @property
     def addresses(self) -> tuple[str, ...]:

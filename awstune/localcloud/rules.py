@@ -4,7 +4,8 @@ A rule matches a *step*: a service and an action with its region and parameters.
 calls bear AWS's names (``ec2``, ``RunInstances``). An instance's own life has the service
 ``instance`` with the actions ``boot`` (it would run now: a delay makes it wait, an error is the reason
 that it ends with instead), ``ready`` (its checks would pass now: a delay makes them wait), ``checks``
-(somebody looks at one of its checks: it is impaired) and ``ssh`` (its SSH server would accept: it refuses).
+(somebody looks at one of its checks: it is impaired), ``ssh`` (its SSH server would accept: it refuses)
+and ``runcmd`` (cloud-init would run its last commands: it does not).
 """
 
 from __future__ import annotations
@@ -23,9 +24,10 @@ BOOT = "boot"
 READY = "ready"
 CHECKS = "checks"
 SSH = "ssh"
+RUNCMD = "runcmd"
 
-# The three ways to fail that have a name of their own.
-SWITCHES = {"impaired-checks": CHECKS, "die-during-wait": BOOT, "refuse-ssh": SSH}
+# The ways to fail that have a name of their own.
+SWITCHES = {"impaired-checks": CHECKS, "die-during-wait": BOOT, "refuse-ssh": SSH, "no-runcmd": RUNCMD}
 
 
 @dataclass(frozen=True)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
+from pathlib import Path
 
 import pytest
 
 from awstune.config import Config
 from awstune.ec2.wanted import Wanted
-from awstune.errors import NotReady
+from awstune.errors import NoGuard, NotReady
 from awstune.flow import launch
-from awstune.localcloud import lifecycle
+from awstune.localcloud import client, lifecycle
 from tests.world import TRAIN, World, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("bad-luck")]
@@ -77,6 +79,39 @@ def test_an_instance_that_lets_nobody_in(world, switched):
     assert "--discard" in gone["hint"]
     world.run("terminate", "shy", "--discard")
     assert world.json("ls") == []
+
+
+def test_an_instance_whose_guard_does_not_arm(world, switched):
+    """What nothing would end is ended by the launch itself: nothing of it is left, and the fix is named."""
+    switched("no-runcmd")
+    config = Config("local", None, None, world.home, world.cwd)
+    story = launch.carry_out(launch.propose(config, Wanted("loose-end"), warn=print), ssh_patience_s=2.0)
+    with pytest.raises(NoGuard, match="loose-end has no guard that would end it, so it was termin") as failed:
+        list(story)
+    assert "--ami" in failed.value.hint
+    assert world.json("ls") == []
+    assert client.call(lifecycle.find(world.home), "GET", "/awstune/resources") == []
+
+
+def test_an_end_moves_on_tag_and_disk_alike_or_not_at_all(world, switched):
+    """What can be reached lives longer, as both say; what cannot is left as it was, on both, with a hint."""
+    world.run("launch", "brief", "--ttl", "1h")
+    cloud = lifecycle.find(world.home)
+    (there,) = [one for one in lifecycle.instances(cloud) if one["state"] == "running"]
+    disk = Path(there["folder"], "root/etc/awstune/ends")
+
+    def left():
+        return world.json("ls")[0]["ttl_left_s"]
+
+    world.run("extend", "brief", "2h")
+    assert 2.9 * 3600 < left() <= 3 * 3600
+    on_disk = disk.read_text()
+    assert abs(int(on_disk) - time.time() - left()) < 60
+    client.call(cloud, "PUT", f"/awstune/instances/{there['id']}/ssh", {"accept": False})
+    error = refused(world, "extend", "brief", "4h", status=1)
+    assert "the end of brief has not moved" in error["message"]
+    assert left() <= 3 * 3600
+    assert disk.read_text() == on_disk
 
 
 def test_a_region_without_p2(world):

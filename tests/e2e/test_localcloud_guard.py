@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+from awstune import names
 from awstune.ec2 import guard
 
 pytestmark = pytest.mark.e2e
@@ -62,6 +63,22 @@ def test_a_dollar_cap(launcher):
     with launcher(user_data=limits, InstanceInitiatedShutdownBehavior="terminate") as host:
         host.reaches("terminated")
         assert host.shown["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
+
+
+def test_whoever_fetches_holds_the_end_off(launcher):
+    """An end that is due says so at once, waits while somebody fetches, and comes when nobody does."""
+    hold, notice, ends = (
+        f'"$AWSTUNE_ROOT{file}"' for file in (names.HOLD_FILE, names.NOTICE_FILE, names.ENDS_FILE)
+    )
+    with launcher() as host:
+        host.is_ready()
+        host.ssh(f"touch {hold}; echo 1 > {ends}")
+        assert looks(host)
+        assert host.ssh(f"cat {notice}").stdout == "time to live\n"
+        assert looks(host)
+        assert host.state == "running"
+        host.ssh(f'touch -d "3 minutes ago" {hold}')
+        host.reaches("stopped")
 
 
 def test_a_new_end_after_a_stop(launcher, ec2):

@@ -1,4 +1,4 @@
-"""What becomes of instances: states, checks, ends from outside and inside, and the three switches."""
+"""What becomes of instances: states, checks, ends from outside and inside, and the switches."""
 
 import base64
 import json

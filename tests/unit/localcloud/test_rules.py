@@ -85,7 +85,7 @@ def test_a_switch_is_a_rule_with_a_name():
 
 
 def test_an_unknown_switch_is_an_error():
-    """There are three switches."""
+    """A name that nobody knows turns nothing on."""
     with pytest.raises(KeyError):
         Rules().switch("other", True)
 
