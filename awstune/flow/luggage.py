@@ -50,7 +50,7 @@ def of_spec(config: Config, spec: Spec) -> Data | None:
         UsageError: it is not there, or cannot be read.
     """
     place = spec.options.get(ORIGIN, spec.options.get(OPTION))
-    return None if place is None else data.read(config.cwd / place)
+    return None if place is None else data.read(Path(place), config.cwd)
 
 
 def without(found: Project, config: Config, spec: Spec) -> Project:

@@ -51,14 +51,18 @@ def environment(spec: Spec) -> dict[str, str]:
     return {} if place is None else {names.DATA_VARIABLE: str(Path(place).expanduser().absolute())}
 
 
-def read(path: Path) -> Data:
+def read(path: Path, cwd: Path) -> Data:
     """Look at what ``--data`` names.
+
+    Args:
+        path: as it was typed.
+        cwd: the folder that it starts in, where it is relative.
 
     Raises:
         UsageError: it is not there, is empty, cannot be read, or holds a link to a folder.
     """
     try:
-        place = path.expanduser().resolve(strict=True)
+        place = (cwd / path.expanduser()).resolve(strict=True)
         files = dict(sorted(_walk(place)))
         size = sum(file.stat().st_size for file in files.values())
     except OSError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.cli.cases.account import ACCOUNT
+from tests.cli.cases.again import AGAIN
 from tests.cli.cases.case import ABSENT, Case
 from tests.cli.cases.cloud import CLOUD
 from tests.cli.cases.commands import COMMANDS
@@ -23,6 +24,7 @@ SUBJECTS = {
     "spaces": SPACES,
     "sweep": SWEEP,
     "targets": TARGETS,
+    "again": AGAIN,
     "folders": FOLDERS,
     "toml": TOML,
     "cloud": CLOUD,
