@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from awstune import names
 from awstune.cli.main import run
 from awstune.ec2.session import Endpoint, open_cloud
 from awstune.localcloud import lifecycle
@@ -64,13 +65,35 @@ def _seen(folder: Path) -> dict[str, bytes | None]:
     }
 
 
+def _ec2(home: Path):
+    cloud = lifecycle.find(home)
+    endpoint = Endpoint(cloud.endpoint_url, cloud.access_key, cloud.secret_key)
+    return open_cloud(region="us-east-1", profile=None, endpoint=endpoint).ec2
+
+
+def _launch_for_somebody_else(home: Path) -> None:
+    """An instance that carries a NAME and another owner."""
+    ec2 = _ec2(home)
+    image = ec2.describe_images(IncludeDeprecated=True)["Images"][0]
+    tags = {names.TAG_NAME: "theirs", names.TAG_OWNER: "arn:aws:iam::123456789012:user/somebody-else"}
+    ec2.run_instances(
+        ImageId=image["ImageId"], InstanceType="p2.xlarge", MinCount=1, MaxCount=1,
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}
+        ],
+    )  # fmt: skip
+
+
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """One embedded cloud for the rows that need one; nothing of it may be left afterwards."""
     made = World(tmp_path_factory.mktemp("matrix") / "home", tmp_path_factory.mktemp("work"))
     made.run("local", "start")
-    yield made
-    made.run("local", "stop")
+    try:
+        _launch_for_somebody_else(made.home)
+        yield made
+    finally:
+        made.run("local", "stop")
     assert living_of(made.home) == []
 
 
@@ -153,11 +176,10 @@ def test_a_trial_that(row, tmp_path, monkeypatch, capfd):
     home, cwd = tmp_path / "home", tmp_path / "project"
     cwd.mkdir()
     (cwd / "bad.py").write_text(row.script)
+    (cwd / "s.toml").write_text(f'target = "bad.py:train"\n{row.spec}\n[space]\nx = "0..1.0"\n')
     monkeypatch.chdir(cwd)
     monkeypatch.setenv("AWSTUNE_HOME", str(home))
-    status = run(
-        ["sweep", "bad.py", "-p", "x=0..1.0", "--trials", "2", "--name", "s", *row.options, "--json"]
-    )
+    status = run(["sweep", "--spec", "s.toml", "--trials", "2", "--name", "s", *row.options, "--json"])
     printed = capfd.readouterr()
     assert status == row.status, printed
     assert "Traceback" not in printed.err
@@ -185,12 +207,7 @@ def test_goes_on(world, capfd):
 def test_nothing_was_launched(lab):
     """After all rows that talk to the embedded cloud it has no instance in any state, no key and no group."""
     assert lab.json("ls", "--ended") == []
-    cloud = lifecycle.find(lab.home)
-    ec2 = open_cloud(
-        region="us-east-1",
-        profile=None,
-        endpoint=Endpoint(cloud.endpoint_url, cloud.access_key, cloud.secret_key),
-    ).ec2
+    ec2 = _ec2(lab.home)
     assert ec2.describe_key_pairs()["KeyPairs"] == []
     assert [group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]] == ["default"]
     assert list(lab.home.rglob("*.pem")) == []

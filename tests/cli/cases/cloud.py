@@ -65,6 +65,20 @@ CLOUD = tuple(
         Case("ls --region nowhere-1", "no region 'nowhere-1'", "--region"),
         Case("types --region nowhere-1", "no region 'nowhere-1'", "--region"),
         Case("doctor --region nowhere-1", "no region 'nowhere-1'", "--region"),
+        Case("launch theirs", "theirs", "another name", kind="name_taken"),
+        Case("launch theirs --dry-run", "theirs", "another name", kind="name_taken"),
+        Case("sweep train.py --launch --name theirs", "theirs", "another name", kind="name_taken"),
+        *(
+            Case(command, "there is no instance 'theirs' of yours", "awstune", kind="unknown_name")
+            for command in (
+                "ssh theirs",
+                "stop theirs",
+                "start theirs",
+                "terminate theirs",
+                "extend theirs 4h",
+                "sweep train.py --on theirs",
+            )
+        ),
         Case("stop --", "no instance", "awstune launch", kind="unknown_name"),
     )
 )

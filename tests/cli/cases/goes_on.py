@@ -61,6 +61,9 @@ GOES_ON = (
         ),
         cloud=True,
     ),
+    replace(Case("ls", "no instances", ""), cloud=True),
+    replace(Case("ls --everyone", "theirs", ""), cloud=True),
+    replace(Case("terminate --all", "no instances", ""), cloud=True),
     replace(
         Case(
             "launch --dry-run --json --ttl 1h",

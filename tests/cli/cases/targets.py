@@ -18,6 +18,14 @@ TARGETS = tuple(
             "__main__",
             "target",
         ),
+        (
+            "sweep bad.py",
+            "import torch\nw = torch.nn.Parameter(torch.ones(1))\noptimizer = torch.optim.SGD([w], lr=0.1)\n"
+            "while True:\n    (w**2).sum().backward()\n    optimizer.step()\n" + TRAIN,
+            "bad.py trains when it is imported (line 6)",
+            "__main__",
+            "target",
+        ),
         ("sweep bad.py", "raise SystemExit(3)\n", "bad.py exits when it is imported", "__main__", "target"),
         (
             "sweep bad.py",

@@ -17,6 +17,7 @@ class Trials:
         outcome: of each of its two trials.
         options: of the sweep.
         log: part of the newest trial's log.
+        spec: a line of a ``sweep.toml``, for what has no option.
     """
 
     what: str
@@ -26,6 +27,7 @@ class Trials:
     outcome: str = "failed"
     options: tuple[str, ...] = ()
     log: str = ""
+    spec: str = ""
 
     @property
     def script(self) -> str:
@@ -54,8 +56,16 @@ TRIALS = (
     Trials("crashes", "os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
     Trials("takes too long", "time.sleep(60)", "1 s", options=("--trial-timeout", "1s")),
     Trials("misses a parameter", "trial.params['lr']", "KeyError", log="KeyError"),
+    Trials("wants more memory than there is", "bytearray(1 << 60)", "more memory than there is"),
     Trials(
-        "prints 20 MB", "sys.stdout.write('x' * 20_000_000)\ntrial.report(loss=1.0)", log="x" * 1000, **FINE
+        "fills its memory",
+        "held = []\nwhile True:\n    held.append(bytearray(1 << 24))",
+        "more memory than there is",
+        spec="trial_memory = 1",
+    ),
+    Trials("is killed for its memory", "os.kill(os.getpid(), signal.SIGKILL)", "out of memory most likely"),
+    Trials(
+        "prints 50 MB", "sys.stdout.write('x' * 50_000_000)\ntrial.report(loss=1.0)", log="x" * 1000, **FINE
     ),
     Trials("prints no text", "os.write(1, bytes([255, 0, 10]))\ntrial.report(loss=1.0)", **FINE),
     Trials("forks", "if os.fork() == 0:\n    time.sleep(60)\ntrial.report(loss=1.0)", **FINE),
