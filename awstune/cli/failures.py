@@ -94,7 +94,10 @@ def unwritten(error: OSError) -> AwstuneError:
 
 
 def _unexpected(error: BaseException, words: Sequence[str]) -> AwstuneError:
-    what = traceback.format_exception_only(error)[-1].strip().splitlines()[0]
+    # Of a syntax error the last line says it; notes come after what says it.
+    lines = traceback.TracebackException.from_exception(error)
+    lines.__notes__ = None
+    what = list(lines.format_exception_only())[-1].strip().splitlines()[0]
     try:
         details = f"the details are in {_write_report(error, words)}; please send them with what you typed"
     except OSError as full:
