@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from pathlib import PurePosixPath
 
 from awstune.config import Config
-from awstune.ec2 import end, events, instances
+from awstune.ec2 import end, events, instances, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import Interrupted, KeyFileError, NoGuard, RemoteError, UnknownName, UsageError
@@ -171,8 +172,11 @@ def _told(event: events.Changed | events.Removed) -> Doing | Done:
 
 
 def _fetch_home(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
+    holds = unfetched.sweeps(one)
     if one.state != "running":
-        _refuse_unfetched(config, one)
+        _refuse_unfetched(config, one, holds)
+        return
+    if holds == ():
         return
     yield Doing(f"{one.name}: looking for what its sweeps have not yet sent home")
     try:
@@ -225,12 +229,20 @@ def _note_ended(config: Config, one: Instance) -> None:
             replace(where, alive=False).write(folder)
 
 
-def _refuse_unfetched(config: Config, one: Instance) -> None:
-    for folder in Folder.all(config.cwd):
-        where = Where.read(folder)
-        if where is not None and where.instance == one.id and not where.complete:
-            without = f"awstune terminate {one.name} --discard does without it"
-            raise UsageError(
-                f"{one.name} is {one.state}, and {folder.name} on it is not here in full",
-                f"awstune start {one.name}, then terminate fetches it; {without}",
-            )
+def _refuse_unfetched(config: Config, one: Instance, holds: Sequence[str] | None) -> None:
+    """What an instance holds that cannot be asked now is known from its tag, and from the folders here."""
+    known = {PurePosixPath(where.path).name: where.complete for where in _places(config, one)}
+    waited = {*(holds or ()), *(name for name, complete in known.items() if not complete)}
+    for name in sorted(waited - {name for name, complete in known.items() if complete}):
+        what = "another sweep" if name == unfetched.MORE else name
+        raise UsageError(
+            f"{one.name} is {one.state}, and {what} on it is not here in full",
+            f"awstune start {one.name}, then terminate fetches it; "
+            f"awstune terminate {one.name} --discard does without it",
+        )
+
+
+def _places(config: Config, one: Instance) -> list[Where]:
+    """Where the sweeps of this folder are that the instance has."""
+    found = [Where.read(folder) for folder in Folder.all(config.cwd)]
+    return [where for where in found if where is not None and where.instance == one.id]

@@ -6,13 +6,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from awstune.config import Config
+from awstune.ec2 import unfetched
 from awstune.ec2.session import Cloud
 from awstune.errors import (
     AwstuneError,
+    CloudError,
     ConnectionLost,
     Interrupted,
     LeftBehind,
@@ -170,6 +172,8 @@ def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
             ) as connection:
                 patience_s = RECONNECT_S
                 yield from _mirrored(Mirror(connection, where.path, tail.folder), tail, pace)
+                with suppress(CloudError):  # then it counts as not fetched, and is looked for once more
+                    unfetched.remove(cloud, one, PurePosixPath(where.path).name)
                 return
         except ConnectionLost as error:
             if patience_s == 0.0:

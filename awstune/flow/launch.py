@@ -96,7 +96,7 @@ def propose(config: Config, wanted: Wanted, *, warn: Callable[[object], None], d
 
 
 def _by_jump(wanted: Wanted) -> Wanted:
-    """With a jump host, its address alone is let in; that it leads somewhere is seen before money is spent."""
+    """A jump host alone is let in; that there is a way by it is seen before money is spent."""
     if wanted.ssh_jump is None:
         return wanted
     seen_from = jump.source_address(wanted.ssh_jump)
@@ -304,7 +304,7 @@ def _first_login(config: Config, cloud: Cloud, one: Instance, patience_s: float)
 def describe(config: Config, cloud: Cloud, one: Instance) -> Ready:
     """An instance with the line that lets one in."""
     document = one.to_json(time.time(), prices.shipped(), access.keys_dir(config, cloud))
-    if one.address is None or document["key_file"] is None:
+    if one.address is None or one.state != "running" or document["key_file"] is None:
         return Ready(one, document, "")
     address = access.address_of(config, cloud, one)
     return Ready(one, document, openssh.line(address, hosts.file_of(config.home)))

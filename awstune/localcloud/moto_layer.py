@@ -21,6 +21,7 @@ from moto.core.types import Base64EncodedString
 from moto.ec2 import utils as ec2_utils
 from moto.ec2.exceptions import DependencyViolationError, EC2ClientError, InvalidInstanceTypeError
 from moto.ec2.models import elastic_network_interfaces
+from moto.ec2.models import instances as moto_instances
 from moto.ec2.models.amis import Ami
 from moto.ec2.models.core import TaggedEC2Resource
 from moto.ec2.models.elastic_block_store import VolumeAttachment
@@ -198,6 +199,7 @@ def _addresses_are_loopback() -> None:
 
     _rebind(elastic_network_interfaces, "random_public_ip", loopback_address)
     if sys.platform == "linux":
+        _rebind(moto_instances, "random_private_ip", loopback_address)
         _rebind(Subnet, "get_available_subnet_ip", get_available_subnet_ip)
 
 

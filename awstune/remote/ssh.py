@@ -6,6 +6,7 @@ is no policy that adds unknown keys: unknown is refused. The user's SSH agent is
 
 from __future__ import annotations
 
+import logging
 import socket
 import threading
 from collections.abc import Iterable, Iterator
@@ -19,6 +20,9 @@ import paramiko
 
 from awstune.errors import ConnectionLost, HostKeyError, KeyFileError, RemoteError
 from awstune.remote.jump import Way
+
+# What goes wrong is raised here, and told once; paramiko's own log would tell it in tracebacks.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 CHUNK = 1 << 16
 KEEPALIVE_S = 15
