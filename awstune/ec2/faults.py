@@ -152,6 +152,17 @@ def translated(operation: str = "") -> Iterator[None]:
         raise refusal(error, operation) from error
     except boto.BotoCoreError as error:
         raise _failure(error, operation) from error
+    except EOFError as error:  # a role's second factor, asked for where nobody sits
+        raise errors.CredentialsError(
+            "the profile's role asks for a code, and nobody is there to type it",
+            "`aws sts get-caller-identity` with the same profile asks once; its session is then used here",
+        ) from error
+    except RuntimeError as error:
+        if "refreshed credentials are still expired" not in str(error):
+            raise
+        raise errors.CredentialsError(
+            "the AWS session has ended, and what was to renew it gave another that has ended too", _LOGIN_HINT
+        ) from error
 
 
 def refusal(error: boto.ClientError, operation: str = "") -> errors.CloudError:

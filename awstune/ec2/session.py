@@ -6,6 +6,7 @@ each client as botocore makes it (its event ``creating-client-class``).
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -203,7 +204,7 @@ def _profile_session(profile: str | None) -> boto3.Session:
     The cache is the CLI's, too: what `aws` has just assumed (and asked a code for) is used here.
     """
     bare = botocore.session.Session(profile=profile)
-    cache: Any = JSONFileCache(str(Path(_CLI_CACHE).expanduser()))
+    cache: Any = _RoleCache(str(Path(_CLI_CACHE).expanduser()))
     bare.register_component("credential_provider", create_credential_resolver(bare, cache=cache))
     return boto3.Session(botocore_session=bare)
 
@@ -222,6 +223,14 @@ def _endpoint_session(endpoint: Endpoint) -> boto3.Session:
         region_name=names.DEFAULT_REGION,
         botocore_session=bare,
     )
+
+
+class _RoleCache(JSONFileCache):
+    """The AWS CLI's cache; where it cannot be written, a role is assumed again each time."""
+
+    def __setitem__(self, cache_key: str, value: Any) -> None:
+        with contextlib.suppress(OSError):
+            super().__setitem__(cache_key, value)
 
 
 class _OurErrors:

@@ -21,6 +21,7 @@ from awstune.errors import (
     AwstuneError,
     CloudError,
     ConnectionLost,
+    CredentialsError,
     InstanceDied,
     Interrupted,
     NoGuard,
@@ -153,6 +154,9 @@ def carry_out(
         what, hint = _stands(proposal, made, again)
         where = error.filename or config.home
         raise AwstuneError(f"cannot write {where}: {error.strerror}; {what}", hint) from error
+    except CredentialsError as error:
+        what, hint = _stands(proposal, made, again)
+        raise CredentialsError(f"{error.message}; {what}", f"{error.hint}; then: {hint}") from error
     except NoGuard as error:
         # An instance without an end is the surprise bill itself.
         yield from undo(config, cloud, _live(cloud, error.names))
