@@ -41,6 +41,20 @@ class Span(click.ParamType[float]):
         return seconds
 
 
+class Slots(click.ParamType[Any]):
+    """A number of trials at a time, or ``auto``."""
+
+    name = "n|auto"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The number, from 1 to 1000; ``auto`` as it is."""
+        if value == "auto":
+            return value
+        if not str(value).removeprefix("-").isdigit():
+            self.fail(f"{value!r} is neither a number nor auto", param, ctx)
+        return click.IntRange(1, 1000).convert(value, param, ctx)
+
+
 class Dollars(click.ParamType[float]):
     """An amount of money above zero."""
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from awstune.cli.options import F, option
-from awstune.cli.params import Dollars, Span, Url
+from awstune.cli.params import Dollars, Slots, Span, Url
 from awstune.names import DATA_VARIABLE, MOST_TRIALS
 
 WHAT, HOW, ENDS, WHERE = "What is searched", "How", "When it ends", "Where"
@@ -15,8 +15,8 @@ MOST_RUNS = 100
 
 # What the spec keeps as it was typed.
 KEPT = (
-    "acquisition", "confirm", "keep", "max_time", "max_usd", "metric_regex", "repeats", "stop_early",
-    "stop_when", "trial_timeout",
+    "acquisition", "confirm", "keep", "max_time", "max_usd", "metric_file", "metric_regex", "repeats",
+    "stop_early", "stop_when", "trial_memory", "trial_timeout",
 )  # fmt: skip
 
 _WHAT = (
@@ -27,6 +27,8 @@ _WHAT = (
            help="A sweep.toml; what is typed beside it wins."),
     option("--metric", metavar="NAME", group=WHAT, help="What the trials are measured by."),
     option("--metric-regex", metavar="REGEX", group=WHAT, help="Finds it in a command's output."),
+    option("--metric-file", metavar="FILE", group=WHAT,
+           help="A CSV or JSON file that a command writes into its trial's folder, {dir}: metrics.csv."),
     option("--mode", type=click.Choice(["min", "max"]), group=WHAT, help="Which way is better."),
     option("--value", type=click.Choice(["last", "best"]), group=WHAT,
            help="Which report of a trial counts.  [default: last]"),
@@ -39,7 +41,8 @@ _HOW = (
            help="How trials are chosen.  [default: bayes]"),
     option("--trials", type=click.IntRange(1, MOST_TRIALS), group=HOW,
            help="How many, the baseline among them.  [default: 20]"),
-    option("--parallel", type=click.IntRange(1, 1000), group=HOW, help="How many at a time.  [default: 1]"),
+    option("--parallel", type=Slots(), metavar="N|auto", group=HOW,
+           help="How many at a time; auto: as many as fit, as measured.  [default: 1]"),
     option("--repeats", type=click.IntRange(1, MOST_RUNS), metavar="K", group=HOW,
            help="Run each trial K times, with K seeds; its value is the mean."),
     option("--confirm", type=click.IntRange(1, MOST_RUNS), metavar="N", group=HOW,
@@ -58,6 +61,8 @@ _ENDS = (
            help="End trials that are not worth going on with."),
     option("--stop-when", metavar="RULE", group=ENDS, help="End when no trial is worth its price."),
     option("--trial-timeout", type=Span(), group=ENDS, help="A trial that takes longer has failed."),
+    option("--trial-memory", type=click.FloatRange(0, min_open=True), metavar="GIB", group=ENDS,
+           help="A trial's process that needs more memory fails."),
     option("--max-time", type=Span(), group=ENDS, help="End after so long."),
     option("--max-usd", type=Dollars(), metavar="X", group=ENDS,
            help="End when its instance has cost so much."),

@@ -39,7 +39,8 @@ if TYPE_CHECKING:
 
 BEST = "best"
 _KEPT = (
-    "env", "metric_regex", "start", "trial_memory", "trial_threads", "trial_timeout", OPTION, ORIGIN,
+    "env", "metric_file", "metric_regex", "start", "trial_memory", "trial_threads", "trial_timeout", OPTION,
+    ORIGIN,
 )  # fmt: skip
 
 
@@ -215,7 +216,7 @@ def there(config: Config, again: Again, run: Folder, cloud: Cloud, one: Instance
     workdir = f"{REMOTE_ROOT}/projects/{again.sweep.name}/{where.workdir if where else '.'}"
     yield Doing(f"{one.name}: opening a verified SSH connection")
     with login.enter(config, cloud, one) as connection:
-        runtime = bootstrap.install(connection)
+        runtime = bootstrap.of_sweep(connection, again.sweep.name)
         spec = sync.Parcel(run.spec_file, f"{path.removeprefix(f'{REMOTE_ROOT}/')}/{SPEC_FILE}")
         sync.push(connection, [spec], REMOTE_ROOT)
         env = f"{REMOTE_ROOT}/env/{again.sweep.name}"

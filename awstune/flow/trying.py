@@ -66,7 +66,7 @@ def once(spec: Spec, cwd: Path) -> Story[Tried]:
 
 
 def _plain(spec: Spec) -> dict[str, object]:
-    kept = ("trial_timeout", "metric_regex", "env", "data")
+    kept = ("trial_timeout", "metric_file", "metric_regex", "env", "data")
     return {key: value for key, value in spec.options.items() if key in kept}
 
 

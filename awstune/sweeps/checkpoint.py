@@ -82,6 +82,12 @@ def found(folder: Path) -> list[Path]:
     return sorted((p for p in folder.glob("epoch-*") if _NAME.fullmatch(p.name)), key=_epoch)
 
 
+def own(folder: Path) -> list[Path]:
+    """What the user's program keeps there itself, whole."""
+    there = folder.iterdir() if folder.is_dir() else ()
+    return [path for path in there if not path.name.startswith(".") and not _NAME.fullmatch(path.name)]
+
+
 def place(path: Path, write: Callable[[Path], object]) -> None:
     """Have ``write`` make a file or a folder beside ``path``, and move it there once the disk has it."""
     path.parent.mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from awstune.sweeps import gauge, picking, words
+from awstune.sweeps import gauge, metricfile, picking, words
 from awstune.sweeps.commands import Commands
 from awstune.sweeps.packing import Packing, undecided
 from awstune.sweeps.pool import Pool
@@ -79,6 +79,9 @@ def check(spec: Spec) -> None:
         TargetError: a command leaves a parameter out, or has a hole too many.
         UsageError: its ``metric_regex`` is no pattern.
     """
+    file = spec.options.get("metric_file")
+    if file is not None:
+        metricfile.check(file, spec.target.kind)
     if spec.target.kind == "command":
         words.check(spec.target.command, spec.space)
         picking.Picker(_patterns(spec))

@@ -9,8 +9,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
+from awstune.errors import UsageError
 from awstune.sweeps.picking import numbers
 
 if TYPE_CHECKING:
@@ -19,6 +21,28 @@ if TYPE_CHECKING:
 
 Found = dict[str, float]
 _TABLES = {".csv": ",", ".tsv": "\t"}
+
+
+def check(pattern: str, kind: str) -> None:
+    """Refuses a file that no trial could have.
+
+    Args:
+        pattern: its path below the trial's folder.
+        kind: the target's.
+
+    Raises:
+        UsageError: it is elsewhere, or the target is a function.
+    """
+    if kind != "command":
+        raise UsageError(
+            "--metric-file is for commands", "a function reports by itself: trial.report(val_loss=0.3)"
+        )
+    parts = PurePath(pattern).parts
+    if not parts or PurePath(pattern).is_absolute() or ".." in parts:
+        raise UsageError(
+            f"--metric-file {pattern!r} is not in the trial's own folder",
+            "have the command write into {dir}, as --out {dir} does, and name the file: metrics.csv",
+        )
 
 
 class MetricFile:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 import os
 import shutil
+import sys
 import tempfile
 from collections import deque
 from functools import cached_property
@@ -101,6 +102,10 @@ class Trial:
         """Whether the sweep told this trial to end early; `epochs` looks by itself."""
         return self._channel.stopped
 
+    def ends_after(self, epoch: int) -> bool:
+        """Whether to end after this epoch, for loops other than `epochs`: told to, or no more are wanted."""
+        return self.stopped or epoch + 1 >= int(os.environ.get(names.EPOCHS_VARIABLE, sys.maxsize))
+
     def report(self, *, epoch: int | None = None, step: int | None = None, **metrics: Any) -> None:
         """Report metrics, as ``trial.report(val_loss=0.3)``.
 
@@ -188,6 +193,12 @@ class Trial:
         checkpoint.place(kept, lambda aside: copy(source, aside))
         self._channel.checkpointed(kept, self._epoch)
         return kept
+
+    @property
+    def kept(self) -> Path | None:
+        """What `checkpoint` kept last, in this attempt of the trial or a lost one; to go on from."""
+        found = [] if self._folder is None else checkpoint.own(self._checkpoints)
+        return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
 
 
 def _number(name: str, value: Any) -> float:
