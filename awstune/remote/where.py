@@ -84,7 +84,7 @@ class Where:
             return cls.parse(folder.where_file.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        except (ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise SweepError(
                 f"{folder.where_file} does not say where {folder.name} runs", f"remove {folder.where_file}"
             ) from error

@@ -101,7 +101,10 @@ class Fold:
             if kind == "writer":
                 self._spent_s += (before or 0.0) - self._run_began if self._run_began else 0.0
                 self._run_began = self._latest or 0.0
-            self._take(kind, event)
+            try:
+                self._take(kind, event)
+            except (TypeError, ValueError, AttributeError):  # fields that no writer of ours has written
+                self.skipped += 1
 
     def _take(self, kind: str, event: Event) -> None:
         if self._began is None:

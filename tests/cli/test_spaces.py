@@ -35,10 +35,12 @@ def folder(tmp_path, monkeypatch):
 def dry_run(*assignments, command=("echo", "{args}")):
     """The status, stdout and stderr of a sweep that would be made, without a process for it."""
     words = [word for text in assignments for word in ("-p", text)]
-    out, err = io.StringIO(), io.StringIO()
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", "backslashreplace") for _ in range(2))
     with redirect_stdout(out), redirect_stderr(err):
         status = run(["sweep", *words, "--search", "random", "--dry-run", "--json", "--", *command])
-    return status, out.getvalue(), err.getvalue()
+    out.flush()
+    err.flush()
+    return status, *(stream.buffer.getvalue().decode() for stream in (out, err))
 
 
 @LAW

@@ -33,6 +33,18 @@ FOLDERS = (
         )
         for command in ("status", "attach", "logs", "resume", "cancel", "results")
     ),
+    *(
+        Case(
+            f"{command} old",
+            "where.json does not say where old runs",
+            "remove",
+            kind="sweep",
+            status=1,
+            files=sweep(**{f"sweeps/old/where.json{below}": content}),
+        )
+        for command in ("status", "attach", "logs", "resume", "cancel", "results")
+        for below, content in (("", "{}"), ("/x", "a folder"))
+    ),
     Case("status old", "no sweep", "", kind="unknown_name", files={"sweeps/old/journal.jsonl": JOURNAL}),
     Case(
         "resume old",

@@ -13,6 +13,14 @@ GOES_ON = (
     Case("resume old", "best of 2 trials", "", files=sweep(journal=JOURNAL + '{"t": 2.0, "eve')),
     Case("resume old", "best of 2 trials", "", files=sweep(journal="[]\n3\n{}\n" + JOURNAL)),
     Case("resume old", "best of 2 trials", "", files=sweep(journal="")),
+    *(
+        Case("resume old", "best of 2 trials", "", files=sweep(journal=f"{JOURNAL}{line}\n"))
+        for line in (
+            '{"t": 1, "event": "report", "trial": 0, "metrics": {"loss": "low"}, "step": null}',
+            '{"t": 1, "event": "asked", "trial": "x", "params": 3}',
+            '{"t": 1, "event": "asked", "trial": 0, "params": 3}',
+        )
+    ),
     Case(
         "resume old",
         "best of 2 trials",
