@@ -1,17 +1,63 @@
-"""The mocked account of the EC2 tests, for faults at AWS's side."""
+"""An account on the embedded cloud, for faults at AWS's side: real HTTP, and instances without processes."""
+
+from __future__ import annotations
+
+import itertools
 
 import pytest
 
-from tests.faults.strikes import Strike
-from tests.unit.ec2.conftest import boto_session, cloud, keys_dir, shared_cloud
+from awstune.ec2.session import Endpoint, open_cloud
+from awstune.localcloud import client, lifecycle
+from tests.faults.strikes import Impatient, Strike
 
-__all__ = ["boto_session", "cloud", "keys_dir", "shared_cloud", "strike"]
+_NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def local(tmp_path_factory):
+    """A running embedded cloud whose instances are there at once."""
+    home = tmp_path_factory.mktemp("faults") / "home"
+    made = lifecycle.start(home)
+    client.call(made, "PUT", "/awstune/simulated", {})
+    yield made
+    lifecycle.stop(home)
+
+
+@pytest.fixture(scope="session")
+def shared_cloud(local):
+    """The one Cloud: its clients are made once."""
+    there = open_cloud(endpoint=Endpoint(local.endpoint_url, local.access_key, local.secret_key))
+    return Impatient(there.session, "us-east-1", there.endpoint)
 
 
 @pytest.fixture
-def strike(cloud):
+def cloud(shared_cloud, local):
+    """An account in which nothing is left by earlier tests, and in which this one leaves nothing."""
+    assert resources(local) == []
+    yield shared_cloud
+    assert resources(local) == []
+
+
+@pytest.fixture
+def name():
+    """A name of its own, as the cloud shows ended instances for a while."""
+    return f"lab{next(_NUMBERS)}"
+
+
+@pytest.fixture
+def keys_dir(tmp_path):
+    """Where private keys go."""
+    return tmp_path / "keys"
+
+
+@pytest.fixture
+def strike(shared_cloud, local):
     """A `Strike` at the cloud, undone afterwards."""
-    made = Strike(cloud)
+    made = Strike(shared_cloud, local)
     yield made
-    for one in made.undo:
-        one()
+    made.relent()
+
+
+def resources(local):
+    """All that is there, from moto's own state: what a leak would show in."""
+    return client.call(local, "GET", "/awstune/resources")

@@ -1,8 +1,30 @@
-"""Faults at AWS's side of a call: before it acts, after it has acted, or the end of the caller."""
+"""Faults at AWS's side of a call: before it acts, after it has acted, or the end of the caller.
+
+AWS's errors and lost answers come from the embedded cloud's own fault layer, over HTTP: what is tested
+is what a user's command would meet.
+"""
 
 from __future__ import annotations
 
-from botocore.awsrequest import AWSResponse
+from awstune.ec2.session import Cloud
+from awstune.localcloud import client
+
+# As AWS sends them; the others are 400.
+_STATUS = {
+    "InsufficientInstanceCapacity": 500,
+    "InternalError": 500,
+    "RequestLimitExceeded": 503,
+    "Unavailable": 503,
+}
+
+
+class Impatient(Cloud):
+    """A cloud whose clients ask once: what is tested is what awstune does with an error, not botocore."""
+
+    def client(self, service, *, region=None, attempts=1):
+        """A client without retries."""
+        del attempts
+        return super().client(service, region=region, attempts=1)
 
 
 class Killed(BaseException):
@@ -10,39 +32,45 @@ class Killed(BaseException):
 
 
 class Strike:
-    """Raises around EC2 calls, and answers a repeated client token as AWS does (moto does not)."""
+    """Puts rules in force, all of which are undone by `relent`.
 
-    def __init__(self, cloud):
-        self.clients = (cloud.ec2, cloud.launcher)
+    Args:
+        cloud: whose calls are struck.
+        local: the embedded cloud behind it.
+    """
+
+    def __init__(self, cloud, local):
+        self.cloud, self.local = cloud, local
         self.undo = []
-        self.answers = {}
-        self._register(cloud.launcher, "before-call.ec2.RunInstances", self._remember)
-        self._register(cloud.launcher, "after-call.ec2.RunInstances", self._keep, first=True)
 
-    def __call__(self, call, *, before=None, after=None, times=1):
-        """Raises ``before`` or ``after`` the next ``times`` calls; what is returned makes it relent."""
-        left = [times]
+    def error(self, call, code, *, times=1):
+        """The next calls are answered with AWS's error."""
+        status = _STATUS.get(code, 400)
+        self._rule(action=call, error=code, message="No.", status=status, times=times)
 
-        def raising(**_):
-            if left[0]:
-                left[0] -= 1
-                raise before or after
+    def lose(self, call, when):
+        """The connection breaks ``before`` AWS acts, or ``after``."""
+        self._rule(action=call, times=1, **({"after_commit": True} if when == "after" else {"reset": True}))
 
-        for client in self.clients:
-            event = f"{'before' if before else 'after'}-call.ec2.{call}"
-            self._register(client, event, raising, first=bool(before))
-        return lambda: left.__setitem__(0, 0)
+    def kill(self, call, when):
+        """The caller ends just ``before`` a call, or just ``after``."""
+        left = [1]
 
-    def _remember(self, params, context, **_):
-        context["token"] = params["body"]["ClientToken"]
-        if context["token"] in self.answers:
-            return AWSResponse("", 200, {}, None), self.answers[context["token"]]
-        return None
+        def end(**_):
+            if left:
+                left.pop()
+                raise Killed
 
-    def _keep(self, parsed, context, **_):
-        self.answers[context["token"]] = parsed
+        for one in {id(one): one for one in (self.cloud.ec2, self.cloud.launcher)}.values():
+            event = f"{when}-call.ec2.{call}"
+            one.meta.events.register_first(event, end)
+            self.undo.append(lambda one=one, event=event: one.meta.events.unregister(event, end))
 
-    def _register(self, client, event, handler, *, first=False):
-        events = client.meta.events
-        (events.register_first if first else events.register)(event, handler)
-        self.undo.append(lambda: events.unregister(event, handler))
+    def relent(self):
+        """AWS is well again."""
+        client.call(self.local, "DELETE", "/awstune/rules")
+        while self.undo:
+            self.undo.pop()()
+
+    def _rule(self, **rule):
+        client.call(self.local, "POST", "/awstune/rules", {"service": "ec2", **rule})

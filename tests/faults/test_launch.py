@@ -4,16 +4,20 @@ Each ends in an error with its fix or in an instance, never in a twin, and leave
 `launch` does not finish and `terminate` does not remove.
 """
 
+from __future__ import annotations
+
+import time
+
 import pytest
-from botocore.exceptions import ClientError, ConnectionClosedError
 
 from awstune.ec2 import end, instances, intent, launch, orphans, survey, wait
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
 from awstune.errors import AwstuneError
+from tests.faults.conftest import resources
 from tests.faults.strikes import Killed
 
-WANTED = Wanted("lab", type="g4dn.xlarge", ssh_from="203.0.113.7/32")
+pytestmark = pytest.mark.e2e
 LOOKS = [
     "DescribeInstances",
     "DescribeKeyPairs",
@@ -66,90 +70,112 @@ STAYING = [
 ]
 
 
-def _launch(cloud, keys_dir):
-    plan = make_plan(WANTED, survey.look(cloud, WANTED, keys_dir))
+@pytest.fixture(params=["on-demand"])
+def wanted(request, name):
+    """What is launched; a test may ask for the other market."""
+    return Wanted(name, type="g4dn.xlarge", market=request.param, ssh_from="203.0.113.7/32")
+
+
+def _launch(cloud, keys_dir, wanted):
+    plan = make_plan(wanted, survey.look(cloud, wanted, keys_dir))
     list(launch.apply(cloud, plan, keys_dir, sleep=lambda _: None))
     ids = [one.id for one in instances.own(cloud)]
-    list(wait.until_ready(cloud, ids, sleep=lambda _: None, timeout_s=0))
+    list(wait.until_ready(cloud, ids, sleep=lambda _: time.sleep(0.01), timeout_s=20))
 
 
-def _outcome(cloud, keys_dir):
+def _outcome(cloud, keys_dir, wanted):
     """How a launch ends: None, or its error."""
     try:
-        _launch(cloud, keys_dir)
+        _launch(cloud, keys_dir, wanted)
     except AwstuneError as error:
         return error
     return None
 
 
-def _one_and_then_none(cloud, keys_dir):
+def _one_and_then_none(cloud, keys_dir, wanted, local):
     """Launching again finishes what was begun, with no twin; terminating leaves nothing."""
-    _launch(cloud, keys_dir)
-    own = instances.own(cloud)
-    assert [one.name for one in own] == ["lab"]
-    assert make_plan(WANTED, survey.look(cloud, WANTED, keys_dir)).empty
-    assert len(cloud.ec2.describe_key_pairs()["KeyPairs"]) == 1
-    _none(cloud, keys_dir)
+    _launch(cloud, keys_dir, wanted)
+    assert sorted(one["kind"] for one in resources(local)) == [
+        "instance", "key-pair", "network-interface", "security-group", "volume",
+    ]  # fmt: skip
+    assert [one.market for one in instances.own(cloud)] == [wanted.market]
+    assert make_plan(wanted, survey.look(cloud, wanted, keys_dir)).empty
+    _none(cloud, keys_dir, wanted, local)
 
 
-def _none(cloud, keys_dir):
+def _none(cloud, keys_dir, wanted, local):
     own = instances.own(cloud)
-    list(end.terminate(cloud, own, keys_dir, sleep=lambda _: None))
-    list(end.clean(cloud, "lab", keys_dir, sleep=lambda _: None))
+    list(end.terminate(cloud, own, keys_dir, sleep=lambda _: time.sleep(0.01)))
+    list(end.clean(cloud, wanted.name, keys_dir, sleep=lambda _: None))
+    assert resources(local) == []
     assert end.leftovers(cloud, own) == []
     assert orphans.find(cloud) == []
-    assert cloud.ec2.describe_volumes()["Volumes"] == []
     assert list(keys_dir.glob("*.pem")) == []
-    assert not intent.intent_path(keys_dir, "lab", "us-east-1").exists()
+    assert not intent.intent_path(keys_dir, wanted.name, "us-east-1").exists()
+
+
+def _handled(cloud, keys_dir, wanted, local, strike, call, code):
+    strike.error(call, code)
+    said = _outcome(cloud, keys_dir, wanted)
+    assert said is None or (said.hint and (code in said.message or call == "DescribeInstanceStatus"))
+    strike.relent()
+    _one_and_then_none(cloud, keys_dir, wanted, local)
 
 
 @pytest.mark.parametrize(("call", "code"), CASES)
-def test_every_error_at_every_call(cloud, keys_dir, strike, call, code):
+def test_every_error_at_every_call(cloud, keys_dir, wanted, local, strike, call, code):
     """One answer is an error: the launch goes on or says why not, and a second one finishes it."""
-    strike(call, before=ClientError({"Error": {"Code": code, "Message": "No."}}, call))
-    said = _outcome(cloud, keys_dir)
-    assert said is None or code in said.message or call == "DescribeInstanceStatus"
-    _one_and_then_none(cloud, keys_dir)
+    _handled(cloud, keys_dir, wanted, local, strike, call, code)
+
+
+@pytest.mark.parametrize("wanted", ["spot"], indirect=True)
+@pytest.mark.parametrize("code", ERRORS)
+def test_every_error_of_a_spot_launch(cloud, keys_dir, wanted, local, strike, code):
+    """The same on the spot market, where a few errors are its own."""
+    _handled(cloud, keys_dir, wanted, local, strike, "RunInstances", code)
 
 
 @pytest.mark.parametrize(("call", "code"), STAYING)
-def test_an_error_that_stays(cloud, keys_dir, strike, call, code):
+def test_an_error_that_stays(cloud, keys_dir, wanted, local, strike, call, code):
     """Every answer is that error: it is said, and what was made before is removed by terminate alone."""
-    relent = strike(call, before=ClientError({"Error": {"Code": code, "Message": "No."}}, call), times=1000)
+    strike.error(call, code, times=None)
     with pytest.raises(AwstuneError) as caught:
-        _launch(cloud, keys_dir)
+        _launch(cloud, keys_dir, wanted)
     assert caught.value.hint
-    relent()
+    strike.relent()
     assert instances.own(cloud) == []
-    _none(cloud, keys_dir)
+    _none(cloud, keys_dir, wanted, local)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("call", CALLS)
-def test_a_lost_answer(cloud, keys_dir, strike, call, when):
+def test_a_lost_answer(cloud, keys_dir, wanted, local, strike, call, when):
     """The connection breaks before AWS acts or after: nobody knows which, and both are mended."""
-    strike(call, **{when: ConnectionClosedError(endpoint_url="https://ec2")})
-    said = _outcome(cloud, keys_dir)
+    strike.lose(call, when)
+    said = _outcome(cloud, keys_dir, wanted)
     assert said is None or said.kind in ("unreachable", "not_ready")
-    _one_and_then_none(cloud, keys_dir)
+    strike.relent()
+    _one_and_then_none(cloud, keys_dir, wanted, local)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("call", CALLS)
-def test_killed_around_any_call(cloud, keys_dir, strike, call, when):
-    """Kill -9 just before a call or just after it: the next launch finds what there is."""
-    strike(call, **{when: Killed()})
+def test_killed_around_any_call(cloud, keys_dir, wanted, local, strike, call, when):
+    """The end of the caller just before a call or just after it: the next launch finds what there is."""
+    strike.kill(call, when)
     with pytest.raises(Killed):
-        _launch(cloud, keys_dir)
-    _one_and_then_none(cloud, keys_dir)
+        _launch(cloud, keys_dir, wanted)
+    strike.relent()
+    _one_and_then_none(cloud, keys_dir, wanted, local)
 
 
 @pytest.mark.parametrize("call", CALLS)
-def test_killed_and_given_up(cloud, keys_dir, strike, call):
+def test_killed_and_given_up(cloud, keys_dir, wanted, local, strike, call):
     """Killed after any call and never launched again: terminate alone removes it all."""
-    strike(call, after=Killed())
+    strike.kill(call, "after")
     with pytest.raises(Killed):
-        _launch(cloud, keys_dir)
+        _launch(cloud, keys_dir, wanted)
+    strike.relent()
     own = instances.own(cloud)
-    _none(cloud, keys_dir)
+    _none(cloud, keys_dir, wanted, local)
     assert len(own) == (1 if call in ("RunInstances", "DescribeInstanceStatus") else 0)
