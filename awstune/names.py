@@ -66,6 +66,8 @@ ARMED_FILE = "/run/awstune/armed"
 ACTIVE_FILE = "/run/awstune/active"
 NOTICE_FILE = "/run/awstune/notice"
 HOLD_FILE = "/run/awstune/hold"
+# There once AWS has said that it takes the instance back.
+LOST_FILE = "/run/awstune/lost"
 # The name of the bucket that a sweep's folder is copied to; not there where there is none.
 BUCKET_FILE = "/run/awstune/bucket"
 # The instance profile that infra/results-bucket.yaml makes.

@@ -145,6 +145,16 @@ def boots_by_imds_v1(image: str) -> bool:
     return row is not None and row.imds_v1_boot
 
 
+def torches() -> tuple[Torch, ...]:
+    """The builds of torch for an environment that is made on an instance, the preferred one first."""
+    return _table().torches
+
+
+def capabilities() -> dict[str, float]:
+    """Compute capabilities by GPU."""
+    return {name: model.capability for name, model in _table().gpus.items()}
+
+
 def gpu(name: str) -> Gpu | None:
     """A GPU model by name; None where no row knows it."""
     return _table().gpus.get(name)

@@ -155,7 +155,7 @@ def to_instance(
     with login.enter(config, cloud, one) as connection, _claimed(folder, one, came_from) as claimed:
         goods = yield from luggage.pack(config, spec, parcel)
         yield Doing(f"{one.name}: sending {parcel.root.name} and {folder.name}")
-        runtime = ship.send(connection, parcel, folder, [claimed, *_unfinished(folder)])
+        runtime = yield from ship.send(connection, one, parcel, folder, [claimed, *_unfinished(folder)])
         if goods is not None:
             yield from luggage.send(connection, runtime, folder, goods)
         ship.hand_over(connection, folder, spec.options.get("env", ()), notify)

@@ -101,7 +101,7 @@ def there(
         # Written before it is true: a crash after this line at worst looks once too often.
         replace(where, complete=False, alive=True).write(folder)
         changes.apply(folder)
-        runtime = bootstrap.install(connection)
+        runtime = bootstrap.of_sweep(connection, folder.name)
         spec = sync.Parcel(folder.spec_file, f"sweeps/{folder.name}/{SPEC_FILE}")
         sync.push(connection, [spec], REMOTE_ROOT)
         ship.hand_over(connection, folder, (), notify)

@@ -13,11 +13,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from awstune.config import Config
-from awstune.ec2 import prices, unfetched
+from awstune.ec2 import fits, prices, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import Interrupted, NameTaken, RemoteError, UsageError
-from awstune.flow import login, luggage
+from awstune.flow import login, luggage, wanting
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.flow.spec import relative_to_root
 from awstune.names import AT_END_VARIABLE, GOING_VARIABLE, NOTIFY_VARIABLE, REMOTE_ROOT, SPEC_FILE
@@ -109,7 +109,7 @@ def to_instance(
             folder = _prepare(config, one, sent, parcel, name, connection)
             with _all_or_nothing(connection, folder, began):
                 place_of(config, cloud, one, spec, parcel, folder.name, owned=owned).write(folder)
-                runtime = send(connection, parcel, folder)
+                runtime = yield from send(connection, one, parcel, folder)
                 send_state(connection, folder)
                 if goods is not None:
                     yield from luggage.send(connection, runtime, folder, goods)
@@ -240,17 +240,30 @@ def free_name(config: Config, spec: Spec, elsewhere: Collection[str] = ()) -> st
 
 
 def send(
-    connection: Connection, parcel: project.Project, folder: Folder, more: Sequence[sync.Parcel] = ()
-) -> bootstrap.Runtime:
-    """Sends awstune, the project and what is more; says how awstune is called there.
+    connection: Connection,
+    one: Instance,
+    parcel: project.Project,
+    folder: Folder,
+    more: Sequence[sync.Parcel] = (),
+) -> Story[bootstrap.Runtime]:
+    """Sends the project, awstune and what is more, and sees to what they need there.
+
+    Returns:
+        How awstune is called there.
 
     Raises:
-        RemoteError: the connection broke, or the other end could not write.
+        RemoteError: the connection broke, the other end could not write, or nothing known runs there.
     """
-    runtime = bootstrap.install(connection)
     files = (sync.Parcel(parcel.root / file, f"projects/{folder.name}/{file}") for file in parcel.files)
     sync.push(connection, [*files, *more], REMOTE_ROOT)
-    return runtime
+    wants = wanting.of_sweep(Spec.read(folder.spec_file), parcel, folder.name)
+    story = bootstrap.install(connection, folder.name, wants, fits.capabilities())
+    while True:
+        try:
+            yield Doing(f"{one.name}: {next(story)}")
+        except StopIteration as end:
+            runtime: bootstrap.Runtime = end.value
+            return runtime
 
 
 def send_state(connection: Connection, folder: Folder) -> None:

@@ -19,7 +19,7 @@ alive() { # whether the process that runs the sweep is there
 }
 
 progress() { # how far it is: what a start alone does not write is counted
-  grep -c '"event":"\(report\|checkpoint\|finished\)"' "$home/sweeps/$1/journal.jsonl" 2> /dev/null
+  grep -c '"event":"\(checkpoint\|finished\)"' "$home/sweeps/$1/journal.jsonl" 2> /dev/null
 }
 
 give_up() {
@@ -39,7 +39,7 @@ again() {
 }
 
 check() { # where the end is near nothing is begun; where it is put off, what had stopped goes on
-  [ ! -e "$root/run/awstune/notice" ] || return 0
+  [ ! -e "$root/run/awstune/notice" ] && [ ! -e "$root/run/awstune/lost" ] || return 0
   for file in "$home"/going/*; do
     name=${file##*/}
     [ ! -e "$file" ] || alive "$name" || again "$name"

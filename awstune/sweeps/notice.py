@@ -34,10 +34,12 @@ class Notice:
     Attributes:
         why: in words, for the journal.
         ends: seconds since the epoch at which it may be gone.
+        final: whether nobody can put it off, as its owner can with the guard's.
     """
 
     why: str
     ends: float
+    final: bool = False
 
 
 def of_spot(text: str, now: float) -> Notice:
@@ -45,9 +47,9 @@ def of_spot(text: str, now: float) -> Notice:
     try:
         said = json.loads(text)
         ends = datetime.fromisoformat(str(said["time"])).timestamp()
-        return Notice(f"spot notice: AWS will {said['action']} this instance at {said['time']}", ends)
+        return Notice(f"spot notice: AWS will {said['action']} this instance at {said['time']}", ends, True)
     except (ValueError, KeyError, TypeError):
-        return Notice("spot notice: AWS takes this instance back", now + AHEAD_S)
+        return Notice("spot notice: AWS takes this instance back", now + AHEAD_S, True)
 
 
 class Watch:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,6 +65,11 @@ class Site:
         watch = Watch(imds.Metadata(self.endpoint), self.file(names.NOTICE_FILE))
         watch.begin()
         return watch
+
+    def lose(self) -> None:
+        """AWS takes the instance back: nothing is started any more in this boot."""
+        with suppress(OSError):
+            self.file(names.LOST_FILE).touch()
 
     def rest(self) -> None:
         """The sweep has ended, or cannot go on by itself: it is not started again."""

@@ -54,6 +54,8 @@ def work(folder: Folder, site: Site | None = None) -> int:
             if number == 0:  # the journal is this one's
                 (folder.path / WORKER_PID_FILE).write_text(f"{os.getpid()}\n")
             _say(event)
+        if site is not None and watch is not None and watch.notice is not None and watch.notice.final:
+            site.lose()
     except SweepBusy as error:
         return _failed(error)
     except AwstuneError as error:

@@ -1,0 +1,87 @@
+"""What a sweep wants of an instance's Pythons, from its spec, its project and what is known of GPUs."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+
+from awstune.ec2 import fits
+from awstune.errors import TargetError
+from awstune.names import REMOTE_ROOT
+from awstune.remote.project import Project
+from awstune.remote.recipe import Build, Wants
+from awstune.sweeps.spec import Spec
+
+FILE, PROJECT = "requirements.txt", "pyproject.toml"
+
+
+def of_sweep(spec: Spec, parcel: Project, name: str) -> Wants:
+    """What is wanted for a sweep of that name.
+
+    Raises:
+        TargetError: ``pyproject.toml`` or ``requirements.txt`` cannot be read.
+    """
+    lines, file = _requirements(parcel)
+    return Wants(
+        function=spec.target.kind == "function",
+        python=spec.python,
+        requirements=lines,
+        file=file,
+        content=_content(parcel) if file else "",
+        project=f"{REMOTE_ROOT}/projects/{name}",
+        builds=tuple(
+            Build(one.spec, one.index, one.lowest, one.cuda.highest, one.cuda.first_driver, one.glibc)
+            for one in fits.torches()
+        ),
+    )
+
+
+def refuse(spec: Spec, image: str, gpu: str) -> None:
+    """Says before anything is launched that a function has no torch on that image with that GPU.
+
+    Args:
+        spec: the sweep's.
+        image: the image's name.
+        gpu: the GPU's; empty where it is not known.
+
+    Raises:
+        TargetError: so it is; with the command form that would do.
+    """
+    known = fits.setup(image, gpu)
+    if known is None or known.kind != "command" or spec.target.kind != "function":
+        return
+    raise TargetError(
+        f"a function needs a torch for Python 3.11 or newer: {known.reason}",
+        "a command runs under the image's own Python: awstune sweep ... -- python train.py --lr {lr}; "
+        "or --type g4dn.xlarge, with an image of today",
+    )
+
+
+def _requirements(parcel: Project) -> tuple[tuple[str, ...], str]:
+    """The lines, and the file of the project that has them."""
+    if Path(FILE) in parcel.files:
+        return tuple(_text(parcel.root / FILE).splitlines()), FILE
+    if Path(PROJECT) in parcel.files:
+        try:
+            table = tomllib.loads(_text(parcel.root / PROJECT))
+        except tomllib.TOMLDecodeError as error:
+            raise TargetError(f"{PROJECT} is not TOML: {error}", f"mend {parcel.root / PROJECT}") from error
+        return tuple(str(line) for line in table.get("project", {}).get("dependencies", ())), ""
+    return (), ""
+
+
+def _content(parcel: Project) -> str:
+    named = [file for file in parcel.files if file.suffix in (".txt", ".in", ".whl") and len(file.parts) <= 2]  # noqa: PLR2004  # at the top, or in a folder for them
+    digest = hashlib.sha256()
+    for file in named:
+        if file.suffix == ".whl" or "require" in str(file) or "constraint" in str(file):
+            digest.update(str(file).encode() + b"\0" + (parcel.root / file).read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise TargetError(f"{path} cannot be read: {error}", "it is a text file in UTF-8") from error

@@ -1,0 +1,224 @@
+"""How a sweep gets its Pythons on an instance: decided from what was found there; nothing is run here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import PurePosixPath
+
+from awstune.errors import RemoteError
+from awstune.remote import pythons
+from awstune.remote.pythons import NEEDS, Python
+
+
+@dataclass(frozen=True)
+class Build:
+    """Wheels of torch that could be installed.
+
+    Attributes:
+        spec: for pip.
+        index: where they are.
+        lowest: the oldest compute capability that they have code for.
+        highest: the newest.
+        driver: the oldest branch of NVIDIA's driver that they run with.
+        glibc: the oldest C library that they run with.
+    """
+
+    spec: str
+    index: str
+    lowest: float
+    highest: float
+    driver: int
+    glibc: float
+
+
+@dataclass(frozen=True)
+class Wants:
+    """What a sweep asks of an instance.
+
+    Attributes:
+        function: whether its target is a function, which runs in awstune's own environment; a command
+            finds its Python in PATH.
+        python: the interpreter that was typed for its trials; None leaves it to what is found.
+        requirements: the lines of the user's ``requirements.txt``, else what ``pyproject.toml`` depends on.
+        file: the project's file that has them and may name others; empty where there is none.
+        content: of all files of that kind: with another content it is another environment.
+        project: the project's folder there, relative to the login's home.
+        builds: torch for where the image's own will not do, the preferred one first.
+    """
+
+    function: bool = True
+    python: str | None = None
+    requirements: tuple[str, ...] = ()
+    file: str = ""
+    content: str = ""
+    project: str = "."
+    builds: tuple[Build, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """A name for what is wanted: another sweep that wants the same finds it made."""
+        plain = {**asdict(self), "project": "", "needs": NEEDS}
+        return hashlib.sha256(json.dumps(plain, sort_keys=True).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What an instance is.
+
+    Attributes:
+        gpu: its GPU's name; empty where it has none.
+        capability: the GPU's compute capability; 0 where nobody can say.
+        driver: the branch of NVIDIA's driver.
+        glibc: the version of its C library; 0 where nobody can say.
+    """
+
+    gpu: str = ""
+    capability: float = 0.0
+    driver: int = 0
+    glibc: float = 0.0
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What is to be made.
+
+    Attributes:
+        why: in a sentence, for the user.
+        base: the Python that the environment is made over; empty has uv bring one of its own.
+        joined: folders of packages that the environment sees beside its own.
+        packages: what awstune needs that is not there.
+        torch: the build to install; None where there is one, or none is needed.
+        requirements: the user's.
+        constraints: what must stay as it is.
+        path: folders that programs are looked for in first.
+        environment: whether there is anything to be made; else ``base`` itself is used.
+    """
+
+    why: str
+    base: str = ""
+    joined: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    torch: Build | None = None
+    requirements: tuple[str, ...] = ()
+    constraints: tuple[str, ...] = ()
+    path: tuple[str, ...] = field(default=())
+
+    @property
+    def environment(self) -> bool:
+        """Whether an environment has to be made."""
+        return not self.base or bool(self.packages or self.requirements or self.torch)
+
+
+def decide(wants: Wants, found: Sequence[Python], machine: Machine, known: Mapping[str, float]) -> Recipe:
+    """The recipe for an instance.
+
+    Args:
+        wants: what the sweep asks for.
+        found: the instance's Pythons.
+        machine: what it is.
+        known: compute capabilities by GPU, for drivers that do not tell.
+
+    Raises:
+        RemoteError: nothing that is known would run there; with what would.
+    """
+    if wants.python is not None:
+        return _typed(wants, found)
+    usable = pythons.best(found, gpu=bool(machine.gpu))
+    if usable is not None and usable.runs_awstune:
+        return _over(wants, usable, f"{usable.python} has torch {usable.torch}{_on(machine)}")
+    if usable is not None and not wants.function:
+        why = f"commands run under {usable.python} (Python {_short(usable)}, torch {usable.torch})"
+        return _apart(wants, found, why, str(PurePosixPath(usable.python).parent))
+    if machine.gpu:
+        return _with_torch(wants, found, machine, known)
+    plain = pythons.worker(found)
+    if plain is None:
+        return Recipe(
+            "no Python here runs awstune: uv brings one", packages=_all(), requirements=wants.requirements
+        )
+    return _over(wants, plain, f"{plain.python} (Python {_short(plain)})")
+
+
+def _over(wants: Wants, base: Python, why: str) -> Recipe:
+    return Recipe(
+        why,
+        base=base.python,
+        joined=base.paths,
+        packages=tuple(base.missing),
+        requirements=wants.requirements if base.lacks(wants.requirements) else (),
+        constraints=tuple(base.constraints),
+    )
+
+
+def _typed(wants: Wants, found: Sequence[Python]) -> Recipe:
+    """The trials have their Python; awstune's own process takes what suits it."""
+    one = next((python for python in found if python.python == wants.python), None)
+    if one is None:
+        there = ", ".join(f"{python.python} ({_short(python)})" for python in found) or "none"
+        raise RemoteError(f"there is no Python {wants.python} on the instance", f"what there is: {there}")
+    if wants.function and not one.runs_awstune:
+        raise RemoteError(
+            f"{wants.python} is Python {_short(one)}, and a function needs {_word(pythons.OURS)}",
+            f"a command runs under any Python: awstune sweep ... -- {wants.python} train.py --lr {{lr}}",
+        )
+    return _apart(wants, found, f"trials run under {wants.python}", str(PurePosixPath(one.python).parent))
+
+
+def _apart(wants: Wants, found: Sequence[Python], why: str, path: str) -> Recipe:
+    """Awstune's process in a Python of its own; programs in another one, which is left as it is."""
+    if wants.requirements:
+        why += "; its packages are left as they are"
+    base = pythons.worker(found)
+    if base is None:
+        return Recipe(f"{why}; uv brings one for awstune", packages=_all(), path=(path,))
+    return Recipe(why, base=base.python, joined=base.paths, packages=tuple(base.missing),
+                  constraints=tuple(base.constraints), path=(path,))  # fmt: skip
+
+
+def _with_torch(
+    wants: Wants, found: Sequence[Python], machine: Machine, known: Mapping[str, float]
+) -> Recipe:
+    capability = machine.capability or next((c for name, c in known.items() if name in machine.gpu), 0.0)
+    for build in wants.builds:
+        if build.lowest <= capability <= build.highest and build.driver <= machine.driver and (
+            not machine.glibc or build.glibc <= machine.glibc
+        ):  # fmt: skip
+            why = f"no torch here computes on the {machine.gpu}: {build.spec} is installed"
+            return Recipe(why, packages=_all(), torch=build, requirements=wants.requirements)
+    on = f"the {machine.gpu} with driver {machine.driver}"
+    on += f" and glibc {machine.glibc:g}" if machine.glibc else ""
+    raise RemoteError(
+        f"no torch for Python {_word(pythons.OURS)} computes on {on}; {_seen(found)}",
+        "a command runs under the image's own Python: awstune sweep ... -- python train.py --lr {lr}",
+    )
+
+
+def _seen(found: Sequence[Python]) -> str:
+    def one(python: Python) -> str:
+        if python.why:
+            return f"{python.python}: {python.why}"
+        if not python.torch:
+            return f"{python.python} has none"
+        code = " ".join(python.arches) or "other GPUs"
+        return f"{python.python} has torch {python.torch} for {code}"
+
+    return "; ".join(map(one, found)) or "there is no Python at all"
+
+
+def _all() -> tuple[str, ...]:
+    return tuple(f"{name}>={oldest}" for name, oldest in NEEDS.items())
+
+
+def _on(machine: Machine) -> str:
+    return f", which computes on the {machine.gpu}" if machine.gpu else ""
+
+
+def _short(python: Python) -> str:
+    return _word(python.version[:2])
+
+
+def _word(version: Sequence[int]) -> str:
+    return ".".join(map(str, version))

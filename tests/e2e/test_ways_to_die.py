@@ -1,0 +1,200 @@
+"""Anything may die: the connection, the worker, the instance. Each is done, and nothing comes of it."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from awstune.errors import SweepBusy
+from awstune.names import TAG_SSH_PORT
+from awstune.sweeps import journal, loop
+from awstune.sweeps.folder import Folder
+from awstune.sweeps.local import make_executor
+from awstune.sweeps.spec import Spec
+from tests.ways import SWEEP, TRAIN, TRIALS, Cutter, Site, ended, finished, outcome, whole
+from tests.world import World, running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("ways-to-die")]
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """One embedded cloud for all ways to die; nothing of it may be left afterwards."""
+    with running(tmp_path_factory, "ways", train=TRAIN) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def reference(world, tmp_path_factory):
+    """How the sweep ends when nothing happens to it."""
+    home = tmp_path_factory.mktemp("undisturbed")
+    (home / "gate").write_text("9")
+    world.run("sweep", *SWEEP, "--name", "undisturbed", HOME=str(home))
+    return outcome(Folder(world.cwd / "sweeps" / "undisturbed"))
+
+
+@pytest.fixture
+def site(world, request):
+    """A sweep that waits in the middle of trial 2, on an instance of its own."""
+    name = request.node.originalname.removeprefix("test_").replace("_", "-")[:40]
+    words = getattr(request, "param", ())
+    world.run("launch", name, *words)
+    world.run("sweep", *SWEEP, "--on", name, "--name", name, "--detach")
+    made = Site(world, name)
+    made.reaches("checkpoint", 2, times=2)
+    yield made
+    world.run("terminate", "--all", "--discard")
+
+
+def as_if_nothing_had_happened(folder, reference):
+    """The journal is whole, each trial has ended once, and all is as it would have been."""
+    assert whole(folder)
+    assert sorted(finished(folder)) == list(range(TRIALS))
+    assert outcome(folder) == reference
+    assert journal.read(folder.journal_file).events[-1]["event"] == "ended"
+
+
+def test_the_worker_is_killed(world, site, reference):
+    """A worker that is killed is started again by its instance, while somebody is attached."""
+    attached = site.background("attach", site.name)
+    os.kill(site.worker(), signal.SIGKILL)
+    site.open_gate()
+    assert "best of 4 trials" in ended(attached)
+    as_if_nothing_had_happened(site.folder, reference)
+
+
+def test_a_worker_that_always_dies(world, site):
+    """One that dies again and again without getting any further is given up, and that is said."""
+    for times in range(2, 6):
+        os.kill(site.worker(), signal.SIGKILL)
+        if times < 5:
+            site.reaches("writer", times=times)
+            world.until(lambda: journal.is_open(site.there.journal_file), "the worker to be back")
+            site.reaches("started", 2, times=times)
+    stopped = world.run("attach", site.name, check=1)
+    assert "without getting any further" in stopped.stderr
+    assert f"awstune resume {site.name}" in stopped.stderr
+
+
+def test_a_reboot(world, site, reference):
+    """After a reboot the sweep goes on by itself, and whoever is attached sees it go on."""
+    attached = site.background("attach", site.name)
+    site.ec2.reboot_instances(InstanceIds=[site.id])
+    site.reaches("started", 2, times=2)
+    site.open_gate()
+    ended(attached)
+    as_if_nothing_had_happened(site.folder, reference)
+
+
+def test_a_stop_and_a_start(world, site, reference):
+    """A stopped instance that is started again goes on with its sweep; nobody has to resume it."""
+    world.run("stop", site.name)
+    refused = world.json("attach", site.name, check=2)["error"]
+    assert "is stopped" in refused["message"]
+    assert refused["hint"] == f"awstune start {site.name}"
+    world.run("start", site.name)
+    site.reaches("started", 2, times=2)
+    site.open_gate()
+    world.run("attach", site.name)
+    as_if_nothing_had_happened(site.folder, reference)
+
+
+def test_the_connection_is_cut(world, site, reference):
+    """A connection that breaks again and again is made again, and the mirror has no gap."""
+    shown = site.ec2.describe_instances(InstanceIds=[site.id])["Reservations"][0]["Instances"][0]
+    port = next(int(tag["Value"]) for tag in shown["Tags"] if tag["Key"] == TAG_SSH_PORT)
+    cutter = Cutter((shown["PublicIpAddress"], port), 20_000)
+    tag = {"Key": TAG_SSH_PORT, "Value": str(cutter.port)}
+    site.ec2.create_tags(Resources=[site.id], Tags=[tag])
+    attached = site.background("attach", site.name)
+    world.until(lambda: cutter.cuts >= 3, "three cuts")
+    site.open_gate()
+    ended(attached)
+    cutter.close()
+    site.ec2.create_tags(Resources=[site.id], Tags=[tag | {"Value": str(port)}])
+    as_if_nothing_had_happened(site.folder, reference)
+    assert site.folder.journal_file.read_bytes() == site.there.journal_file.read_bytes()
+
+
+def test_the_instance_is_lost(world, site, reference):
+    """A lost instance: what was mirrored goes on on a new one, after its checkpoints."""
+    attached = site.background("attach", site.name)
+    newest = site.folder.checkpoint_dir(2) / "epoch-0002.pkl"
+    world.until(newest.exists, "the newest checkpoint to be mirrored")
+    busy = world.json("resume", site.name, "--launch", check=1)["error"]
+    assert (busy["kind"], "two at once" in busy["message"]) == ("sweep_busy", True)
+    site.ec2.terminate_instances(InstanceIds=[site.id])
+    said = ended(attached, status=2)
+    assert f"awstune resume {site.name} --launch" in said
+    old = site.id
+    plan = world.run("resume", site.name, "--launch", "--dry-run").stdout
+    assert (
+        "2 of 4 trials are finished and are not run again; 1 start again, 1 of them after a checkpoint"
+        in plan
+    )
+    resumed = site.background("resume", site.name, "--launch")
+    world.until(lambda: site.id != old, "the sweep to move")
+    site.open_gate()
+    said = ended(resumed)
+    assert "nothing of it is left" in said
+    as_if_nothing_had_happened(site.folder, reference)
+    log = site.folder.log_file(2).read_text().split("\n")
+    assert log.count("epoch 0") == 1  # it went on after its checkpoint
+    assert (site.folder.artifacts_dir(3) / "sum.txt").exists()
+
+
+@pytest.mark.parametrize("site", [("--spot",)], indirect=True)
+def test_a_spot_notice(world, site, reference):
+    """On notice the running trial leaves with its next checkpoint, which is mirrored; it goes on elsewhere."""
+    attached = site.background("attach", site.name)
+    site.order("spot-notice", after_s=600)
+    site.reaches("stopping")
+    site.open_gate(2)
+    newest = site.folder.checkpoint_dir(2) / "epoch-0003.pkl"
+    world.until(newest.exists, "the last checkpoint to be mirrored")
+    stopping = next(e for e in journal.read(site.folder.journal_file).events if e["event"] == "stopping")
+    assert "spot notice" in stopping["reason"]
+    world.until(lambda: not journal.is_open(site.there.journal_file), "the worker to leave")
+    site.ec2.terminate_instances(InstanceIds=[site.id])
+    ended(attached, status=2)
+    assert finished(site.folder) == [0, 1]
+    old = site.id
+    resumed = site.background("resume", site.name, "--launch", "--spot")
+    world.until(lambda: site.id != old, "the sweep to move")
+    site.open_gate()
+    ended(resumed)
+    as_if_nothing_had_happened(site.folder, reference)
+
+
+def test_another_laptop(world, site, reference, tmp_path):
+    """With the key, a laptop that never saw the sweep attaches to it; what it has is only a mirror."""
+    other = World(world.home, tmp_path)
+    other.run("attach", "nothing-of-the-kind", check=2)
+    attached = Site(other, site.name).background("attach", site.name)
+    folder = Folder(tmp_path / "sweeps" / site.name)
+    site.reaches("checkpoint", 2, folder=folder)
+    here = Folder(folder.path)
+    with pytest.raises(SweepBusy, match="the mirror of what runs on an instance"):
+        next(loop.run(here, make_executor(Spec.read(here.spec_file), here)))
+    site.open_gate()
+    ended(attached)
+    as_if_nothing_had_happened(folder, reference)
+    world.run("attach", site.name)
+    assert folder.journal_file.read_bytes() == site.folder.journal_file.read_bytes()
+
+
+def test_nobody_is_there_at_the_end(world, reference):
+    """An instance that is its sweep's stops itself at the end; the next attach fetches and terminates."""
+    world.run("sweep", *SWEEP, "--launch", "--name", "alone", "--detach")
+    site = Site(world, "alone")
+    site.reaches("checkpoint", 2)
+    site.open_gate()
+    world.until(lambda: site.state() == "stopped", "the instance to stop itself")
+    done = world.run("attach", "alone")
+    assert "alone is gone" in done.stderr.replace(
+        "alone was launched for alone, and is gone", "alone is gone"
+    )
+    as_if_nothing_had_happened(site.folder, reference)
+    assert world.json("ls") == []
