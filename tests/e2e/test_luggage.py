@@ -1,0 +1,178 @@
+"""What goes to an instance with a sweep, and what runs there afterwards: data once, an unseen address."""
+
+from __future__ import annotations
+
+import http.server
+import json
+import os
+import threading
+
+import pytest
+
+from awstune import config as configuration
+from awstune.ec2 import instances
+from awstune.flow import clouds, login
+from awstune.remote import bootstrap, delivery
+from awstune.sweeps import data
+from tests.world import running
+
+pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("luggage")]
+
+SECRET = "T0KEN"
+SIZE = 400_000
+TRAIN = """
+import os, pathlib
+from awstune import Float, Space
+
+space, metric, mode = Space(x=Float(0.5, 1.0)), "loss", "min"
+
+def train(trial):
+    named = pathlib.Path(os.environ["AWSTUNE_DATA"], "a.bin").read_bytes()
+    assert named == pathlib.Path("set/a.bin").read_bytes()
+    assert not any("".join(["T0", "KEN"]) in value for value in os.environ.values())
+    trial.report(loss=trial.params["x"] + len(named) + trial.seed % 7)
+"""
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """A world with an instance, a script and data beside it."""
+    with running(tmp_path_factory, "luggage", train=TRAIN) as made:
+        (made.cwd / ".git").mkdir()
+        (made.cwd / "set").mkdir()
+        (made.cwd / "set" / "a.bin").write_bytes(os.urandom(SIZE))
+        (made.cwd / "set" / "b.bin").write_bytes(os.urandom(SIZE // 2))
+        made.run("launch", "lab")
+        yield made
+        made.run("terminate", "--all", "--yes")
+
+
+class Counted:
+    """A connection that counts the bytes that it sends."""
+
+    def __init__(self, connection):
+        self.connection, self.sent = connection, 0
+
+    def run(self, command, *, stdin=b"", check=True):
+        """The same, counted."""
+        pieces = [stdin] if isinstance(stdin, bytes) else list(stdin)
+        self.sent += len(command) + sum(map(len, pieces))
+        return self.connection.run(command, stdin=iter(pieces), check=check)
+
+
+@pytest.fixture
+def lab(world):
+    """An open connection to the instance, which counts."""
+    config = configuration.load({"cloud": "local"}, {"AWSTUNE_HOME": str(world.home)}, world.cwd)
+    cloud = clouds.open_for(config, warn=print)
+    with login.enter(config, cloud, instances.find(cloud, "lab")) as connection:
+        yield Counted(connection)
+
+
+def deliver(lab, folder):
+    """Has the instance hold a folder; the bytes that travelled, and where it is."""
+    runtime = bootstrap.of_sweep(lab.connection, "none")
+    found, before = data.read(folder, folder), lab.sent
+    told = delivery.deliver(lab, runtime, found, found.manifest())
+    return lab.sent - before, told
+
+
+def test_unchanged_data_travels_once(lab, tmp_path):
+    """Counted on the wire: all, then nothing, then one changed file, while the old state stays whole."""
+    home = tmp_path / "big"
+    home.mkdir()
+    (home / "a.bin").write_bytes(os.urandom(SIZE))
+    (home / "b.bin").write_bytes(os.urandom(SIZE // 10))
+    sent, first = deliver(lab, home)
+    assert sent > 1.1 * SIZE
+    sent, again = deliver(lab, home)
+    assert sent < 2000
+    assert again == delivery.Delivered(first.path, 0, 0)
+
+    before = (home / "b.bin").read_bytes()
+    (home / "b.bin").write_bytes(os.urandom(SIZE // 10))
+    sent, changed = deliver(lab, home)
+    assert SIZE // 10 < sent < SIZE // 5
+    assert changed.path != first.path
+    assert lab.run(f"cat {changed.path}/b.bin").stdout == (home / "b.bin").read_bytes()
+    assert lab.run(f"cat {first.path}/b.bin").stdout == before
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    """Notes what it is sent."""
+
+    posts: list = []  # noqa: RUF012  # one server a test module
+
+    def do_POST(self):
+        """Answers that it is fine."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.posts.append((self.path, json.loads(body)))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Nothing."""
+
+
+@pytest.fixture(scope="module")
+def hook():
+    """A web server, and its address with a secret in it."""
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as listening:
+        thread = threading.Thread(target=listening.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{listening.server_port}/{SECRET}"
+        listening.shutdown()
+        thread.join()
+
+
+def test_a_sweep_with_all_of_it(world, hook):
+    """Data of the project is found by its name and its place; the worker there posts; runs run there."""
+    options = ("--on", "lab", "--trials", "2", "--data", "set", "--notify", hook)
+    ahead = world.json("sweep", "train.py", *options, "--dry-run")
+    assert ahead["data"] == {"path": str(world.cwd / "set"), "files": 2, "bytes": SIZE + SIZE // 2}
+    assert ahead["travels"]["bytes"] < 10_000
+    assert "notify" not in ahead["spec"]
+
+    first = world.run("sweep", "train.py", *options, "--name", "one", "--repeats", "2", "--confirm", "1")
+    assert "set is there now: 0." in first.stderr
+    second = world.run("sweep", "train.py", *options, "--name", "two")
+    assert "set was there already: nothing of it was sent" in second.stderr
+    assert [(path, said["sweep"], said["state"]) for path, said in Handler.posts] == [
+        (f"/{SECRET}", name, "finished") for name in ("one", "two")
+    ]
+    assert Handler.posts[0][1]["usd_so_far"] > 0
+    results = world.json("results", "one")
+    assert [len(trial["repeats"]) for trial in results["trials"]] == [2, 2]
+    assert len(results["best"]["confirmed"]["runs"]) == 3
+    _only_in_the_handed_over_file(world)
+
+
+def _only_in_the_handed_over_file(world):
+    """The address is in the file of mode 600 on the instance, and in nothing else anywhere."""
+    found = [
+        path
+        for home in (world.home, world.cwd)
+        for path in home.rglob("*")
+        if path.is_file() and not path.is_symlink() and SECRET.encode() in path.read_bytes()
+    ]
+    assert {path.parent.name for path in found} == {"env"}
+    assert {path.stat().st_mode & 0o777 for path in found} == {0o600}
+
+
+def test_once_more_where_the_sweep_was(world):
+    """A run goes to the instance while that is up; its record comes home, the search knows nothing."""
+    journal = world.cwd / "sweeps" / "two" / "journal.jsonl"
+    before = journal.read_bytes()
+    there = world.run("run", "two", "--seeds", "2", "--json")
+    assert "on lab, with the code that was sent there" in there.stderr
+    document = json.loads(there.stdout)
+    assert [run["status"] for run in document["runs"]] == ["succeeded"] * 2
+    assert all((world.cwd / "sweeps" / "two" / run["log"]).exists() for run in document["runs"])
+    assert journal.read_bytes() == before
+
+    world.run("terminate", "lab", "--yes")
+    here = world.run("run", "two", "--json")
+    assert "which has the sweep, is gone, so it runs on this machine" in here.stderr
+    best = world.json("results", "two")["best"]
+    assert json.loads(here.stdout)["mean"] == best["value"]
+    assert sorted(path.name for path in (world.cwd / "sweeps" / "two" / "runs").iterdir()) == ["1", "2"]
