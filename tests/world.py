@@ -55,6 +55,14 @@ class World:
         assert "Traceback" not in done.stderr
         return done
 
+    def start(self, *words: str) -> subprocess.Popen:
+        """One command that goes on in a process of its own, unheard."""
+        quiet = subprocess.DEVNULL
+        return subprocess.Popen(
+            [sys.executable, "-m", "awstune", *words],
+            cwd=self.cwd, env=self.env, stdin=quiet, stdout=quiet, stderr=quiet,
+        )  # fmt: skip
+
     def until(self, condition, what: str, deadline_s: float = 60.0):
         """The first true value of a condition, or a failure that names what was waited for."""
         give_up = time.monotonic() + deadline_s

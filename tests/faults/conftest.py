@@ -14,9 +14,14 @@ _NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory):
+def home(tmp_path_factory):
+    """Where that cloud and the keys are kept."""
+    return tmp_path_factory.mktemp("faults") / "home"
+
+
+@pytest.fixture(scope="session")
+def local(home):
     """A running embedded cloud whose instances are there at once."""
-    home = tmp_path_factory.mktemp("faults") / "home"
     made = lifecycle.start(home)
     client.call(made, "PUT", "/awstune/simulated", {})
     yield made
