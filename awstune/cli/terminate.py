@@ -15,44 +15,59 @@ from awstune.errors import LeftBehind, UsageError
 @command("terminate", example="awstune terminate lab")
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @option("--all", "every", is_flag=True, help="All of your own.")
+@option("--all-regions", is_flag=True, help="With --all: in every region of the account.")
 @option("--discard", is_flag=True, help="Without fetching what sweeps have not yet sent home.")
 @option("--yes", is_flag=True, help="Answer the question in advance.")
-def terminate_command(config: Config, names: tuple[str, ...], every: bool, discard: bool, yes: bool) -> int:
+def terminate_command(
+    config: Config, names: tuple[str, ...], every: bool, all_regions: bool, discard: bool, yes: bool
+) -> int:
     """End instances for good, and check that nothing is left.
 
     First fetches what a sweep there has not yet sent home. Afterwards it looks for instances, disks,
-    network interfaces, security groups and key pairs; exit status 4 means that something is still there.
-    A left-out NAME is the only instance there is.
+    network interfaces, security groups, key pairs and schedules; exit status 4 means that something is
+    still there. A left-out NAME is the only instance there is.
     """
     from awstune.flow import clouds, end
 
     if every and names:
         raise UsageError("--all and names contradict each other", "awstune terminate --all")
+    if all_regions and not every:
+        raise UsageError("--all-regions is for all of your own", "awstune terminate --all --all-regions")
     with Screen(config) as screen:
         cloud = clouds.open_for(config, warn=screen.warn)
-        what = end.doomed(cloud, names, every=every)
-        if not cloud.local and (what.instances or what.leftovers):
-            screen.confirm(f"Terminate {_in_words(what)}? Disks are deleted.", yes=yes)
-        left = screen.follow(end.terminate(config, cloud, what, discard=discard))
-        return _show(config, screen, what, left)
+        if all_regions:
+            doomed, silent = end.everywhere(cloud)
+        else:
+            doomed, silent = [(cloud, end.doomed(cloud, names, every=every))], []
+        ended = [one for _, what in doomed for one in what.instances]
+        removed = [name for _, what in doomed for name in what.leftovers]
+        if not cloud.local and (ended or removed):
+            screen.confirm(f"Terminate {_in_words(ended, removed)}? Disks are deleted.", yes=yes)
+        # A region that does not answer may have something: unknown is not none.
+        left = [{"kind": "region", "id": region} for region in silent]
+        for there, what in doomed:
+            left += screen.follow(end.terminate(config, there, what, discard=discard))
+        return _show(config, screen, ended, removed, left)
 
 
-def _in_words(what: Any) -> str:
-    words = [f"{one.name} ({one.type}, {one.state})" for one in what.instances]
-    return ", ".join([*words, *(f"what is left of {name}" for name in what.leftovers)])
+def _in_words(ended: list[Any], removed: list[str]) -> str:
+    words = [f"{one.name} ({one.type}, {one.state}, {one.region})" for one in ended]
+    return ", ".join([*words, *(f"what is left of {name}" for name in removed)])
 
 
-def _show(config: Config, screen: Screen, what: Any, left: list[dict[str, str]]) -> int:
+def _show(
+    config: Config, screen: Screen, ended: list[Any], removed: list[str], left: list[dict[str, str]]
+) -> int:
     if config.json:
-        gone = [{"name": one.name, "id": one.id, "state": "terminated"} for one in what.instances]
+        gone = [{"name": one.name, "id": one.id, "state": "terminated"} for one in ended]
         screen.document({"instances": gone, "left": left})
         return LeftBehind.exit_status if left else 0
     if left:
         things = ", ".join(f"{thing['kind']} {thing['id']}" for thing in left)
         raise LeftBehind(f"still there: {things}", "awstune terminate again in a minute, then the console")
-    names = ", ".join([*(one.name for one in what.instances), *what.leftovers])
+    names = ", ".join([*(one.name for one in ended), *removed])
     if names:
-        rest = "no instance, disk, network interface, group or key pair"
+        rest = "no instance, disk, network interface, group, key pair or schedule"
         screen.result(f"{names}: gone. Nothing is left: {rest}.")
     else:
         screen.result("no instances")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from awstune.ec2.session import Cloud
 
 Event = Changed | Removed
+Left = list[dict[str, str]]
 Now = Callable[[], float]
 Sleep = Callable[[float], None]
 _EVERY_S = 1.0
@@ -93,28 +94,43 @@ def left_of(cloud: Cloud, base: str) -> bool:
     return bool(pairs or cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"])
 
 
-def leftovers(cloud: Cloud, gone: Iterable[Instance]) -> list[dict[str, str]]:
+def leftovers(cloud: Cloud, gone: Iterable[Instance], names_gone: Iterable[str] = ()) -> Left:
     """What of ended instances is still there, as AWS's own answers say.
 
     Args:
         cloud: where they were.
         gone: the instances as they were before they ended.
+        names_gone: NAMEs of which there was no instance, only what had been made beside it.
 
     Returns:
         ``{kind, id}`` each: instance, volume, network-interface, schedule, security-group, key-pair.
     """
-    known = list(gone)
-    if not known:
-        return []
-    made = _filters(cloud, names.TAG_TOKEN, {instance.tags.get(names.TAG_TOKEN, "-") for instance in known})
-    still = instances.describe(cloud, filters=[{"Name": "instance-id", "Values": [one.id for one in known]}])
-    volumes = cloud.ec2.describe_volumes(Filters=made)["Volumes"]
-    interfaces = cloud.ec2.describe_network_interfaces(Filters=made)["NetworkInterfaces"]
+    known, bases = list(gone), set(names_gone)
+    left = _of_instances(cloud, known) if known else []
+    bases |= {base_name(instance) for instance in known}
+    return [{"kind": kind, "id": id_} for kind, id_ in [*left, *(_beside(cloud, bases) if bases else [])]]
+
+
+def _of_instances(cloud: Cloud, known: Sequence[Instance]) -> list[tuple[str, str]]:
+    tokens = {instance.tags.get(names.TAG_TOKEN, "-") for instance in known}
+    still = instances.describe(cloud, filters=_either("instance-id", [one.id for one in known]))
     left = [("instance", one.id) for one in still if one.state != "terminated"]
-    left += [("volume", volume["VolumeId"]) for volume in volumes if volume.get("State") != "deleting"]
-    left += [("network-interface", interface["NetworkInterfaceId"]) for interface in interfaces]
-    left += [("schedule", id_) for id_ in backstop.left(cloud, [one.id for one in known])]
-    return [{"kind": kind, "id": id_} for kind, id_ in [*left, *_beside(cloud, known)]]
+    # What was made with it is known by its token, what was put to it later by its id.
+    disks = [volume for one in known for volume in one.volume_ids]
+    cards = [card for one in known for card in one.interface_ids]
+    volumes = {
+        volume["VolumeId"]: volume.get("State")
+        for asked in (_filters(cloud, names.TAG_TOKEN, tokens), _either("volume-id", disks))
+        for volume in cloud.ec2.describe_volumes(Filters=asked)["Volumes"]
+    }
+    interfaces = {
+        card["NetworkInterfaceId"]: ""
+        for asked in (_filters(cloud, names.TAG_TOKEN, tokens), _either("network-interface-id", cards))
+        for card in cloud.ec2.describe_network_interfaces(Filters=asked)["NetworkInterfaces"]
+    }
+    left += [("volume", id_) for id_, state in volumes.items() if state != "deleting"]
+    left += [("network-interface", id_) for id_ in interfaces]
+    return left + [("schedule", id_) for id_ in backstop.left(cloud, [one.id for one in known])]
 
 
 def stop(
@@ -220,14 +236,17 @@ def _delete_group(cloud: Cloud, group_id: str, sleep: Sleep) -> None:
     )
 
 
-def _beside(cloud: Cloud, gone: Sequence[Instance]) -> list[tuple[str, str]]:
-    bases = {base_name(instance) for instance in gone}
+def _beside(cloud: Cloud, bases: set[str]) -> list[tuple[str, str]]:
     used = {base_name(other) for other in instances.own(cloud)}
     of_bases = _filters(cloud, names.TAG_NAME, bases - used)
     groups = cloud.ec2.describe_security_groups(Filters=of_bases)["SecurityGroups"]
     pairs = cloud.ec2.describe_key_pairs(Filters=of_bases)["KeyPairs"]
     left = [("security-group", group["GroupId"]) for group in groups]
     return [*left, *(("key-pair", pair["KeyName"]) for pair in pairs)]
+
+
+def _either(name: str, values: Sequence[str]) -> Any:
+    return [{"Name": name, "Values": list(values) or ["-"]}]
 
 
 def _filters(cloud: Cloud, tag: str, values: Iterable[str]) -> Any:

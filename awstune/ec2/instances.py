@@ -61,6 +61,8 @@ class Instance:
         region: where it is.
         tags: all its tags.
         http_tokens: ``required`` where its metadata service answers nobody without a token.
+        volume_ids: the disks that it has, the user's own among them.
+        interface_ids: the network interfaces that were put to it; its first one ends with it.
     """
 
     id: str
@@ -90,6 +92,8 @@ class Instance:
     tags: Mapping[str, str] = field(default_factory=dict, repr=False)
     rate: float | None = None
     http_tokens: str = "required"
+    volume_ids: tuple[str, ...] = ()
+    interface_ids: tuple[str, ...] = ()
 
     @property
     def jump(self) -> str:
@@ -265,6 +269,14 @@ def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
         tags=tags,
         rate=_dollars(tags.get(TAG_RATE, "")),
         http_tokens=str(facts.get("MetadataOptions", {}).get("HttpTokens", "required")),
+        volume_ids=tuple(
+            disk["Ebs"]["VolumeId"] for disk in facts.get("BlockDeviceMappings", []) if "Ebs" in disk
+        ),
+        interface_ids=tuple(
+            card["NetworkInterfaceId"]
+            for card in facts.get("NetworkInterfaces", [])
+            if card.get("Attachment", {}).get("DeviceIndex", 0) > 0
+        ),
     )
 
 

@@ -7,10 +7,18 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from awstune.config import Config
-from awstune.ec2 import end, events, instances, unfetched
+from awstune.ec2 import end, events, instances, regions, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import Interrupted, KeyFileError, NoGuard, RemoteError, UnknownName, UsageError
+from awstune.errors import (
+    Interrupted,
+    KeyFileError,
+    LeftBehind,
+    NoGuard,
+    RemoteError,
+    UnknownName,
+    UsageError,
+)
 from awstune.flow import access, launch, login
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.names import SWEEPS_DIR
@@ -104,17 +112,45 @@ def terminate(config: Config, cloud: Cloud, what: Doomed, *, discard: bool) -> S
 
 
 def _end(config: Config, cloud: Cloud, what: Doomed) -> Story[Left]:
-    keys_dir = access.keys_dir(config, cloud)
-    for event in end.terminate(cloud, what.instances, keys_dir):
-        yield _told(event)
-    for name in what.leftovers:
-        for event in end.clean(cloud, name, keys_dir):
-            yield _told(event)
+    yield from _removed(config, cloud, what)
     for one in what.instances:
         hosts.unpin(config.home, one.id)
         _note_ended(config, one)
     yield Doing("looking whether anything is left")
-    return end.leftovers(cloud, what.instances)
+    return end.leftovers(cloud, what.instances, what.leftovers)
+
+
+def _removed(config: Config, cloud: Cloud, what: Doomed) -> Story[None]:
+    """Ends and removes; what takes too long is told, and is still there when one looks afterwards."""
+    keys_dir = access.keys_dir(config, cloud)
+    try:
+        for event in end.terminate(cloud, what.instances, keys_dir):
+            yield _told(event)
+        for name in what.leftovers:
+            for event in end.clean(cloud, name, keys_dir):
+                yield _told(event)
+    except LeftBehind as error:
+        yield Warned(error.message)
+
+
+def everywhere(cloud: Cloud) -> tuple[list[tuple[Cloud, Doomed]], list[str]]:
+    """All of one's own instances in every region of the account.
+
+    Returns:
+        What to end where, and the regions that did not answer: what is there is not known.
+
+    Raises:
+        CloudError: the regions themselves cannot be listed.
+    """
+    found, silent = regions.own(cloud)
+    there = sorted({one.region for one in found})
+    return [
+        (
+            cloud if region == cloud.region else cloud.at(region),
+            Doomed(tuple(one for one in found if one.region == region)),
+        )
+        for region in there
+    ], sorted(silent)
 
 
 def stop(cloud: Cloud, which: Sequence[Instance]) -> Story[None]:

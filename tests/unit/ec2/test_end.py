@@ -96,6 +96,41 @@ def test_what_is_left_is_named(cloud, keys_dir):
     assert end.leftovers(cloud, []) == []
 
 
+def test_a_disk_that_was_put_to_it_later_is_named(cloud, keys_dir):
+    """What the user attached carries none of its tags, outlives it, and goes on costing."""
+    (lab,) = _launch(cloud, keys_dir)
+    disk = cloud.ec2.create_volume(Size=8, AvailabilityZone=lab.zone)["VolumeId"]
+    cloud.ec2.attach_volume(VolumeId=disk, InstanceId=lab.id, Device="/dev/sdf")
+    doomed = instances.own(cloud)
+    _terminate(cloud, doomed, keys_dir)
+    assert end.leftovers(cloud, doomed) == [{"kind": "volume", "id": disk}]
+
+
+@pytest.mark.parametrize("call", ["DeleteSecurityGroup", "DeleteKeyPair", "TerminateInstances"])
+def test_hidden_is_not_gone(cloud, keys_dir, call):
+    """AWS says yes and does nothing: what is still there is named, by NAME alone as well."""
+    doomed = _launch(cloud, keys_dir)
+    event = f"before-call.ec2.{call}"
+
+    def nod(**_):
+        return AWSResponse("", 200, {}, None), {}
+
+    cloud.ec2.meta.events.register(event, nod)
+    clock = iter(range(0, 10_000, 100))
+    try:
+        if call == "TerminateInstances":
+            with pytest.raises(LeftBehind):
+                list(end.terminate(cloud, doomed, keys_dir, now=lambda: next(clock), sleep=lambda _: None))
+        else:
+            _terminate(cloud, doomed, keys_dir)
+    finally:
+        cloud.ec2.meta.events.unregister(event, nod)
+    kinds = {"DeleteSecurityGroup": ["security-group"], "DeleteKeyPair": ["key-pair"]}
+    assert [one["kind"] for one in end.leftovers(cloud, doomed)] == kinds.get(call, ["instance", "volume"])
+    by_name = [one["kind"] for one in end.leftovers(cloud, [], ["lab"])]
+    assert by_name == kinds.get(call, [])
+
+
 def test_a_refused_terminate_is_never_reported_as_done(cloud, keys_dir):
     """AWS says no: an error, no event."""
     doomed = _launch(cloud, keys_dir)
