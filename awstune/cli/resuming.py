@@ -40,7 +40,7 @@ def on_new_instance(
         yes: whether the question is answered already.
     """
     from awstune.cli.launching import NOT_LAUNCHED, plan_in_words, propose, wanted_of
-    from awstune.flow import clouds, follow, launch, look, moving, ship
+    from awstune.flow import clouds, follow, launch, look, moving, ship, wanting
 
     spec = moving.seen_from_here(config, folder)
     parcel = ship.travels(config, spec)
@@ -51,7 +51,7 @@ def on_new_instance(
         cloud = clouds.open_for(config, warn=screen.warn, may_start=True)
         name = moving.free_name(cloud, folder)
         proposal, instead = propose(screen, config, wanted_of(name, {**machine, "max_usd": cap}), dry=dry_run)
-        ship.refuse_real_image(proposal.cloud)
+        wanting.refuse_plan(proposal.cloud, proposal.plan, spec)
     screen.still()
     told = f"Plan:\n{plan_in_words(proposal.plan)}\n\n{moving.stands(folder)}"
     if dry_run:

@@ -82,7 +82,6 @@ def _on_instance(
     if dry_run:
         return sweeping.show_forecast(screen, config, ahead)
     screen.say(planning.beginning(ahead))
-    ship.refuse_real_image(cloud)
     parcel = ahead.travels or ship.travels(config, made)
     if parcel.size > ship.ASKED_ABOVE:
         screen.confirm(f"Send all of it to {on}?", yes=yes)

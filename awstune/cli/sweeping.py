@@ -74,14 +74,14 @@ def on_new_instance(
         yes: whether the question is answered already.
     """
     from awstune.cli.launching import NOT_LAUNCHED, plan_in_words, propose, wanted_of
-    from awstune.flow import follow, forecast, launch, ship
+    from awstune.flow import follow, forecast, launch, ship, wanting
 
     name = name or ship.free_name(config, made)
     parcel = ship.travels(config, made)
     screen.doing("looking at what is there")
     with screen.unless_interrupted(*NOT_LAUNCHED):
         proposal, instead = propose(screen, config, wanted_of(name, machine), dry=dry_run)
-        ship.refuse_real_image(proposal.cloud)
+        wanting.refuse_plan(proposal.cloud, proposal.plan, made)
     screen.still()
     rate = proposal.plan.usd_per_hour
     ahead = forecast.make(

@@ -36,19 +36,6 @@ _MERGE = (
 ASKED_ABOVE = 200_000_000  # bytes of a project that travel without a question
 
 
-def refuse_real_image(cloud: Cloud) -> None:
-    """Says what is not there yet, before anything is launched or shipped.
-
-    Raises:
-        UsageError: the instance is one of AWS's.
-    """
-    if not cloud.local:
-        raise UsageError(
-            "sweeps on AWS's own instances are not there yet: awstune does not know their Python",
-            "awstune --cloud local sweep --on NAME, or awstune sweep without --on",
-        )
-
-
 def travels(config: Config, spec: Spec) -> project.Project:
     """What of the project would go along.
 
@@ -97,7 +84,6 @@ def to_instance(
         NameTaken: the instance has a sweep of that name.
         Interrupted: by Ctrl-C; says what goes on.
     """
-    refuse_real_image(cloud)
     yield Doing(f"{one.name}: opening a verified SSH connection")
     began: list[str] = []
     try:

@@ -6,7 +6,9 @@ import hashlib
 import tomllib
 from pathlib import Path
 
-from awstune.ec2 import fits
+from awstune.ec2 import fits, prices
+from awstune.ec2.plan import Plan
+from awstune.ec2.session import Cloud
 from awstune.errors import TargetError
 from awstune.names import REMOTE_ROOT
 from awstune.remote.project import Project
@@ -35,6 +37,18 @@ def of_sweep(spec: Spec, parcel: Project, name: str) -> Wants:
             for one in fits.torches()
         ),
     )
+
+
+def refuse_plan(cloud: Cloud, plan: Plan, spec: Spec) -> None:
+    """Says before anything is launched that a sweep cannot run on what is planned.
+
+    Raises:
+        TargetError: a function has no torch there.
+    """
+    known = prices.shipped().types
+    for run in () if cloud.local else plan.launches:  # an embedded instance computes on this machine
+        facts = known.get(run.type)
+        refuse(spec, run.image, facts.gpu if facts else "")
 
 
 def refuse(spec: Spec, image: str, gpu: str) -> None:

@@ -1,0 +1,62 @@
+"""What a sweep wants of an instance's Pythons."""
+
+from __future__ import annotations
+
+import pytest
+
+from awstune.errors import TargetError
+from awstune.flow import wanting
+from awstune.remote import project
+from awstune.search.space import Float, Space
+from awstune.sweeps.spec import Spec
+from awstune.sweeps.target import Target
+
+FUNCTION = Spec(Target("function", file="train.py", function="train"), Space(x=Float(0, 1)))
+COMMAND = Spec(Target("command", command=("python", "train.py", "{x}")), Space(x=Float(0, 1)))
+COURSE = "Deep Learning AMI (Ubuntu) Version 21.2"
+
+
+def wants(tmp_path, **files):
+    """What is wanted for a project of these files."""
+    for name, text in files.items():
+        (tmp_path / name.replace("_", ".")).write_text(text)
+    return wanting.of_sweep(FUNCTION, project.read(tmp_path), "train-1")
+
+
+def test_requirements_of_a_file(tmp_path):
+    """A requirements.txt is installed as it is; another content is another environment."""
+    one = wants(tmp_path, requirements_txt="einops>=0.7\n")
+    assert (one.requirements, one.file) == (("einops>=0.7",), "requirements.txt")
+    assert one.key != wants(tmp_path, requirements_txt="einops>=0.8\n").key
+
+
+def test_requirements_of_a_project(tmp_path):
+    """Without one, what pyproject.toml depends on is."""
+    one = wants(tmp_path, pyproject_toml='[project]\nname = "p"\ndependencies = ["einops", "timm>=1"]\n')
+    assert (one.requirements, one.file) == (("einops", "timm>=1"), "")
+
+
+def test_the_same_wants_have_the_same_key(tmp_path):
+    """The second sweep of a project finds the environment of the first, whatever it is called."""
+    found = project.read(tmp_path)
+    assert wanting.of_sweep(FUNCTION, found, "a").key == wanting.of_sweep(FUNCTION, found, "b").key
+    assert wanting.of_sweep(FUNCTION, found, "a").key != wanting.of_sweep(COMMAND, found, "a").key
+
+
+def test_a_project_that_is_no_toml(tmp_path):
+    """What cannot be read is refused with the file to mend."""
+    with pytest.raises(TargetError, match="is not TOML") as refused:
+        wants(tmp_path, pyproject_toml="[project")
+    assert "pyproject.toml" in refused.value.hint
+
+
+def test_a_function_on_the_course_image(tmp_path):
+    """A K80 under the course's driver has no torch for a function; the command form is named, and is free."""
+    with pytest.raises(TargetError, match="K80") as refused:
+        wanting.refuse(FUNCTION, COURSE, "K80")
+    assert "-- python train.py" in refused.value.hint
+    wanting.refuse(COMMAND, COURSE, "K80")
+    wanting.refuse(
+        FUNCTION, "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.8 (Ubuntu 24.04) 20260101", "T4"
+    )
+    wanting.refuse(FUNCTION, "an image of one's own", "T4")
