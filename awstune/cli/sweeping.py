@@ -11,7 +11,7 @@ from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.errors import NothingSucceeded
 from awstune.report import tables
-from awstune.report.words import value
+from awstune.report.words import count, value
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
 
@@ -175,5 +175,6 @@ def _nothing(document: dict[str, Any]) -> NothingSucceeded:
     why = f": {errors[0]}" if errors else ""
     name = document["sweep"]
     return NothingSucceeded(
-        f"{name} ended after {len(trials)} trials, and none succeeded{why}", f"awstune logs {name} --trial 0"
+        f"{name} ended after {count(len(trials), 'trial')}, and none succeeded{why}",
+        f"awstune logs {name} --trial 0",
     )
