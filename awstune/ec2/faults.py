@@ -176,6 +176,8 @@ def refusal(error: boto.ClientError, operation: str = "") -> errors.CloudError:
     if code in _CREDENTIALS:
         return errors.CredentialsError(f"AWS does not accept these credentials: {code}: {words}", _LOGIN_HINT)
     kind, hint = _class_and_hint(code, operation)
+    if "IAM Instance Profile" in words:
+        hint = "--results-bucket needs the profile that infra/results-bucket.yaml makes; see infra/README.md"
     message, _, encoded = message.partition(_ENCODED)
     refused = kind(message.rstrip(". "), hint, code=code, operation=operation)
     refused.encoded = encoded.strip()

@@ -62,7 +62,8 @@ def lab(world):
     """An instance called lab."""
     (launched,) = world.json("launch", "lab")
     yield launched
-    world.run("terminate", "lab", "--discard")
+    if world.json("ls"):
+        world.run("terminate", "lab", "--discard")
 
 
 def _laptop(world, tmp_path_factory, name, *, with_key=True):
@@ -173,7 +174,25 @@ def test_what_aws_refuses_to_shut_is_shut_at_the_next_login(world, ec2):
             world.run("launch", "open")
         assert _tags(ec2, one)[hostkeys.TAG_ROTATED] == "yes"
         assert _shown(ec2, one)["MetadataOptions"]["HttpTokens"] == "required"
-        world.run("terminate", "open")
+        _end_with_a_card_left(world, ec2, one)
+
+
+def _end_with_a_card_left(world, ec2, one):
+    """A network interface that stays is named, with status 4; once it is gone, all is."""
+    card = ec2.create_network_interface(
+        SubnetId=_shown(ec2, one)["SubnetId"],
+        TagSpecifications=[
+            {
+                "ResourceType": "network-interface",
+                "Tags": [
+                    {"Key": key, "Value": _tags(ec2, one)[key]} for key in (names.TAG_OWNER, names.TAG_TOKEN)
+                ],
+            }
+        ],
+    )["NetworkInterface"]["NetworkInterfaceId"]
+    ended = world.json("terminate", "open", check=4)
+    assert ended["left"] == [{"kind": "network-interface", "id": card}]
+    ec2.delete_network_interface(NetworkInterfaceId=card)
 
 
 @pytest.fixture
@@ -256,3 +275,16 @@ def test_a_stopped_instance_says_what_it_holds(world, ec2, tmp_path_factory):
         assert "--discard" in error["hint"]
     finally:
         world.run("terminate", "holder", "--discard")
+
+
+def test_all_of_ones_own_in_all_regions(world, ec2, lab, tmp_path_factory):
+    """From another laptop, without state or key: each region is looked into, each instance ended there."""
+    world.run("launch", "far", "--type", "g4dn.xlarge", "--region", "eu-west-1", "--no-wait")
+    stranger = _laptop(world, tmp_path_factory, "traveller", with_key=False)
+    found = stranger.json("ls", "--all-regions")
+    assert {(one["name"], one["region"]) for one in found} >= {("far", "eu-west-1"), ("lab", "us-east-1")}
+    assert [one["name"] for one in stranger.json("ls")] == ["lab"]
+    ended = stranger.json("terminate", "--all", "--all-regions")
+    assert {one["name"] for one in ended["instances"]} >= {"far", "lab"}
+    assert ended["left"] == []
+    assert stranger.json("ls", "--all-regions") == []

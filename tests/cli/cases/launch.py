@@ -51,4 +51,10 @@ LAUNCH = (
         for option in ("ttl", "ssh-from", "region", "type", "ami", "key", "subnet", "tag", "profile")
     ),
     Case("launch --typ p2.xlarge", "--typ", "awstune launch --help"),
+    Case("launch --ssh-jump=-oProxyCommand=x", "is no host", "[USER@]HOST[:PORT]"),
+    Case("launch --ssh-jump 'a b'", "is no host", "[USER@]HOST[:PORT]"),
+    Case("launch --ssh-jump '$(x)'", "is no host", "[USER@]HOST[:PORT]"),
+    Case("launch --results-bucket s3://mine", "'s3://mine' is no bucket's name", "its name alone"),
+    Case("launch --results-bucket '$(x)'", "is no bucket's name", "its name alone"),
+    Case("terminate --all-regions", "all of your own", "awstune terminate --all --all-regions"),
 )

@@ -128,7 +128,8 @@ def test_cloud_init_accepts_the_document(tmp_path):
     """`cloud-init schema` has nothing to say against it."""
     path = tmp_path / "user-data"
     limits = guard.Limits(1800, 5.0, 0.9, 0.01)
-    path.write_text(guard.user_data(guard.HostKey.generate(), ends=1_000.0, stamp="t", limits=limits))
+    more = {"bucket": "my-results", "keep_host_keys": True}
+    path.write_text(guard.user_data(guard.HostKey.generate(), ends=1_000.0, stamp="t", limits=limits, **more))
     done = subprocess.run(
         ["cloud-init", "schema", "--config-file", str(path)], check=False, capture_output=True, text=True
     )
