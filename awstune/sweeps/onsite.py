@@ -19,6 +19,8 @@ import psutil
 
 from awstune import names
 from awstune.sweeps import imds
+from awstune.sweeps.bucket import S3, Copy, of_instance
+from awstune.sweeps.folder import Folder
 from awstune.sweeps.notice import Watch
 
 HOLD_S = 120.0  # who fetches touches the hold at least as often
@@ -60,9 +62,26 @@ class Site:
         """A file of the system, such as the guard's."""
         return self.root / path.lstrip("/")
 
+    @property
+    def metadata(self) -> imds.Metadata:
+        """What the instance knows of itself."""
+        return imds.Metadata(self.endpoint)
+
+    def copy(self, folder: Folder, warn: Callable[[str], object]) -> Copy | None:
+        """Copies a sweep's folder to the results bucket from now on; None where there is none."""
+        try:
+            bucket = self.file(names.BUCKET_FILE).read_text().strip()
+        except OSError:
+            return None
+        metadata = self.metadata
+        region = metadata.get("placement/region") or names.DEFAULT_REGION
+        copy = Copy(folder, S3(bucket, region, lambda: of_instance(metadata)), warn)
+        copy.begin()
+        return copy
+
     def watch(self) -> Watch:
         """Looks for a notice from now on."""
-        watch = Watch(imds.Metadata(self.endpoint), self.file(names.NOTICE_FILE))
+        watch = Watch(self.metadata, self.file(names.NOTICE_FILE))
         watch.begin()
         return watch
 

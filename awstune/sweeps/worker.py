@@ -31,11 +31,13 @@ def main() -> None:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     folder, site = Folder(Path(sys.argv[1]).resolve()), Site.of(os.environ)
     notify = notifying.take(os.environ)
+    copy = None if site is None else site.copy(folder, _warn)
     status = work(folder, site)
+    kept = copy is not None and copy.end()
     if notify is not None:
         _notify(notify, folder, status)
     if site is not None and history(folder).ended is not None:
-        _end(site)
+        _end(site, kept=kept)
     sys.exit(status)
 
 
@@ -74,7 +76,11 @@ def _notify(url: str, folder: Folder, status: int) -> None:
         return
     why_not = notifying.post(url, folder, None if ended else "it cannot go on")
     if why_not is not None:
-        print(f"warning: {why_not}", file=sys.stderr, flush=True)  # noqa: T201  # into worker.log
+        _warn(why_not)
+
+
+def _warn(what: str) -> None:
+    print(f"warning: {what}", file=sys.stderr, flush=True)  # noqa: T201  # into worker.log
 
 
 def _failed(error: AwstuneError) -> int:
@@ -82,11 +88,14 @@ def _failed(error: AwstuneError) -> int:
     return error.exit_status
 
 
-def _end(site: Site) -> None:
+def _end(site: Site, *, kept: bool) -> None:
+    """Ends an instance that is the sweep's own.
+
+    One whose end is to be terminated loses what nobody has fetched and no bucket has: the guard's idle
+    time is there for somebody to come.
+    """
     site.rest()
-    # Where its end is to be terminated, all that nobody has fetched would be lost: the guard's idle time
-    # is there for somebody to come.
-    if site.at_end == "stop":
+    if site.at_end == "stop" or (site.at_end == "terminate" and kept):
         leave_behind(site)
 
 

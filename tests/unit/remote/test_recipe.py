@@ -151,7 +151,7 @@ def test_the_probe_is_for_any_python():
 
 HIDDEN = """
 import sys
-for name in ("boto3", "botocore", "click", "paramiko", "pathspec", "rich", "torch"):
+for name in ("boto3", "botocore", "click", "paramiko", "pathspec", "rich"):
     sys.modules[name] = None
 import awstune.sweeps.worker, awstune.sweeps.onsite, awstune.sweeps.pool, awstune.search.bayes, bayes_opt
 """

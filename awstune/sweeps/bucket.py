@@ -1,0 +1,248 @@
+"""A sweep's folder, copied to a bucket as it goes, with the rights of the instance and no others.
+
+The credentials are the instance profile's, from the metadata service: they are asked for when they are
+needed and kept nowhere. S3 is spoken to by the standard library: what runs here is the worker, whose
+environment has no boto3.
+
+Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html;
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import http.client
+import json
+import threading
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Protocol
+from urllib.parse import quote, urlsplit
+
+from awstune import names
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from awstune.sweeps.folder import Folder
+    from awstune.sweeps.imds import Metadata
+
+EVERY_S = 30.0
+MOST_BYTES = 5 << 30  # of one PutObject
+_ROLE = "iam/security-credentials/"
+_TIMEOUT_S = 60.0
+_UNSIGNED = "UNSIGNED-PAYLOAD"  # over TLS, which the bucket insists on
+
+
+class BucketError(Exception):
+    """Something was not taken; the words are for ``worker.log``."""
+
+
+@dataclass(frozen=True)
+class Credentials:
+    """What a request is signed with."""
+
+    access_key: str
+    secret_key: str
+    token: str
+
+
+class Put(Protocol):
+    """Keeps a file's content under a key.
+
+    Raises:
+        BucketError: it was not taken.
+        FileNotFoundError: the file is gone.
+    """
+
+    def __call__(self, key: str, file: Path) -> None:
+        """See the class."""
+
+
+def of_instance(metadata: Metadata) -> Credentials:
+    """The credentials of the instance's own profile.
+
+    Raises:
+        BucketError: it has none.
+    """
+    role = (metadata.get(_ROLE) or "").strip()
+    text = metadata.get(_ROLE + role) if role else None
+    if text is None:
+        raise BucketError("this instance has no profile to write results with")
+    said = json.loads(text)
+    return Credentials(said["AccessKeyId"], said["SecretAccessKey"], said["Token"])
+
+
+class S3:
+    """Puts files into a bucket.
+
+    Args:
+        bucket: its name.
+        region: where it is; another one that S3 names is taken from then on.
+        credentials: asked for at each request.
+        now: the time.
+        endpoint: another server than AWS's, for tests.
+    """
+
+    def __init__(
+        self,
+        bucket: str,
+        region: str,
+        credentials: Callable[[], Credentials],
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        endpoint: str | None = None,
+    ) -> None:
+        self._bucket, self._region, self._credentials, self._now = bucket, region, credentials, now
+        self._endpoint = endpoint
+
+    def __call__(self, key: str, file: Path) -> None:
+        """Keep a file's content under a key; see `Put`."""
+        if file.stat().st_size > MOST_BYTES:
+            raise BucketError(f"{key} is larger than what one upload takes ({MOST_BYTES >> 30} GiB)")
+        status, region, said = self._send(key, file)
+        if status in (HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.BAD_REQUEST) and region not in (
+            "",
+            self._region,
+        ):
+            self._region = region
+            status, _, said = self._send(key, file)
+        if status != HTTPStatus.OK:
+            raise BucketError(f"the bucket {self._bucket} did not take {key}: {status} {said[:200]}")
+
+    def _send(self, key: str, file: Path) -> tuple[int, str, str]:
+        place = self._endpoint or f"https://{self._bucket}.s3.{self._region}.amazonaws.com"
+        parts = urlsplit(place)
+        kind = http.client.HTTPConnection if parts.scheme == "http" else http.client.HTTPSConnection
+        path = f"/{quote(key, safe='/-_.~')}"
+        connection = kind(parts.netloc, timeout=_TIMEOUT_S)
+        try:
+            with file.open("rb") as body:
+                size = file.stat().st_size
+                headers = signed(parts.netloc, path, self._region, self._credentials(), self._now())
+                # What is appended meanwhile is left for the next time.
+                pieces = _pieces(body.read, size)
+                connection.request("PUT", path, pieces, {**headers, "Content-Length": str(size)})
+                answer = connection.getresponse()
+                region = answer.headers.get("x-amz-bucket-region", "")
+                return answer.status, region, answer.read().decode(errors="replace")
+        except FileNotFoundError:
+            raise
+        except (OSError, http.client.HTTPException) as error:
+            raise BucketError(f"the bucket {self._bucket} cannot be reached: {error}") from error
+        finally:
+            connection.close()
+
+
+def _pieces(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
+    while size > 0 and (piece := read(min(size, 1 << 20))):
+        size -= len(piece)
+        yield piece
+
+
+def signed(host: str, path: str, region: str, credentials: Credentials, now: datetime) -> dict[str, str]:
+    """The headers of a PUT to S3, signed (Signature Version 4).
+
+    Args:
+        host: as the request names it.
+        path: percent-encoded.
+        region: the bucket's.
+        credentials: whose.
+        now: the time, in UTC.
+    """
+    stamp = now.strftime("%Y%m%dT%H%M%SZ")
+    headers = {
+        "host": host,
+        "x-amz-content-sha256": _UNSIGNED,
+        "x-amz-date": stamp,
+        "x-amz-security-token": credentials.token,
+    }
+    listed = ";".join(sorted(headers))
+    lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
+    request = f"PUT\n{path}\n\n{lines}\n{listed}\n{_UNSIGNED}"
+    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
+    text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(request.encode()).hexdigest()])
+    key = f"AWS4{credentials.secret_key}".encode()
+    for word in (stamp[:8], region, "s3", "aws4_request"):
+        key = hmac.digest(key, word.encode(), "sha256")
+    signature = hmac.digest(key, text.encode(), "sha256").hex()
+    whose = f"Credential={credentials.access_key}/{scope}, SignedHeaders={listed}, Signature={signature}"
+    return {**headers, "Authorization": f"AWS4-HMAC-SHA256 {whose}"}
+
+
+class Copy:
+    """Copies a sweep's folder, what has changed, every now and then; the journal comes last.
+
+    What a reader finds in the bucket is then never behind its journal.
+
+    Args:
+        folder: the sweep's.
+        put: keeps a file.
+        every_s: how often.
+        warn: told once of each failure.
+    """
+
+    def __init__(
+        self, folder: Folder, put: Put, warn: Callable[[str], object], every_s: float = EVERY_S
+    ) -> None:
+        self._folder, self._put, self._warn, self._every_s = folder, put, warn, every_s
+        self._sent: dict[str, tuple[int, int]] = {}
+        self._warned: set[str] = set()
+        self._lock = threading.Lock()
+        self._over = threading.Event()
+
+    def begin(self) -> None:
+        """Copy from now on, in a thread of its own."""
+        threading.Thread(target=self._run, name="bucket", daemon=True).start()
+
+    def _run(self) -> None:
+        while not self._over.wait(self._every_s):
+            self.flush()
+
+    def end(self) -> bool:
+        """Copy a last time, and no more; whether all of it is there."""
+        self._over.set()
+        return self.flush()
+
+    def flush(self) -> bool:
+        """Copy what has changed; whether all of it is there now."""
+        with self._lock:
+            missing = [path for path in self._files() if not self._copy(path)]
+        return not missing
+
+    def _files(self) -> list[Path]:
+        own = {self._folder.journal_file, self._folder.path / names.WORKER_PID_FILE}
+        found = [
+            path
+            for path in sorted(self._folder.path.rglob("*"))
+            if path not in own and path.is_file() and not path.is_symlink() and not _is_aside(path)
+        ]
+        return [*found, self._folder.journal_file]
+
+    def _copy(self, path: Path) -> bool:
+        key = f"sweeps/{self._folder.name}/{path.relative_to(self._folder.path).as_posix()}"
+        try:
+            about = path.stat()
+            stands = (about.st_size, about.st_mtime_ns)
+            if self._sent.get(key) == stands:
+                return True
+            self._put(key, path)
+        except FileNotFoundError:  # a checkpoint that a newer one has replaced
+            return True
+        except BucketError as error:
+            self._tell(str(error))
+            return False
+        self._sent[key] = stands
+        return True
+
+    def _tell(self, what: str) -> None:
+        if what not in self._warned:
+            self._warned.add(what)
+            self._warn(what)
+
+
+def _is_aside(path: Path) -> bool:
+    return path.name.startswith(".")

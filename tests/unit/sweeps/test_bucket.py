@@ -1,0 +1,158 @@
+"""The copy of a sweep's folder in a bucket, and what signs it."""
+
+from __future__ import annotations
+
+import threading
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+from botocore.auth import S3SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials as BotoCredentials
+
+from awstune.sweeps import bucket
+from awstune.sweeps.bucket import S3, BucketError, Copy, Credentials
+from awstune.sweeps.folder import Folder
+
+KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG", "the-session's-token")
+NOW = datetime(2026, 11, 23, 18, 0, 0, tzinfo=UTC)
+
+
+class Kept(BaseHTTPRequestHandler):
+    """Keeps what is put; a path in ``refused`` is answered with that status."""
+
+    def do_PUT(self):
+        """One PutObject."""
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        status, region = self.server.refused.pop(self.path, (200, ""))
+        if status == 200:
+            self.server.kept[self.path] = body
+            self.server.order.append(self.path)
+        self.server.headers.append(dict(self.headers))
+        self.send_response(status)
+        if region:
+            self.send_header("x-amz-bucket-region", region)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, *_):
+        """Say nothing."""
+
+
+@pytest.fixture
+def server():
+    """An HTTP server that keeps what it is given."""
+    made = ThreadingHTTPServer(("127.0.0.1", 0), Kept)
+    made.kept, made.refused, made.headers, made.order = {}, {}, [], []
+    threading.Thread(target=made.serve_forever, daemon=True).start()
+    yield made
+    made.shutdown()
+    made.server_close()
+
+
+@pytest.fixture
+def s3(server):
+    """A bucket on it."""
+    place = f"http://127.0.0.1:{server.server_port}"
+    return S3("results", "us-east-1", lambda: KEYS, now=lambda: NOW, endpoint=place)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A sweep's folder with a journal, a log and a checkpoint."""
+    made = Folder(tmp_path / "train-1")
+    made.checkpoint_dir(0).mkdir(parents=True)
+    made.journal_file.write_text('{"event": "writer"}\n')
+    made.log_file(0).write_text("epoch 0\n")
+    (made.checkpoint_dir(0) / "epoch 1=ä.pt").write_bytes(b"weights" * 300_000)
+    (made.checkpoint_dir(0) / ".epoch-0002.pt.7").write_bytes(b"half")
+    return made
+
+
+def test_the_signature_is_botocores():
+    """The headers are those that botocore makes for the same request."""
+    path = "/sweeps/a%20b/trials/0001/epoch%3D1.pt"
+    ours = bucket.signed("results.s3.eu-west-1.amazonaws.com", path, "eu-west-1", KEYS, NOW)
+    request = AWSRequest("PUT", f"https://results.s3.eu-west-1.amazonaws.com{path}")
+    request.headers["X-Amz-Content-SHA256"] = "UNSIGNED-PAYLOAD"
+    request.context.update({"timestamp": ours["x-amz-date"], "payload_signing_enabled": False})
+    signer = S3SigV4Auth(BotoCredentials(KEYS.access_key, KEYS.secret_key, KEYS.token), "s3", "eu-west-1")
+    request.headers["X-Amz-Date"] = ours["x-amz-date"]
+    request.headers["X-Amz-Security-Token"] = KEYS.token
+    request.headers["host"] = ours["host"]
+    text = signer.string_to_sign(request, signer.canonical_request(request))
+    assert ours["Authorization"].endswith(f"Signature={signer.signature(text, request)}")
+
+
+def test_a_folder_is_copied(server, s3, folder):
+    """All of it, byte for byte, the journal last; what is only half written is not."""
+    warned = []
+    copy = Copy(folder, s3, warned.append)
+    assert copy.flush()
+    assert warned == []
+    assert server.order[-1] == "/sweeps/train-1/journal.jsonl"
+    assert max(server.kept.values(), key=len) == b"weights" * 300_000
+    assert len(server.kept) == 3
+    assert server.headers[0]["x-amz-security-token"] == KEYS.token
+
+
+def test_only_what_has_changed_is_sent_again(server, s3, folder):
+    """A second time nothing is sent but what grew."""
+    copy = Copy(folder, s3, print)
+    copy.flush()
+    server.order.clear()
+    with folder.journal_file.open("a") as journal:
+        journal.write('{"event": "ended"}\n')
+    assert copy.end()
+    assert server.order == ["/sweeps/train-1/journal.jsonl"]
+    assert server.kept["/sweeps/train-1/journal.jsonl"].count(b"\n") == 2
+
+
+def test_what_is_refused_is_said_once_and_tried_again(server, s3, folder):
+    """A refusal is a warning, not the sweep's end; the next time it may be taken."""
+    warned = []
+    copy = Copy(folder, s3, warned.append)
+    for _ in range(2):
+        server.refused["/sweeps/train-1/trials/0000/log.txt"] = (403, "")
+        assert not copy.flush()
+    assert len(warned) == 1
+    assert "did not take" in warned[0]
+    assert copy.flush()
+
+
+def test_a_bucket_elsewhere(server, s3, folder):
+    """Where S3 says that the bucket is in another region, it is signed for that one."""
+    server.refused["/sweeps/train-1/trials/0000/log.txt"] = (301, "eu-west-1")
+    assert Copy(folder, s3, print).flush()
+    assert "/eu-west-1/s3/" in server.headers[-1]["Authorization"]
+
+
+def test_nobody_answers(folder):
+    """A bucket that cannot be reached is said, and the sweep goes on."""
+    warned = []
+    gone = S3("results", "us-east-1", lambda: KEYS, endpoint="http://127.0.0.1:9")
+    assert not Copy(folder, gone, warned.append).flush()
+    assert "cannot be reached" in warned[0]
+
+
+class Said:
+    """A metadata service with these values."""
+
+    def __init__(self, values=None):
+        self._values = values or {}
+
+    def get(self, path):
+        """The text at that path."""
+        return self._values.get(path)
+
+
+def test_the_rights_of_the_instance():
+    """The profile's credentials are asked for by its role; without a profile that is said."""
+    said = {
+        "iam/security-credentials/": "writer\n",
+        "iam/security-credentials/writer": '{"AccessKeyId": "a", "SecretAccessKey": "s", "Token": "t"}',
+    }
+    assert bucket.of_instance(Said(said)) == Credentials("a", "s", "t")
+    with pytest.raises(BucketError, match="no profile"):
+        bucket.of_instance(Said())
