@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -68,18 +69,23 @@ class Commands(Pool):
         self._outputs: dict[int, _Output] = {}
 
     def _plain(self, run: Run) -> dict[str, Any]:
-        picker = Picker(self._patterns, self._metric)
-        file = None if self._metric_file is None else MetricFile(run.job.dir, self._metric_file)
-        self._outputs[run.key] = _Output(run.job.dir / names.LOG_FILE, picker, file)
-        own = {"dir": run.job.dir.resolve(), "trial": run.job.trial, "seed": run.job.seed}
+        port, folder = _free_port(), run.job.dir
+        own = {"dir": folder.resolve(), "trial": run.job.trial, "seed": run.job.seed, "port": port}
         command = words.fill(self._target.command, run.job.params, own)
+        log = folder / names.LOG_FILE
+        folder.mkdir(parents=True, exist_ok=True)
+        with log.open("a") as heading:  # above what is read as the program's own words
+            heading.write(f"$ {shlex.join(command)}\n")
+        file = None if self._metric_file is None else MetricFile(folder, self._metric_file)
+        self._outputs[run.key] = _Output(log, Picker(self._patterns, self._metric), file, port)
         return {**super()._plain(run), "command": command}
 
     def _environment(self, run: Run) -> dict[str, str]:
         ports = [name for name in _PORTS if name not in os.environ]
+        port = self._outputs[run.key].port
         return {
             **super()._environment(run),
-            **(dict.fromkeys(ports, str(_free_port())) if ports else {}),
+            **dict.fromkeys(ports, str(port)),
             names.DIR_VARIABLE: str(run.job.dir.resolve()),
             "PYTHONUNBUFFERED": "1",
         }
@@ -128,13 +134,14 @@ class _Output:
     Attributes:
         full: whether it said that its GPU is full.
         exception: the last exception that it printed, in a line.
+        port: free when it began, for its processes to meet at.
     """
 
-    def __init__(self, log: Path, picker: Picker, file: MetricFile | None) -> None:
+    def __init__(self, log: Path, picker: Picker, file: MetricFile | None, port: int) -> None:
         self._log, self._picker, self._file = log, picker, file
         self._offset = log.stat().st_size if log.exists() else 0
         self._tail = ""
-        self.full = False
+        self.full, self.port = False, port
         self.exception: str | None = None
 
     def read(self, *, end: bool) -> list[Any]:

@@ -1,6 +1,6 @@
 """The holes of a command: ``{lr}``, ``{args}``, ``{hydra}``, and ``{{`` for a brace.
 
-``{dir}``, ``{trial}`` and ``{seed}`` are the trial's own, unless a parameter is called so.
+``{dir}``, ``{trial}``, ``{seed}`` and ``{port}`` are the trial's own, unless a parameter is called so.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _HOLE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _ALL = {"args", "hydra"}
-OWN = {"dir", "trial", "seed"}
+OWN = {"dir", "trial", "seed", "port"}  # its folder, number, seed, and a free port for its processes
 
 
 def check(words: Sequence[str], names: Iterable[str]) -> None:

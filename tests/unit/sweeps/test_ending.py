@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 from collections import deque
+from itertools import chain, repeat
 
 import pytest
 
 from awstune.errors import UsageError
+from awstune.search.folding import fold
 from awstune.search.space import Float, Space
 from awstune.search.trials import Status
 from awstune.sweeps import journal, loop
@@ -172,3 +174,75 @@ def test_trials_are_stopped_early(tmp_path):
     assert len(early) > 15
     assert all(t["value"] is not None and t["steps"] < 9 for t in early)
     assert results(folder)["best"]["trial"] == 0
+
+
+def at(*events):
+    """A journal's events, each with its time; the rest of its fields may be left out."""
+    return [{"t": t, "event": kind, "epoch": epoch, **more} for t, kind, epoch, more in events]
+
+
+def test_time_counts_over_all_runs():
+    """What a sweep has spent is the sum of its runs; the time between them is not its own."""
+    events = at(
+        (100.0, "writer", 1, {}),
+        (160.0, "stopping", 1, {}),
+        (5000.0, "writer", 2, {}),
+        (5030.0, "note", 2, {}),
+    )
+    assert fold(events[:2]).spent_s == 60.0
+    assert fold(events[:3]).spent_s == 60.0
+    assert fold(events).spent_s == 90.0
+    assert fold([]).spent_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [({"max_time": 3600}, "run for 3600 s"), ({"max_usd": 2.0, "usd_per_hour": 2.0}, "cost 2 dollars")],
+)
+def test_limits_hold_over_a_resume(tmp_path, options, reason):
+    """A sweep that has used up its time, or its money, before it was interrupted ends when it goes on."""
+    folder = new_sweep(tmp_path, options=options)
+    clock = chain([1.0], repeat(3602.0))
+    first = loop.run(folder, Endless(), linger_s=0, now=lambda: next(clock))
+    while next(first)["event"] != "report":
+        pass
+    first.close()
+    run(folder, Endless())
+    statuses, why = outcome(folder)
+    assert statuses == ["cancelled"]
+    assert reason in why
+
+
+class Fatal(Endless):
+    """A trial that takes its sweep down with it."""
+
+    def poll(self, timeout_s):
+        """Say that it has started, and die."""
+        assert timeout_s > 0
+        if not self.waiting:
+            raise SystemError
+        said, self.waiting = list(self.waiting), deque()
+        return said
+
+
+def test_a_trial_that_is_lost_again_and_again_is_given_up(tmp_path):
+    """After five sudden ends without a checkpoint the trial fails, and the others go on."""
+    folder = new_sweep(tmp_path, trials=2)
+    for _ in range(loop.MOST_LOST):
+        with pytest.raises(SystemError):
+            run(folder, Fatal())
+    run(folder, Endless(steps=1))
+    assert outcome(folder) == (["failed", "succeeded"], "finished")
+    assert "lost 5 times" in results(folder)["trials"][0]["error"]
+
+
+def test_a_checkpoint_or_a_word_makes_no_loss():
+    """What got on before it was lost, or stopped politely, is started again as often as need be."""
+    started = [(1.0, "started", n, {"trial": 0}) for n in range(1, 4)]
+    asked = (0.0, "asked", 1, {"trial": 0, "params": {}})
+    lost = at(asked, started[0], (2, "writer", 2, {}), started[1], (3, "writer", 3, {}))
+    assert fold(lost).trials[0].lost == 2
+    saved = [*lost, *at(started[2], (4, "checkpoint", 3, {"trial": 0, "path": "x"}), (5, "writer", 4, {}))]
+    assert fold(saved).trials[0].lost == 1
+    polite = [*lost, *at(started[2], (4, "stopping", 3, {}), (5, "writer", 4, {}))]
+    assert fold(polite).trials[0].lost == 2

@@ -1,0 +1,150 @@
+"""torchrun, accelerate launch and Hydra scripts as targets: two trials at a time, none leaves a process."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from awstune.search.trials import Status
+from awstune.sweeps import marks
+from awstune.sweeps.commands import Commands
+from awstune.sweeps.executor import Finished, Job, Reported
+from awstune.sweeps.target import Target
+
+# Both workers of a trial meet each other, and the first one says what both have.
+SHARED = """
+import os, sys, time
+import torch, torch.distributed as dist
+dist.init_process_group("gloo")
+total = torch.tensor(float(sys.argv[1]))
+dist.all_reduce(total)
+open(os.path.join(os.environ["AWSTUNE_DIR"], "pid-%d" % dist.get_rank()), "w").write(str(os.getpid()))
+if dist.get_rank() == 0:
+    print("awstune: total=%g" % total.item())
+if len(sys.argv) > 2:
+    time.sleep(600)
+dist.destroy_process_group()
+"""
+ACCELERATE = """
+import sys
+import accelerate, torch
+accelerator = accelerate.Accelerator(cpu=True)
+total = accelerator.reduce(torch.tensor(float(sys.argv[1])))
+accelerator.print("awstune: total=%g" % (2 * total.item()))
+"""
+HYDRA = """
+import hydra
+
+@hydra.main(version_base=None, config_name="config", config_path=".")
+def main(config):
+    print("awstune: total=%g" % (2 * config.model.x))
+
+main()
+"""
+TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "train.py", "{x}")
+# Without GPUs it has one process.
+LAUNCH = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", "--num_machines", "1",
+          "--main_process_port", "{port}", "--mixed_precision", "no", "--dynamo_backend", "no",
+          "train.py", "{x}")  # fmt: skip
+INTO = ("train.py", "model.x={x}", "hydra.run.dir={dir}/hydra")
+KINDS = [
+    pytest.param("torch", SHARED, TORCHRUN, id="torchrun"),
+    pytest.param("accelerate", ACCELERATE, LAUNCH, id="accelerate"),
+    pytest.param("hydra", HYDRA, INTO, id="hydra"),
+]
+
+
+def make(tmp_path, script, words):
+    """An executor of two slots."""
+    (tmp_path / "train.py").write_text(script)
+    (tmp_path / "config.yaml").write_text("model:\n  x: 0.0\n")
+    target = Target("command", command=(sys.executable, *words))
+    return Commands(target, cwd=tmp_path, folder=tmp_path, slots=2)
+
+
+def hear(executor, enough, heard, log):
+    """Poll until there is enough of it."""
+    deadline = time.monotonic() + 100
+    while not enough(heard):
+        assert time.monotonic() < deadline, (heard, log.read_text())
+        heard += executor.poll(1)
+
+
+@pytest.mark.parametrize(("library", "script", "words"), KINDS)
+def test_two_at_a_time(tmp_path, library, script, words):
+    """Trials that run at the same time do not get into each other's way; both report."""
+    if importlib.util.find_spec(library) is None:
+        pytest.skip(f"there is no {library} here")
+    executor, heard = make(tmp_path, script, words), []
+    try:
+        for number, x in enumerate((1.5, 2.0)):
+            executor.start(Job(number, {"x": x}, 1, tmp_path / str(number)))
+        finished = lambda: [m for m in heard if isinstance(m, Finished)]  # noqa: E731  read in two places
+        hear(executor, lambda _: len(finished()) == 2, heard, tmp_path / "0" / "log.txt")
+    finally:
+        executor.close()
+    assert {m.error for m in finished()} == {None}
+    assert {(m.trial, m.metrics["total"]) for m in heard if isinstance(m, Reported)} == {(0, 3.0), (1, 4.0)}
+    assert not marks.marked(marks.of_sweep(tmp_path))
+
+
+def test_a_trial_of_several_processes_ends_whole(tmp_path):
+    """The workers of torchrun, in sessions of their own, end with it, and no other trial's do."""
+    executor, heard = make(tmp_path, SHARED, (*TORCHRUN, "stay")), []
+    try:
+        for number in (0, 1):
+            executor.start(Job(number, {"x": 1.0}, 1, tmp_path / str(number)))
+        reported = lambda found: len({m.trial for m in found if isinstance(m, Reported)}) == 2  # noqa: E731  read once
+        hear(executor, reported, heard, tmp_path / "0" / "log.txt")
+        workers = {n: [int(f.read_text()) for f in (tmp_path / str(n)).glob("pid-*")] for n in (0, 1)}
+        launcher = psutil.Process(workers[0][0]).parent()
+        launcher.kill()  # nobody is left to end its workers
+        hear(executor, lambda found: isinstance(found[-1], Finished), heard, tmp_path / "0" / "log.txt")
+        assert (heard[-1].trial, heard[-1].status) == (0, Status.FAILED)
+        assert "SIGKILL" in heard[-1].error
+        _, alive = psutil.wait_procs([psutil.Process(p) for p in workers[0] if psutil.pid_exists(p)], 10)
+        assert alive == []
+        assert all(psutil.pid_exists(pid) for pid in workers[1])
+    finally:
+        executor.close()
+    assert not marks.marked(marks.of_sweep(tmp_path))
+
+
+SHOW = "import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1] + '/environ', 'w'))"
+
+
+def environ_of(tmp_path, number):
+    """What a trial's process found in its environment."""
+    target = Target("command", command=(sys.executable, "-c", SHOW, "{dir}"))
+    executor, heard = Commands(target, cwd=tmp_path, folder=tmp_path / "train-3"), []
+    (tmp_path / "train-3").mkdir(exist_ok=True)
+    folder = tmp_path / str(number)
+    try:
+        executor.start(Job(number, {}, 1, folder))
+        hear(executor, lambda found: found and isinstance(found[-1], Finished), heard, folder / "log.txt")
+    finally:
+        executor.close()
+    return json.loads((folder / "environ").read_text())
+
+
+def test_ports_and_names_are_given(tmp_path, monkeypatch):
+    """Each trial has a port of its own to meet at, and its name at Weights & Biases; the user's word wins."""
+    for name in ("MASTER_PORT", "PET_MASTER_PORT", "WANDB_RUN_GROUP", "WANDB_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    first, second = environ_of(tmp_path, 0), environ_of(tmp_path, 1)
+    assert first["MASTER_PORT"] == first["PET_MASTER_PORT"]
+    assert (second["WANDB_RUN_GROUP"], second["WANDB_NAME"]) == ("train-3", "train-3-1")
+    monkeypatch.setenv("MASTER_PORT", "1234")
+    monkeypatch.setenv("WANDB_NAME", "mine")
+    third = environ_of(tmp_path, 2)
+    assert (third["MASTER_PORT"], third["WANDB_NAME"]) == ("1234", "mine")
+    assert third["WANDB_RUN_GROUP"] == "train-3"
+    assert Path(third["AWSTUNE_DIR"]) == tmp_path / "2"
+    assert os.environ["WANDB_NAME"] == "mine"
