@@ -65,11 +65,32 @@ def beginning(ahead: Any) -> str:
     return "\n\n".join(told)
 
 
+def unattended(launch: Any) -> str:
+    """What a sweep on planned instances can lose while nobody is attached; empty where that is nothing."""
+    runs = [run for run in launch.launches if run.at_end == "terminate"]
+    if not runs:
+        return ""
+    spot = any(run.market == "spot" for run in runs)
+    taken = (
+        "AWS may take it back with two minutes' notice, and its"
+        if spot
+        else "It is terminated at its end: its"
+    )
+    if all(run.bucket for run in runs):
+        return f"Unattended: {taken} disk goes with it; the bucket has what was written until then."
+    return (
+        f"Unattended: {taken} disk goes with it. Journal, checkpoints and artifacts\n"
+        "  that nobody has fetched by then are lost, and their trials are run again. awstune attach fetches\n"
+        "  them as they come; --results-bucket has the instance write them to a bucket."
+    )
+
+
 def _costs(ahead: Any) -> str:
     if ahead.launch is not None:
         from awstune.cli.launching import plan_in_words
 
-        return f"The instance:\n{plan_in_words(ahead.launch)}"
+        told = [f"The instance:\n{plan_in_words(ahead.launch)}", unattended(ahead.launch)]
+        return "\n\n".join(filter(None, told))
     if ahead.travels is None:
         return "Costs nothing: it runs on this machine."
     if ahead.usd_per_hour is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from awstune.cli import sweeping
+from awstune.cli import planning, sweeping
 from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.errors import UsageError
@@ -53,7 +53,12 @@ def on_new_instance(
         proposal, instead = propose(screen, config, wanted_of(name, {**machine, "max_usd": cap}), dry=dry_run)
         wanting.refuse_plan(proposal.cloud, proposal.plan, spec)
     screen.still()
-    told = f"Plan:\n{plan_in_words(proposal.plan)}\n\n{moving.stands(folder)}"
+    parts = [
+        f"Plan:\n{plan_in_words(proposal.plan)}",
+        moving.stands(folder),
+        planning.unattended(proposal.plan),
+    ]
+    told = "\n\n".join(filter(None, parts))
     if dry_run:
         screen.result(told)
         return 0

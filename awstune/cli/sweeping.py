@@ -89,7 +89,8 @@ def on_new_instance(
     )
     if dry_run:
         return show_forecast(screen, config, ahead)
-    screen.say(f"Plan:\n{plan_in_words(proposal.plan)}\n\n{planning.beginning(ahead)}")
+    told = [f"Plan:\n{plan_in_words(proposal.plan)}", planning.beginning(ahead)]
+    screen.say("\n\n".join(filter(None, [*told, planning.unattended(proposal.plan)])))
     if not proposal.cloud.local:
         question = instead or "Launch it, and terminate it when the sweep is here?"
         screen.confirm(question, yes=yes and not instead, otherwise=NOT_LAUNCHED[0])
@@ -99,9 +100,20 @@ def on_new_instance(
     )
     folder = screen.follow(story)
     if detach:
-        screen.say(f"{name} ends itself when it idles; awstune attach {name} fetches all and terminates it")
+        screen.say(f"{_at_end(ready.instance)}; awstune attach {name} fetches all and terminates it")
         return leave(screen, config, folder)
     return watch(screen, config, folder, follow.attach(config, folder, lambda: proposal.cloud), where=name)
+
+
+def _at_end(one: Any) -> str:
+    """What becomes of a sweep's own instance when nobody is there at its end."""
+    from awstune.flow import ship
+
+    if ship.at_end_of(one) == "stop":
+        return f"{one.name} stops itself when the sweep has ended"
+    return (
+        f"{one.name} terminates itself when it has idled after the sweep's end, with what nobody has fetched"
+    )
 
 
 def show_forecast(screen: Screen, config: Config, ahead: Any) -> int:

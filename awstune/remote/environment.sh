@@ -11,7 +11,7 @@ step=$2
 python="$env/bin/python"
 ours=3.11
 
-uv() {
+run_uv() { # not by its own name, or it would find itself
   if [ -z "${found:-}" ]; then
     for place in uv "$HOME/.local/bin/uv" "$HOME/.awstune/bin/uv"; do
       if command -v "$place" > /dev/null 2>&1; then found=$(command -v "$place") && break; fi
@@ -21,7 +21,7 @@ uv() {
   "$found" "$@"
 }
 
-fetch_uv() {
+fetch_run_uv() { # not by its own name, or it would find itself
   script=$(mktemp)
   url=https://astral.sh/uv/install.sh
   if command -v curl > /dev/null 2>&1; then
@@ -38,12 +38,12 @@ install() { # pip sees what the environment is joined with, uv does not: it serv
   if "$python" -m pip --version > /dev/null 2>&1; then
     (unset PIP_TARGET && "$python" -m pip install --disable-pip-version-check --no-input --progress-bar off "$@")
   else
-    uv pip install --python "$python" "$@"
+    run_uv pip install --python "$python" "$@"
   fi
 }
 
 make() {
-  if [ -z "$1" ]; then uv venv --python "$ours" "$env" && return; fi
+  if [ -z "$1" ]; then run_uv venv --python "$ours" "$env" && return; fi
   "$1" -m venv --without-pip "$env" || return
   site=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])') || return
   # Its own packages come first: what is installed here wins over what is joined.
