@@ -19,6 +19,7 @@
     ├── RemoteError              1   what failed at the other end of an SSH connection
     │   ├── ConnectionLost           nobody answers, or the connection broke
     │   └── HostKeyError             the instance is not the one that was pinned
+    ├── OutputError              1   what was asked for is done, but nobody can be told
     ├── SweepError               1   a sweep that stopped for a reason of its own
     │   ├── JournalError             a journal that cannot be read or written
     │   └── SweepBusy                another process is writing to that sweep
@@ -31,6 +32,11 @@ one sentence, that mends it.
 """
 
 from __future__ import annotations
+
+import errno
+
+# What a disk answers that takes no more: full, a used-up quota, a file that may not grow, read-only.
+DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
 
 
 class AwstuneError(Exception):
@@ -175,6 +181,12 @@ class HostKeyError(RemoteError):
     """The host key is unknown or is not the pinned one."""
 
     kind = "host_key"
+
+
+class OutputError(AwstuneError):
+    """What was asked for is done, but what it printed cannot be written."""
+
+    kind = "output"
 
 
 class SweepError(AwstuneError):

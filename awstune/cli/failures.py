@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import re
@@ -17,10 +16,7 @@ from pathlib import Path
 import click
 
 from awstune.cli.options import STOPPED, asks_for_json
-from awstune.errors import AwstuneError, Interrupted, UsageError
-
-# A full disk, a used-up quota, a file that may not grow, a disk that became read-only.
-FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)
+from awstune.errors import DISK_FULL, AwstuneError, Interrupted, OutputError, UsageError
 
 
 def show(error: BaseException, words: Sequence[str]) -> int:
@@ -40,7 +36,7 @@ def show(error: BaseException, words: Sequence[str]) -> int:
         return 0
     known = as_awstune_error(error, words)
     with suppress(OSError):  # nobody reads it any more; the exit status still says it
-        if asks_for_json(words):
+        if asks_for_json(words) and not isinstance(known, OutputError):
             document = {"error": {"kind": known.kind, "message": known.message, "hint": known.hint}}
             print(json.dumps(document), flush=True)
         else:
@@ -65,7 +61,7 @@ def as_awstune_error(error: BaseException, words: Sequence[str]) -> AwstuneError
         return UsageError(_plain(error.format_message().rstrip(".")), hint)
     if isinstance(error, KeyboardInterrupt | click.Abort):
         return Interrupted(*STOPPED)  # click's name for a Ctrl-C that comes early
-    if isinstance(error, OSError) and error.errno in FULL:
+    if isinstance(error, OSError) and error.errno in DISK_FULL:
         return unwritten(error)
     return _unexpected(error, words)
 
@@ -90,7 +86,8 @@ _WORDS = {
 def unwritten(error: OSError) -> AwstuneError:
     """A disk that takes nothing."""
     where = error.filename or "the output"
-    return AwstuneError(f"cannot write {where}: {error.strerror}", "make room there, then repeat the command")
+    kind = AwstuneError if error.filename else OutputError
+    return kind(f"cannot write {where}: {error.strerror}", "make room there, then repeat the command")
 
 
 def _unexpected(error: BaseException, words: Sequence[str]) -> AwstuneError:

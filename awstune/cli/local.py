@@ -14,11 +14,11 @@ from awstune.config import Config, ensure_home
 @command("start", example="awstune local start")
 def start_command(config: Config) -> None:
     """Start the embedded cloud, or find it running."""
-    from awstune.localcloud import lifecycle
-
     with Screen(config) as screen:
-        screen.doing("starting the embedded cloud")
         with screen.unless_interrupted("the embedded cloud was not started", "awstune local start"):
+            screen.doing("starting the embedded cloud")
+            from awstune.localcloud import lifecycle
+
             lifecycle.start(ensure_home(config.home), on_lost=screen.warn)
         _show(config, screen)
 

@@ -140,14 +140,17 @@ def run(words: Sequence[str]) -> int:
     Raises:
         BrokenPipeError: the reader of a command that only looks has gone.
     """
+    streams = sys.stdout, sys.stderr
     try:
         result = awstune.main(list(words), prog_name="awstune", standalone_mode=False)
     except BrokenPipeError:
         raise
     except SystemExit as leaving:
-        if isinstance(leaving.__context__, BrokenPipeError):  # click's way to say it
-            raise BrokenPipeError from leaving
-        raise
+        if sys.stdout is streams[0]:
+            raise
+        # click has met the broken pipe first: it wraps both streams, and leaves with status 1.
+        sys.stdout, sys.stderr = streams
+        raise BrokenPipeError from leaving
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: a traceback is a bug
         from awstune.cli import failures
 

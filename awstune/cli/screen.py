@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 import click
 
 from awstune.config import Config
-from awstune.errors import AwstuneError, Interrupted, NoAnswer
+from awstune.errors import Interrupted, NoAnswer, OutputError
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -50,7 +50,7 @@ class Screen(AbstractContextManager["Screen"]):
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.still()
         if error is None and self._unwritten is not None:
-            raise AwstuneError(
+            raise OutputError(
                 f"what was asked for is done, but cannot be written: {self._unwritten.strerror}",
                 "make room where the output goes; awstune ls and awstune sweeps show what there is",
             )

@@ -38,11 +38,12 @@ def sweep_command(
     options = kept_of(typed)
     with Screen(config) as screen:
         screen.doing(f"looking into {typed['target'] or 'the target'}")
-        made = spec.make(
-            config,
-            spec.Typed(**typed, command=words, options=options),
-            elsewhere=not try_ and (launch or on is not None),
-        )
+        with screen.unless_interrupted("no sweep has begun", "the same command starts again"):
+            made = spec.make(
+                config,
+                spec.Typed(**typed, command=words, options=options),
+                elsewhere=not try_ and (launch or on is not None),
+            )
         screen.still()
         if try_:
             return sweeping.show_tried(screen, config, made)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from awstune.cli.options import command, option
+from awstune.cli.options import STOPPED, command, option
 from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.errors import LeftBehind, UsageError
@@ -35,14 +35,16 @@ def terminate_command(
         raise UsageError("--all-regions is for all of your own", "awstune terminate --all --all-regions")
     with Screen(config) as screen:
         cloud = clouds.open_for(config, warn=screen.warn)
-        if all_regions:
-            doomed, silent = end.everywhere(cloud)
-        else:
-            doomed, silent = [(cloud, end.doomed(cloud, names, every=every))], []
+        with screen.unless_interrupted("nothing was ended", STOPPED[1]):
+            if all_regions:
+                doomed, silent = end.everywhere(cloud)
+            else:
+                doomed, silent = [(cloud, end.doomed(cloud, names, every=every))], []
         ended = [one for _, what in doomed for one in what.instances]
         removed = [name for _, what in doomed for name in what.leftovers]
         if not cloud.local and (ended or removed):
-            screen.confirm(f"Terminate {_in_words(ended, removed)}? Disks are deleted.", yes=yes)
+            question = f"Terminate {_in_words(ended, removed)}? Disks are deleted."
+            screen.confirm(question, yes=yes, otherwise="nothing was ended")
         # A region that does not answer may have something: unknown is not none.
         left = [{"kind": "region", "id": region} for region in silent]
         for there, what in doomed:

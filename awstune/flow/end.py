@@ -11,6 +11,7 @@ from awstune.ec2 import end, events, instances, regions, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import (
+    AwstuneError,
     Interrupted,
     KeyFileError,
     LeftBehind,
@@ -223,6 +224,12 @@ def _fetch_home(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
         raise type(error)(
             f"what is on {one.name} could not be fetched, so it was not ended: {error.message}",
             f"awstune terminate {one.name} --discard does without it",
+        ) from error
+    except OSError as error:
+        where = f"cannot write {error.filename or config.cwd}: {error.strerror}"
+        raise AwstuneError(
+            f"what is on {one.name} could not be fetched, so it was not ended: {where}",
+            f"make room, and repeat; awstune terminate {one.name} --discard does without it",
         ) from error
 
 

@@ -13,6 +13,7 @@ from awstune.config import Config
 from awstune.ec2 import unfetched
 from awstune.ec2.session import Cloud
 from awstune.errors import (
+    DISK_FULL,
     AwstuneError,
     CloudError,
     ConnectionLost,
@@ -175,6 +176,10 @@ def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
                 with suppress(CloudError):  # then it counts as not fetched, and is looked for once more
                     unfetched.remove(cloud, one, PurePosixPath(where.path).name)
                 return
+        except OSError as error:
+            if error.errno not in DISK_FULL:
+                raise
+            raise _unwritten(where, tail.folder, error) from error
         except ConnectionLost as error:
             if patience_s == 0.0:
                 raise
@@ -194,6 +199,14 @@ def _mirrored(mirror: Mirror, tail: Tail, pace: Pace) -> Story[None]:
     mirror.fetch()
     yield from tail.news()
     yield Done(f"{mirror.folder.name} is here in full: {mirror.folder.path}")
+
+
+def _unwritten(where: Where, folder: Folder, error: OSError) -> SweepError:
+    goes_on = f"{folder.name} goes on on {where.name}"
+    return SweepError(
+        f"cannot write {error.filename or folder.path}: {error.strerror}; {goes_on}",
+        f"make room, then awstune attach {folder.name}; awstune terminate {where.name} ends {where.name}",
+    )
 
 
 def _stopped(folder: Folder) -> SweepError:

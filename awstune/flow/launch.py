@@ -151,7 +151,8 @@ def carry_out(
     except KeyboardInterrupt:
         raise Interrupted(*_stands(proposal, made, again)) from None
     except OSError as error:
-        what, hint = _stands(proposal, made, again)
+        # What AWS answers is no OSError: without an instance by now it was not asked.
+        what, hint = _stands(proposal, made, again, asked=False)
         where = error.filename or config.home
         raise AwstuneError(f"cannot write {where}: {error.strerror}; {what}", hint) from error
     except CredentialsError as error:
@@ -215,7 +216,7 @@ class _Made:
     launched: list[Instance] = field(default_factory=list)
 
 
-def _stands(proposal: Proposal, made: _Made, again: str) -> tuple[str, str]:
+def _stands(proposal: Proposal, made: _Made, again: str, *, asked: bool = True) -> tuple[str, str]:
     """What an unfinished launch has left, and the commands that finish or end it."""
     name, names = proposal.wanted.name, " ".join(one.name for one in made.launched)
     finish = f"{again} finishes it"
@@ -231,7 +232,7 @@ def _stands(proposal: Proposal, made: _Made, again: str) -> tuple[str, str]:
         return f"{there} was there before, and goes on", f"{finish}; awstune terminate {there} ends it"
     before = [step for step in proposal.plan.steps if not isinstance(step, (RunInstance, Wait))]
     what = "nothing was launched"
-    if made.steps >= len(before) and proposal.plan.launches:
+    if asked and made.steps >= len(before) and proposal.plan.launches:
         what = "AWS may have accepted an instance a moment ago; awstune ls shows it"
     return what, f"{finish}; awstune terminate {name} removes what is there"
 

@@ -119,4 +119,5 @@ def here(folder: Folder, changes: Changes) -> None:
     """
     if journal.is_open(folder.journal_file):
         changes.refuse_busy(folder, always=True)
-    changes.apply(folder)
+    with journal.held(folder.journal_file):
+        changes.apply(folder)

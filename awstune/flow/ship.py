@@ -194,7 +194,14 @@ def _named(config: Config, one: Instance, spec: Spec, name: str | None, connecti
     taken = set(mirror.sweeps_on(connection))
     while True:
         free = name or free_name(config, spec, taken)
-        with Folder.create(config.cwd, free, spec.target.stem).newborn() as folder:
+        taken.add(free)
+        try:
+            made = Folder.create(config.cwd, free, spec.target.stem)
+        except NameTaken:
+            if name:
+                raise
+            continue  # another process was as quick
+        with made.newborn() as folder:
             if mirror.take_name(connection, free):
                 return folder
             folder.path.rmdir()
@@ -203,7 +210,6 @@ def _named(config: Config, one: Instance, spec: Spec, name: str | None, connecti
                 f"{one.name} has a sweep {name} already, which is none of this folder's",
                 f"--name takes another name; awstune terminate {one.name} fetches it",
             )
-        taken.add(free)
 
 
 def at_end_of(one: Instance) -> str:

@@ -26,7 +26,8 @@ def ask(
     """What ``awstune.sweeps.MODULE`` says of a subject, under the trials' Python.
 
     Args:
-        module: ``probe`` or ``flags``: it takes the subject as JSON, a descriptor to answer on, and a limit.
+        module: ``probe`` or ``flags``: it takes the subject as JSON, a descriptor to answer on, a limit,
+            and this process, with which it dies.
         subject: what it is asked about.
         cwd: the folder that it runs in.
         python: the interpreter of the trials.
@@ -39,7 +40,7 @@ def ask(
         TargetError: the interpreter cannot be run.
     """
     reading, writing = os.pipe()
-    arguments = (json.dumps(subject), str(writing), str(timeout_s))
+    arguments = (json.dumps(subject), str(writing), str(timeout_s), str(os.getpid()))
     try:
         process = subprocess.Popen(
             boot.command(python, module, *arguments),

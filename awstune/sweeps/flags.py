@@ -1,9 +1,10 @@
 """``python -m awstune.sweeps.flags``: run a script up to where it parses its options, and say which.
 
 Its arguments are the script as JSON (``file`` or ``module``, ``argv``, ``first`` for ``sys.path``), a
-file descriptor for the answer (one JSON object), and a time limit in seconds. What parses is replaced,
-so that the script gets no further; whatever else would train, write into the script's folder or reach
-the network before that ends the process. Runs under the trials' Python: standard library only.
+file descriptor for the answer (one JSON object), a time limit in seconds, and the process with which it
+dies. What parses is replaced, so that the script gets no further; whatever else would train, write into
+the script's folder or reach the network before that ends the process. Runs under the trials' Python:
+standard library only.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
-from awstune.sweeps import optioning, probe
+from awstune.sweeps import child, optioning, probe
 
 Answer = dict[str, Any]
 Tell = Callable[[Answer], NoReturn]
@@ -30,6 +31,7 @@ Tell = Callable[[Answer], NoReturn]
 def main() -> None:
     """Answer and leave."""
     script, descriptor, limit_s = json.loads(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    child.die_with(int(sys.argv[4]))
     tell = functools.partial(_leave, descriptor)
     watch = threading.Timer(limit_s, tell, ({"problem": "hangs"},))
     watch.daemon = True

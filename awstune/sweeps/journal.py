@@ -91,6 +91,21 @@ def is_open(path: Path) -> bool:
     return False
 
 
+@contextmanager
+def held(path: Path) -> Iterator[None]:
+    """Nobody writes to this journal for as long as the context lasts.
+
+    Raises:
+        SweepBusy: another process is writing to it.
+        JournalError: it cannot be written.
+    """
+    descriptor = Journal(path).locked()
+    try:
+        yield
+    finally:
+        os.close(descriptor)
+
+
 class Journal:
     """The journal at ``path``.
 
@@ -111,7 +126,7 @@ class Journal:
             SweepBusy: another process is writing to it.
             JournalError: it cannot be written.
         """
-        descriptor = self._locked()
+        descriptor = self.locked()
         try:
             _end_torn_line(descriptor)
             writer = Writer(descriptor, _newest_epoch(self.path) + 1, self._now)
@@ -120,7 +135,8 @@ class Journal:
         finally:
             os.close(descriptor)
 
-    def _locked(self) -> int:
+    def locked(self) -> int:
+        """A descriptor of the file, which nobody else has for writing until it is closed."""
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:

@@ -1,7 +1,8 @@
 """``python -m awstune.sweeps.probe``: import a TARGET once, and say what is there or what went wrong.
 
-Its arguments are the target as JSON, a file descriptor for the answer (one JSON object), and a time
-limit in seconds. Runs under the trials' Python: standard library only, but for what the target imports.
+Its arguments are the target as JSON, a file descriptor for the answer (one JSON object), a time limit in
+seconds, and the process with which it dies. Runs under the trials' Python: standard library only, but for
+what the target imports.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from awstune.errors import AwstuneError, SpaceError, TargetError
+from awstune.sweeps import child
 from awstune.sweeps.loading import import_target
 
 if TYPE_CHECKING:
@@ -32,6 +34,7 @@ class TrainsAtImport(BaseException):
 def main() -> None:
     """Answer and leave, without waiting for what the target may have started."""
     target, descriptor, limit_s = json.loads(sys.argv[1]), int(sys.argv[2]), float(sys.argv[3])
+    child.die_with(int(sys.argv[4]))
     watch = threading.Timer(limit_s, _too_long, (target, descriptor, threading.get_ident()))
     watch.daemon = True
     watch.start()

@@ -5,11 +5,11 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
-import threading
 
 import pytest
 
 from awstune.localcloud import client, lifecycle
+from tests.command import Running
 from tests.world import TRAIN, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("interrupts")]
@@ -27,51 +27,6 @@ def train(trial):
         time.sleep(0.05)
         trial.report(loss=trial.params["x"] + epoch)
 """
-
-
-class Running:
-    """A command that runs, its output read as it comes."""
-
-    def __init__(self, world, *words):
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "awstune", *words],
-            cwd=world.cwd, env=world.env, stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
-            # A suite that runs in the background has SIGINT ignored, and its children would inherit that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509  # one call
-        )  # fmt: skip
-        self.lines = []
-        self.news = threading.Condition()
-        self.reader = threading.Thread(target=self._read, daemon=True)
-        self.reader.start()
-
-    def _read(self):
-        for line in self.process.stdout:
-            with self.news:
-                self.lines.append(line.rstrip())
-                self.news.notify_all()
-        self.process.stdout.close()
-        with self.news:
-            self.news.notify_all()
-
-    @property
-    def text(self):
-        """All that it has said so far."""
-        return "\n".join(self.lines)
-
-    def says(self, words):
-        """Waits until it has said that."""
-        with self.news:
-            assert self.news.wait_for(lambda: words in self.text, 60), self.text
-        return self
-
-    def signalled(self, number=signal.SIGINT, status=130):
-        """Sends it a signal, and waits for its end."""
-        self.process.send_signal(number)
-        assert self.process.wait(30) == status, self.text
-        self.reader.join(10)
-        assert "Traceback" not in self.text
-        return self.text
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,86 @@
+"""An awstune command that runs: its output read as it comes, and signals as a terminal sends them."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+import psutil
+
+from tests.world import World
+
+# From a terminal, Ctrl-C and its end reach the whole foreground group; kill reaches one process.
+TO_ALL = (signal.SIGINT, signal.SIGHUP)
+
+
+class Running:
+    """A command in a process group of its own.
+
+    Args:
+        world: its home, folder and environment.
+        words: its words.
+        stdin: a descriptor; nothing to read where there is none.
+        env: more of its environment.
+        before: called in the new process ahead of the command.
+    """
+
+    def __init__(self, world: World, *words: str, stdin=subprocess.DEVNULL, env=None, before=lambda: None):
+        def prepare():
+            # A suite that runs in the background has SIGINT ignored, and its children would inherit that.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+            before()
+
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "awstune", *words],
+            cwd=world.cwd, env={**world.env, **(env or {})}, stdin=stdin, start_new_session=True,
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=prepare,  # noqa: PLW1509  # two calls
+        )  # fmt: skip
+        self.lines: list[str] = []
+        self.news = threading.Condition()
+        self.reader = threading.Thread(target=self._read, daemon=True)
+        self.reader.start()
+
+    def _read(self):
+        # Not by lines: a question ends without one.
+        while said := os.read(self.process.stdout.fileno(), 1 << 16):
+            with self.news:
+                self.lines.append(said.decode(errors="replace"))
+                self.news.notify_all()
+        self.process.stdout.close()
+        self.process.wait()
+        with self.news:
+            self.news.notify_all()
+
+    @property
+    def text(self):
+        """All that it has said so far."""
+        return "".join(self.lines)
+
+    def says(self, words):
+        """Waits until it has said that."""
+        with self.news:
+            self.news.wait_for(lambda: words in self.text or self.process.returncode is not None, 60)
+            assert words in self.text, self.text
+        return self
+
+    def signalled(self, *numbers, status=130):
+        """Sends it signals, one right after the other, and waits for its end, and for all that it started."""
+        started = psutil.Process(self.process.pid).children(recursive=True)
+        for number in numbers or (signal.SIGINT,):
+            if number in TO_ALL:
+                os.killpg(self.process.pid, number)
+            else:
+                self.process.send_signal(number)
+        return self.ended(status, started)
+
+    def ended(self, status=0, started=()):
+        """Waits for its end; what it has said."""
+        assert self.process.wait(30) == status, self.text
+        self.reader.join(10)
+        assert "Traceback" not in self.text
+        _, alive = psutil.wait_procs(started, timeout=10)
+        assert alive == []
+        return self.text

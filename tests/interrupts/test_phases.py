@@ -1,0 +1,157 @@
+"""The table of phases, struck by real signals: the end state, the message, and what still costs."""
+
+from __future__ import annotations
+
+import os
+import pty
+import signal
+import tomllib
+from contextlib import closing, contextmanager
+from fnmatch import fnmatch
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from awstune.ec2 import instances
+from awstune.ec2.session import Endpoint, open_cloud
+from awstune.localcloud import client, lifecycle
+from tests.command import Running
+from tests.world import World, living_of, running
+
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("phases")]
+
+PHASES = tomllib.loads((Path(__file__).parent / "phases.toml").read_text())["phase"]
+SIGNALS = {
+    "SIGINT": (signal.SIGINT,),
+    "SIGINT twice": (signal.SIGINT, signal.SIGINT),
+    "SIGTERM": (signal.SIGTERM,),
+    "SIGHUP": (signal.SIGHUP,),
+}
+ROWS = [
+    pytest.param(phase, SIGNALS[name], id=f"{phase['name']}: {name}")
+    for phase in PHASES
+    for name in phase.get("signals", SIGNALS)
+]
+SLOW = """
+import time
+from awstune import Float, Space
+
+space = Space(x=Float(0.0, 1.0))
+metric, mode = "loss", "min"
+
+
+def train(trial):
+    for epoch in trial.epochs(20):
+        time.sleep(0.05)
+        trial.report(loss=trial.params["x"] + epoch)
+"""
+HANGS = "import time\ntime.sleep(600)\n\n\ndef train(trial):\n    return 0.0\n"
+NUMBERS = count()
+
+
+class Lab:
+    """The embedded cloud behind a world, looked at without a process for it."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.local = lifecycle.find(world.home)
+        endpoint = Endpoint(self.local.endpoint_url, self.local.access_key, self.local.secret_key)
+        self.cloud = open_cloud(region="us-east-1", profile=None, endpoint=endpoint)
+
+    def states(self) -> dict[str, str]:
+        """The state of every live instance by its name."""
+        return {one.name: one.state for one in instances.own(self.cloud)}
+
+    def beside(self) -> list[str]:
+        """The key pairs and security groups that launches have made."""
+        groups = self.cloud.ec2.describe_security_groups()["SecurityGroups"]
+        pairs = self.cloud.ec2.describe_key_pairs()["KeyPairs"]
+        named = [*(group["GroupName"] for group in groups), *(pair["KeyName"] for pair in pairs)]
+        return [name for name in named if name != "default"]
+
+    def has(self, **states: str) -> None:
+        """Sees to it that there are these instances, and nothing else."""
+        if self.states() == states and (states or not self.beside()):
+            return
+        if self.states():
+            self.world.run("terminate", "--all", "--discard")
+        for name in {beside.removeprefix("awstune-") for beside in self.beside()}:
+            self.world.run("terminate", name)
+        for name, state in states.items():
+            self.world.run("launch", name)
+            if state == "stopped":
+                self.world.run("stop", name)
+
+    @contextmanager
+    def slowed(self, rule):
+        """Holds a step; yields whether it has been reached."""
+        if rule is not None:
+            client.call(self.local, "POST", "/awstune/rules", rule)
+        try:
+            yield lambda: any(one["struck"] for one in client.call(self.local, "GET", "/awstune/rules"))
+        finally:
+            client.call(self.local, "DELETE", "/awstune/rules")
+
+    def as_aws(self) -> dict[str, str]:
+        """The environment in which this cloud is taken for AWS: there questions are asked."""
+        return {
+            "AWSTUNE_CLOUD": "aws", "AWS_ENDPOINT_URL": self.local.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.local.access_key, "AWS_SECRET_ACCESS_KEY": self.local.secret_key,
+        }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory):
+    """One embedded cloud for all phases; nothing of it may be left afterwards."""
+    with running(tmp_path_factory, "phases", slow=SLOW, hangs=HANGS) as world:
+        yield Lab(world)
+
+
+def _struck(lab, world, phase, words, numbers, **settings):
+    with lab.slowed(phase.get("slow")) as reached:
+        command = Running(world, *words, **settings)
+        if "says" in phase:
+            command.says(_named(phase["says"], words))
+        else:
+            world.until(lambda: reached() or command.process.poll() is not None, f"{phase['slow']}")
+        return command.signalled(*numbers)
+
+
+def _named(text, words):
+    return text.replace("SWEEP", words[words.index("--name") + 1]) if "--name" in words else text
+
+
+@pytest.mark.parametrize(("phase", "numbers"), ROWS)
+def test_interrupted(lab, tmp_path, phase, numbers):
+    """In order, with status 130, what is left said and true, and no process left behind."""
+    world, setup, sweep = lab.world, phase.get("setup", ""), f"s{next(NUMBERS)}"
+    words = phase["words"].replace("SWEEP", sweep).split()
+    settings = {}
+    if setup == "nowhere":
+        world = World(tmp_path / "home", tmp_path)
+    else:
+        lab.has(**({"lab": setup} if setup in ("running", "stopped") else {}))
+    if setup == "asked":
+        terminal, stdin = pty.openpty()
+        settings = {"stdin": stdin, "env": lab.as_aws()}
+        with closing(os.fdopen(terminal)), closing(os.fdopen(stdin)):
+            said = _struck(lab, world, phase, words, numbers, **settings)
+    else:
+        said = _struck(lab, world, phase, words, numbers)
+
+    assert f"interrupted: {_named(phase['message'], words)}" in said
+    assert _named(phase["hint"], words) in said.partition("\n\nhint: ")[2]
+    if setup == "nowhere":
+        assert living_of(world.home) == []
+        return
+    expected = {_named(name, words): state for name, state in phase["there"].items()}
+    world.until(lambda: _matches(lab.states(), expected), f"{expected}, not {lab.states()}", 15)
+    if "sweep" in phase:
+        assert world.json("status", sweep)["state"] == phase["sweep"]
+    elif not expected:
+        assert not (world.cwd / "sweeps" / sweep).exists()
+
+
+def _matches(states, expected):
+    return states.keys() == expected.keys() and all(fnmatch(states[name], expected[name]) for name in states)
