@@ -25,14 +25,17 @@ if TYPE_CHECKING:
 TAG_ROTATED = f"{names.TAG_PREFIX}host-key-rotated"
 _KEY = f'k="${{{names.ROOT_VARIABLE}:-}}/etc/ssh/ssh_host_ed25519_key"'
 
+# Made aside and linked into place: of two who make one at a time, both get the first. What a failing of
+# the power has left of one is no key, and is made again.
 _NEW_KEY = (
-    'sudo rm -f "$k.half" "$k.half.pub" && sudo ssh-keygen -q -t ed25519 -N "" -C "" -f "$k.half" '
-    '< /dev/null && sudo mv -f "$k.half.pub" "$k.new.pub" && sudo mv -f "$k.half" "$k.new"'
+    'sudo rm -f "$k.$$" && sudo ssh-keygen -q -t ed25519 -N "" -C "" -f "$k.$$" < /dev/null; '
+    'sudo ln "$k.$$" "$k.new" 2> /dev/null; sudo rm -f "$k.$$" "$k.$$.pub"'
 )
 # sshd is told in any case: an earlier try may have ended between the two.
 SWITCH = (
     f"{_KEY}; "
-    'if sudo test -e "$k.new"; then sudo mv -f "$k.new.pub" "$k.pub"; sudo mv -f "$k.new" "$k"; fi && '
+    'if sudo test -e "$k.new"; then '
+    'sudo mv -f "$k.new" "$k" && sudo ssh-keygen -y -f "$k" | sudo tee "$k.pub" > /dev/null; fi && '
     "{ sudo systemctl reload ssh 2> /dev/null || sudo systemctl reload sshd; }"
 )
 
@@ -46,6 +49,8 @@ def prepare(instance: Instance) -> str:
     first = instance.host_keys[-1].split()[1] if instance.host_keys else "none"
     return (
         f"{_KEY}; "
+        'if sudo test -e "$k.new" && ! sudo ssh-keygen -y -f "$k.new" > /dev/null 2>&1; '
+        'then sudo rm -f "$k.new"; fi; '
         f'if ! sudo test -e "$k.new" && sudo ssh-keygen -y -f "$k" | grep -qF {first}; then {_NEW_KEY}; fi; '
         'if sudo test -e "$k.new"; then k="$k.new"; fi; sudo ssh-keygen -y -f "$k"'
     )

@@ -1,5 +1,6 @@
 import os
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -80,9 +81,23 @@ def test_a_switch_that_is_repeated(cloud, keys_dir, box):
 def test_a_key_that_was_half_made_is_made_again(cloud, keys_dir, box):
     """Power that fails while the key is written leaves no key that nobody could use."""
     (lab,) = _launch(cloud, keys_dir, host_key=_shown(box))
-    (box / "etc/ssh/ssh_host_ed25519_key.half").write_text("-----BEGIN")
+    half = box / "etc/ssh/ssh_host_ed25519_key.new"
+    half.write_text("-----BEGIN")
+    half.chmod(0o600)
     assert _run(box, hostkeys.prepare(lab)).startswith("ssh-ed25519 ")
     assert _shown(box) == lab.host_key
+
+
+def test_two_who_rotate_at_a_time(cloud, keys_dir, box):
+    """A launch and a login beside it get the same new key, however they meet; nothing else is left."""
+    (lab,) = _launch(cloud, keys_dir, host_key=_shown(box))
+    with ThreadPoolExecutor(8) as pool:
+        said = set(pool.map(lambda _: _run(box, hostkeys.prepare(lab)), range(8)))
+    assert len(said) == 1
+    left = sorted(path.name for path in (box / "etc/ssh").iterdir())
+    assert left == ["ssh_host_ed25519_key", "ssh_host_ed25519_key.new", "ssh_host_ed25519_key.pub"]
+    _run(box, hostkeys.SWITCH)
+    assert (box / "etc/ssh/ssh_host_ed25519_key.pub").read_text().split()[:2] == _shown(box).split()
 
 
 @pytest.mark.parametrize("said", ["", "ssh-keygen: not found", "ssh-rsa AAAA"])

@@ -19,9 +19,8 @@ COURSE = {"type": "p2.xlarge", "image": names.COURSE_AMI}
 @pytest.fixture
 def course(cloud, keys_dir, answering):
     """An instance of the course's image."""
-    answering(
-        "ec2", "DescribeInstanceTypeOfferings", {"InstanceTypeOfferings": [{"InstanceType": "p2.xlarge"}]}
-    )
+    offer = {"InstanceType": "p2.xlarge", "LocationType": "region", "Location": "us-east-1"}
+    answering("ec2", "DescribeInstanceTypeOfferings", {"InstanceTypeOfferings": [offer]})
     launched(cloud, keys_dir, **COURSE)
     return instances.find(cloud, "lab")
 
