@@ -51,6 +51,17 @@ def environment(spec: Spec) -> dict[str, str]:
     return {} if place is None else {names.DATA_VARIABLE: str(Path(place).expanduser().absolute())}
 
 
+def refuse_missing(spec: Spec, cwd: Path) -> None:
+    """A sweep whose data is gone would only fail all of its trials.
+
+    Raises:
+        UsageError: it is not where the spec says.
+    """
+    place = spec.options.get(OPTION)
+    if place is not None and not (cwd / Path(place).expanduser()).exists():
+        raise UsageError(f"the data {place} is not there any more", "bring it back, then go on")
+
+
 def read(path: Path, cwd: Path) -> Data:
     """Look at what ``--data`` names.
 

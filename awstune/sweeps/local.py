@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from awstune.sweeps import gauge, metricfile, picking, words
+from awstune.sweeps import data, gauge, metricfile, picking, words
 from awstune.sweeps.commands import Commands
 from awstune.sweeps.packing import Packing, undecided
 from awstune.sweeps.pool import Pool
@@ -30,10 +30,11 @@ def make_executor(spec: Spec, folder: Folder, cwd: Path | None = None) -> Execut
 
     Raises:
         TargetError: a command leaves a parameter out, or has a hole too many.
-        UsageError: its ``metric_regex`` is no pattern.
+        UsageError: its ``metric_regex`` is no pattern, or its data is gone.
     """
     check(spec)
     here, limits, share = cwd or Path.cwd(), _limits(spec), _share(spec, folder)
+    data.refuse_missing(spec, here)
     if spec.target.kind == "command":
         return Commands(
             spec.target,

@@ -10,6 +10,8 @@ import pytest
 from awstune.errors import UsageError
 from awstune.search.space import Float, Space
 from awstune.sweeps import data, stock
+from awstune.sweeps.folder import Folder
+from awstune.sweeps.local import make_executor
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
 
@@ -82,6 +84,16 @@ def test_a_trial_is_told_where_it_is(tmp_path, monkeypatch):
     assert data.environment(spec) == {}
     assert told("set") == {"AWSTUNE_DATA": str(tmp_path / "set")}
     assert told("~/.awstune/data/x") == {"AWSTUNE_DATA": "/home/somebody/.awstune/data/x"}
+
+
+def test_data_that_is_gone_stops_a_sweep(tmp_path):
+    """A sweep that is taken up again without its data is refused: it does not use up its trials."""
+    home = some(tmp_path)
+    spec = Spec(Target("function", file="t.py"), Space(x=Float(0, 1)), options={"data": "set"})
+    make_executor(spec, Folder(tmp_path), tmp_path).close()
+    home.rename(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="the data set is not there any more"):
+        make_executor(spec, Folder(tmp_path), tmp_path)
 
 
 def bring(root, found, manifest, contents):
