@@ -14,6 +14,8 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
+import psutil
+
 from awstune.errors import SweepError
 from awstune.names import WORKER_PID_FILE
 from awstune.sweeps import journal
@@ -72,9 +74,11 @@ def _other(folder: Folder) -> int:
     Raises:
         SweepError: there is none.
     """
-    there = _running(folder)
-    if there is not None and journal.is_open(folder.journal_file):
-        return there
+    while journal.is_open(folder.journal_file):
+        there = _running(folder)
+        if there is not None and psutil.pid_exists(there):
+            return there
+        time.sleep(_EVERY_S)  # it has the journal, and is about to say so
     hint = f"{folder.worker_log_file} has all that it said"
     raise SweepError(f"{folder.name} did not start: {_last_line(folder)}", hint)
 
