@@ -8,10 +8,10 @@ from awstune.report import formats, tables
 def trial(number, value, **more):
     """A trial of the results document."""
     plain = {
-        "trial": number, "params": {"x": number / 10 if number else 0}, "value": value,
-        "status": "succeeded", "started": None, "seconds": 1.0, "steps": 1, "error": None, "node": "local", "why": "", "checkpoint": None,
-        "sd": None, "repeats": None, "confirmed": None, "command": None,
-    }  # fmt: skip
+        **dict.fromkeys(("started", "error", "checkpoint", "sd", "repeats", "confirmed", "command")),
+        **{"status": "succeeded", "seconds": 1.0, "steps": 1, "node": "local", "why": ""},
+        **{"trial": number, "params": {"x": number / 10 if number else 0}, "value": value},
+    }
     return {**plain, **more}
 
 
