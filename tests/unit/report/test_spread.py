@@ -9,8 +9,14 @@ def trial(number, value, **more):
     """A trial of the results document."""
     plain = {
         **dict.fromkeys(("started", "error", "checkpoint", "sd", "repeats", "confirmed", "command")),
-        **{"status": "succeeded", "seconds": 1.0, "steps": 1, "node": "local", "why": ""},
-        **{"trial": number, "params": {"x": number / 10 if number else 0}, "value": value},
+        "status": "succeeded",
+        "seconds": 1.0,
+        "steps": 1,
+        "node": "local",
+        "why": "",
+        "trial": number,
+        "params": {"x": number / 10 if number else 0},
+        "value": value,
     }
     return {**plain, **more}
 
