@@ -112,6 +112,7 @@ class Way:
                 stdin=theirs.fileno(),
                 stdout=theirs.fileno(),
                 stderr=subprocess.PIPE,
+                start_new_session=True,  # Ctrl-C is for us to handle, over this very way
             )
 
     def close(self) -> None:

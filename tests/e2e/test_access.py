@@ -14,8 +14,11 @@ import boto3
 import pytest
 
 from awstune import names
-from awstune.ec2 import hostkeys
+from awstune.ec2 import hostkeys, instances
+from awstune.ec2.session import open_cloud
+from awstune.flow import login
 from awstune.localcloud import client, lifecycle
+from awstune.remote.ssh import Address
 from tests.world import TRAIN, World, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("access")]
@@ -129,6 +132,27 @@ def test_killed_at_any_step_of_a_rotation(world, ec2, lab, tmp_path_factory):
     assert tags[names.TAG_HOST_KEY] == _key_there(world)
     assert len(told) == STEPS
     assert "its tag names only the new host key" in told[-1]
+
+
+def test_the_open_port_follows_its_owner(world, ec2, lab, monkeypatch):
+    """As on AWS: the address service says another address, nothing comes back, and the port moves there."""
+    running_cloud = lifecycle.find(world.home)
+    monkeypatch.setenv("AWS_ENDPOINT_URL", running_cloud.endpoint_url)
+    keys = {"aws_access_key_id": running_cloud.access_key, "aws_secret_access_key": running_cloud.secret_key}
+    cloud = open_cloud(region="us-east-1", session=boto3.Session(**keys))
+    one = instances.find(cloud, "lab")
+    address = Address(
+        lab["address"], lab["ssh_port"], "ubuntu", Path(lab["key_file"]), lab["id"], one.host_keys
+    )
+    for says in ("198.51.100.9", "203.0.113.7"):
+        assert login.admit(cloud, one, address, fetch=lambda _, says=says: says) is None  # it answers
+        moved = login.admit(cloud, one, address, fetch=lambda _, says=says: says, answers=lambda _: False)
+        assert moved == f"{says}/32"
+        (group,) = ec2.describe_security_groups(GroupNames=["awstune-lab"])["SecurityGroups"]
+        assert [one["CidrIp"] for rule in group["IpPermissions"] for one in rule["IpRanges"]] == [moved]
+    world.run("launch", "lab")
+    (group,) = ec2.describe_security_groups(GroupNames=["awstune-lab"])["SecurityGroups"]
+    assert group["IpPermissions"][0]["IpRanges"][0]["CidrIp"] == "127.0.0.0/8"
 
 
 def test_a_laptop_without_the_private_key(world, ec2, lab, tmp_path_factory):
