@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+from typing import Any
 
 import pytest
+
+from tests import calls
 
 REAL_SETTINGS = ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "AWSTUNE_CLOUD")
 
@@ -25,8 +28,14 @@ def own_world(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("NO_COLOR", "1")
 
 
+def pytest_testnodedown(node: Any) -> None:
+    """One process of a parallel run has ended, and hands on which calls it saw."""
+    calls.take_over(node)
+
+
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Where AWSTUNE_TESTS_NO_SKIP is set, a skipped test is a failed run."""
+    """The policy is compared with the calls; where AWSTUNE_TESTS_NO_SKIP is set, no test may be skipped."""
+    calls.finish(session)
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
     if os.environ.get("AWSTUNE_TESTS_NO_SKIP") and reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

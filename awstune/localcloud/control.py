@@ -10,6 +10,7 @@ POST   /awstune/rules                     {...}: see `rules.Rule`
 DELETE /awstune/rules                     all of them
 DELETE /awstune/rules/ID                  one
 GET    /awstune/calls                     how many calls of AWS's API there were, by service:Action
+GET    /awstune/own-calls                 which of them awstune itself has made
 GET    /awstune/resources                 all that is there: what a leak would show in
 PUT    /awstune/quotas/CODE               {"value": 0}
 PUT    /awstune/simulated                 {"boot_s": [1, 5], ...}: see `simulated.Pace`
@@ -76,8 +77,8 @@ class Control:
                 return self._faults.shown()
             case ["GET", "resources"]:
                 return self._resources()
-            case ["GET", "calls"]:
-                return self._app.calls()
+            case ["GET", ("calls" | "own-calls") as which]:
+                return self._app.calls() if which == "calls" else self._app.own_calls()
             case ["POST", "rules"]:
                 return {"id": self._faults.add(rules.from_json(document)).id}
         self._change(words, document)

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from awstune.localcloud.rules import Rule, Rules
 
+_OURS = "awstune"
+
 
 class Faults:
     """WSGI application that lets rules strike before and after ``app`` acts."""
@@ -32,6 +34,7 @@ class Faults:
         self._app = app
         self._rules = rules
         self._calls: collections.Counter[str] = collections.Counter()
+        self._own: set[str] = set()
         self._lock = threading.Lock()
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
@@ -40,6 +43,8 @@ class Faults:
         action, params = step(environ)
         with self._lock:
             self._calls[f"{scope.service}:{action}"] += 1
+            if _OURS in environ.get("HTTP_USER_AGENT", ""):
+                self._own.add(f"{scope.service}:{action}")
         rule = self._rules.take(scope.service, action, scope.region, params)
         return self._strike(rule, environ, start_response) if rule else self._app(environ, start_response)
 
@@ -47,6 +52,11 @@ class Faults:
         """How many calls there have been, by ``service:Action``, struck ones too."""
         with self._lock:
             return dict(self._calls)
+
+    def own_calls(self) -> list[str]:
+        """Which calls awstune itself has made, as ``service:Action``: its clients say who they are."""
+        with self._lock:
+            return sorted(self._own)
 
     def _strike(self, rule: Rule, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if rule.after_commit:

@@ -1,0 +1,61 @@
+"""Which calls of AWS's API awstune made while the tests ran, compared with its policy when all have run.
+
+Tests of `awstune.ec2` record what botocore's events show (see their conftest); worlds record what their
+embedded cloud was asked by awstune itself. The processes of a parallel run hand theirs to the first one.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from awstune.ec2 import iam
+
+RECORDED: set[str] = set()
+_KEY = "awstune_calls"
+
+
+def note(service: str, operation: str) -> str:
+    """Remembers a call; its name is IAM's, such as ``ec2:RunInstances``."""
+    action = f"{service.replace('-', '')}:{operation}"
+    RECORDED.add(action)
+    return action
+
+
+def missing(recorded: set[str]) -> list[str]:
+    """Calls that were made and that the policy does not allow."""
+    return sorted(recorded - iam.actions())
+
+
+def unused(recorded: set[str]) -> list[str]:
+    """Actions that the policy allows and that nothing calls."""
+    return sorted(iam.actions() - recorded)
+
+
+def findings(recorded: set[str]) -> list[str]:
+    """What is wrong with the policy, a line each."""
+    return [
+        *(f"awstune calls {action}, which `awstune iam` does not allow" for action in missing(recorded)),
+        *(f"`awstune iam` allows {action}, which nothing calls" for action in unused(recorded)),
+    ]
+
+
+def take_over(node) -> None:
+    """One process of a parallel run has ended: its calls are counted here."""
+    RECORDED.update(getattr(node, "workeroutput", {}).get(_KEY, ()))
+
+
+def finish(session: pytest.Session) -> None:
+    """Hands the calls on, or compares them where the whole suite has run."""
+    config = session.config
+    output = getattr(config, "workeroutput", None)
+    if output is not None:
+        output[_KEY] = sorted(RECORDED)
+        return
+    option = config.option
+    partly = option.keyword or option.markexpr or option.lf or option.collectonly or session.testsfailed
+    if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or partly:
+        return
+    said = findings(RECORDED)
+    if said:
+        config.get_terminal_writer().line("\n" + "\n".join(said), red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
