@@ -55,13 +55,14 @@ def shown(losses: Array) -> Outputs:
     """
     failed = ~np.isfinite(losses)
     filled = np.where(failed, np.inf, losses)
-    n = len(losses)
-    median = np.sort(filled)[(n - 1) // 2]
+    # Each value once: where most trials share one, as on a plateau, that would else be all of the good half.
+    distinct = np.unique(filled)
+    median = distinct[(len(distinct) - 1) // 2]
     if not np.isfinite(median):
         median = filled[~failed].max()
     good = filled <= median
     warped = np.where(good, losses, 0.0)
-    warped[~good] = median + _spread(losses, good, median) * _upper(filled, good)
+    warped[~good] = median + _spread(distinct[distinct <= median], median) * _upper(filled, distinct)[~good]
     center, scale = warped.mean(), warped.std()
     y = (warped - center) / (scale or 1.0)
     pairs = np.unique(np.column_stack([y, losses])[~failed], axis=0)
@@ -89,16 +90,15 @@ def resolution(targets: Array) -> float:
     return float(np.median(np.diff(values[-better:]))) * min(1.0, (shared - 1) / 3)
 
 
-def _spread(losses: Array, good: NDArray[np.bool_], median: float) -> float:
-    spread = float(np.sqrt(np.mean((losses[good] - median) ** 2)))
+def _spread(good: Array, median: float) -> float:
+    spread = float(np.sqrt(np.mean((good - median) ** 2)))
     return spread or 1.0
 
 
-def _upper(filled: Array, good: NDArray[np.bool_]) -> Array:
-    """Normal quantiles of the ranks of what is worse than the median; equals share a rank."""
+def _upper(filled: Array, distinct: Array) -> Array:
+    """Normal quantiles of the ranks among the distinct values, (n,); none below the middle."""
     from scipy.special import ndtri
-    from scipy.stats import rankdata
 
-    ranks = rankdata(filled)[~good]
-    quantiles: Array = ndtri((ranks - 0.5) / len(filled))
+    ranks = np.searchsorted(distinct, filled)
+    quantiles: Array = ndtri((ranks + 0.5) / len(distinct))
     return np.maximum(quantiles, 0.0)

@@ -20,7 +20,7 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PEERS = ROOT / ".peers" / "bin" / "python"
+PEERS = environments.python("optuna")
 EPOCHS = 27
 sys.path[:0] = [str(HERE), str(ROOT)]
 

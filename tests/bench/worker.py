@@ -13,8 +13,8 @@ import time
 from pathlib import Path
 
 import worker_peers
+from searching import environments
 
-HERE = Path(__file__).resolve().parent
 TRIALS = 64
 
 # One trial: 20 SGD steps of a 2-layer network. Everybody runs this very file.
@@ -71,7 +71,7 @@ def timed(script: str, folder: Path, python: str = sys.executable) -> tuple[floa
     """Seconds between the first trial's start and the last one's end, and of the whole process."""
     (folder / "target.py").write_text(TARGET)
     (folder / "main.py").write_text(script)
-    env = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+    env = {**os.environ, "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "PYTHONPATH": str(folder)}
     began = time.perf_counter()
     done = subprocess.run(
         [python, "main.py"], cwd=folder, env=env, capture_output=True, text=True, check=True
@@ -96,8 +96,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--spawn", action="store_true", help="also an interpreter a trial (minutes)")
-    parser.add_argument("--peers", action="store_true", help="also others, in an environment of their own")
-    parser.add_argument("--peers-env", type=Path, default=HERE.parents[1] / "build" / "bench-worker")
+    parser.add_argument("--peers", action="store_true", help="also others, in environments of their own")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     scripts = contestants(spawn=options.spawn)
@@ -107,16 +106,18 @@ def main() -> None:
             with tempfile.TemporaryDirectory() as folder:
                 seen[name].append(timed(script, Path(folder)))
     if options.peers:
-        seen |= peers(options.peers_env)
+        seen |= peers()
     report(seen, as_json=options.json)
 
 
-def peers(env: Path) -> dict[str, list[tuple[float, float]]]:
+def peers() -> dict[str, list[tuple[float, float]]]:
     """Each peer once: the slow ones take minutes."""
-    python, seen = str(worker_peers.environment(env)), {}
+    seen = {}
     with tempfile.TemporaryDirectory() as folder:
-        for name, script in worker_peers.scripts(TRIALS, Path(folder)).items():
-            seen[name] = [timed(script, Path(folder), python)]
+        for name, (environment, script) in worker_peers.scripts(TRIALS, Path(folder)).items():
+            if not environments.ready(environment):
+                continue
+            seen[name] = [timed(script, Path(folder), str(environments.python(environment)))]
             print(f"{name}: {seen[name][0][0] / TRIALS * 1000:.0f} ms a trial", file=sys.stderr, flush=True)
     return seen
 

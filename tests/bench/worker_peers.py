@@ -1,16 +1,11 @@
-"""What `worker` measures peers with: each runs the same 64 trials in its own way, in an environment apart."""
+"""What `worker` measures peers with: each runs the same 64 trials in its own way, in its own environment."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
-import sysconfig
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-PACKAGES = ["optuna==5.0.0", "ray[tune]==2.60.0", "syne-tune==0.16.0"]
 
 OPTUNA = """
 import time, optuna, torch
@@ -73,25 +68,56 @@ print(taken * {scale})
 """
 
 
-def environment(folder: Path) -> Path:
-    """The interpreter of an environment with the peers, made if need be; torch is this one's."""
-    python = folder / "bin" / "python"
-    if not python.exists():
-        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
-        site = next((folder / "lib").glob("python3*")) / "site-packages"
-        (site / "torch_of_awstune.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
-        subprocess.run([str(python), "-m", "pip", "install", "-q", *PACKAGES], check=True)
-    return python
+# Its trials are processes of a script; looked at every tenth of a second, where its default is 5 s.
+SYNE_TUNE = """
+import logging, time
+from pathlib import Path
+logging.disable(logging.CRITICAL)
+from syne_tune import StoppingCriterion, Tuner
+from syne_tune.backend import LocalBackend
+from syne_tune.config_space import loguniform, randint
+from syne_tune.optimizer.baselines import RandomSearch
+
+Path("one.py").write_text({one!r})
+space = {{"lr": loguniform(1e-4, 1e-1), "width": randint(16, 128)}}
+tuner = Tuner(
+    trial_backend=LocalBackend("one.py", rotate_gpus=False),
+    scheduler=RandomSearch(space, metrics=["loss"], random_seed=0),
+    stop_criterion=StoppingCriterion(max_num_trials_finished={trials}),
+    n_workers=2, sleep_time=0.1, results_update_interval=0.1, save_tuner=False,
+    trial_backend_path={folder!r} + "/syne-tune",
+)
+began = time.perf_counter()
+tuner.run()
+print((time.perf_counter() - began) * {scale})
+"""
+ONE = """
+import argparse, torch
+torch.set_num_threads(1)
+from syne_tune import Reporter
+from target import run
+parser = argparse.ArgumentParser()
+parser.add_argument("--lr", type=float)
+parser.add_argument("--width", type=int)
+options, _ = parser.parse_known_args()
+Reporter()(loss=run(options.lr, options.width))
+"""
 
 
-def scripts(trials: int, folder: Path) -> dict[str, str]:
-    """Name to script; the slow ones run an eighth of the trials, and say what all would take."""
+def scripts(trials: int, folder: Path) -> dict[str, tuple[str, str]]:
+    """Name to environment and script; the slow ones run an eighth of the trials, and say what all would take.
+
+    Args:
+        trials: how many.
+        folder: where the target lies.
+    """
     few = trials // 8
-    ray = {"folder": str(folder)}
+    where = {"folder": str(folder)}
     return {
-        "Optuna, in one process": OPTUNA.format(trials=trials, storage=None),
-        "Optuna, with SQLite": OPTUNA.format(trials=trials, storage="sqlite:///optuna.db"),
-        "Ray Tune, reusing actors": RAY.format(**ray, trials=trials, scale=1, reuse=True),
-        "Ray Tune": RAY.format(**ray, trials=few, scale=8, reuse=False),
-        "a spawned process a trial": SPAWN.format(trials=few, scale=8),
+        "Optuna, in one process": ("optuna", OPTUNA.format(trials=trials, storage=None)),
+        "Optuna, with SQLite": ("optuna", OPTUNA.format(trials=trials, storage="sqlite:///optuna.db")),
+        "Ray Tune, reusing actors": ("ray", RAY.format(**where, trials=trials, scale=1, reuse=True)),
+        "Ray Tune": ("ray", RAY.format(**where, trials=few, scale=8, reuse=False)),
+        "Syne Tune, local backend": ("syne-tune", SYNE_TUNE.format(**where, one=ONE, trials=few, scale=8)),
+        "a spawned process a trial": ("optuna", SPAWN.format(trials=few, scale=8)),
     }

@@ -90,7 +90,18 @@ class Contestant:
     problems: tuple[str, ...] | None = None
 
 
-FEW = ("branin", "hartmann-6", "rosenbrock-4", "styblinski-5", "protein")
+SYNTHETIC = (
+    "branin",
+    "hartmann-6",
+    "ackley-5",
+    "rosenbrock-4",
+    "levy-6",
+    "styblinski-5",
+    "additive-2",
+    "effective-10",
+)
+"""What those are given that take half a minute a run, and more where parameters are discrete."""
+FEW = ("branin", "hartmann-6", "rosenbrock-4", "styblinski-5")
 """What HEBO is given: it takes minutes a run."""
 CONTESTANTS: Mapping[str, Contestant] = {
     "awstune-bayes": Contestant(Own),
@@ -102,8 +113,8 @@ CONTESTANTS: Mapping[str, Contestant] = {
     "hyperopt": Contestant(peers.Hyperopt, environment="hyperopt"),
     "smac": Contestant(peers.Smac, environment="smac", seeds=3),
     "syne-tune": Contestant(peers.SyneTune, environment="syne-tune", seeds=2),
-    "ax": Contestant(peers.Ax, environment="ax", seeds=1),
-    "bayes-opt": Contestant(peers.BayesOpt, seeds=1),
-    "bayes-opt-ard": Contestant(peers.BayesOpt, {"ard": True}, seeds=1),
+    "ax": Contestant(peers.Ax, environment="ax", seeds=1, problems=SYNTHETIC),
+    "bayes-opt": Contestant(peers.BayesOpt, seeds=1, problems=SYNTHETIC),
+    "bayes-opt-ard": Contestant(peers.BayesOpt, {"ard": True}, seeds=1, problems=SYNTHETIC),
     "hebo": Contestant(peers.Hebo, environment="hebo", seeds=1, problems=FEW),
 }
