@@ -22,7 +22,7 @@ from awstune.names import DEFAULT_TTL_S
 def ls_command(config: Config, everyone: bool, all_regions: bool, ended: bool) -> None:
     """List your instances, what they cost, and when they end.
 
-    What is shown is AWS's word, found by tags: it is the same on any machine of yours.
+    What is shown is AWS's word, found by tags: it is the same on any machine of yours. -v adds AWS's ids.
     """
     from awstune.ec2 import instances, prices, regions
     from awstune.flow import access, clouds
@@ -42,7 +42,7 @@ def ls_command(config: Config, everyone: bool, all_regions: bool, ended: bool) -
         if config.json:
             screen.document(found)
         else:
-            screen.result(tables.instances(found))
+            screen.result(tables.instances(found, ids=config.verbosity > 0))
 
 
 @command("stop", example="awstune stop lab")

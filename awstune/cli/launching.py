@@ -16,7 +16,7 @@ from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.names import DEFAULT_IDLE_S, DEFAULT_TTL_S, DEFAULT_TYPE
 
-WIDTH = 100  # of the plan: sentences longer than that are hard to read
+WIDTH = 80  # of the plan
 NOT_LAUNCHED = ("nothing was launched, and nothing costs", "the same command starts again")
 MACHINE, END, ACCESS = "The machine", "Its end", "Access"
 

@@ -25,6 +25,7 @@ FIELDS = (
     "node",
     "why",
     "checkpoint",
+    "command",
     "sd",
 )
 CONFIRMED = ("mean", "sd")

@@ -34,8 +34,13 @@ def columns(rows: Iterable[Sequence[str]], header: Sequence[str], right: str = "
     )
 
 
-def instances(found: Sequence[Document]) -> str:
-    """One's instances, a line each; a sentence where there is none."""
+def instances(found: Sequence[Document], *, ids: bool = False) -> str:
+    """One's instances, a line each; a sentence where there is none.
+
+    Args:
+        found: of ``ls --json``.
+        ids: whether to show AWS's ids, too; with them a line is wider than 80 columns.
+    """
     if not found:
         return "no instances"
     rows = [
@@ -47,11 +52,12 @@ def instances(found: Sequence[Document]) -> str:
             money(one["usd_so_far"]),
             _ends(one),
             one["address"] or "-",
-            one["id"],
+            *([one["id"]] if ids else []),
         )
         for one in found
     ]
-    return columns(rows, ("NAME", "TYPE", "STATE", "AGE", "COST", "ENDS IN", "ADDRESS", "ID"), "lllrrr")
+    header = ("NAME", "TYPE", "STATE", "AGE", "COST", "ENDS IN", "ADDRESS", *(["ID"] if ids else []))
+    return columns(rows, header, "lllrrr")
 
 
 def _ends(one: Document) -> str:
@@ -129,7 +135,29 @@ def results(document: Document) -> str:
         for trial in trials
     ]
     header = ("", "trial", document["metric"] or "value", *again, *names, "took", "")
-    return columns(rows, header, "lrr" + "r" * len([*again, *names]) + "r")
+    table = columns(rows, header, "lrr" + "r" * len([*again, *names]) + "r")
+    return "\n".join([table, *_errors(trials), *_commands(trials)])
+
+
+def _errors(trials: Sequence[Document]) -> list[str]:
+    """Why trials failed, each reason once, below the table, which would be too wide with them."""
+    by_error: dict[str, list[int]] = {}
+    for trial in trials:
+        if trial["error"]:
+            by_error.setdefault(trial["error"], []).append(trial["trial"])
+    lines = [f"trial {_few(numbers)}: {error}" for error, numbers in by_error.items()]
+    return ["", *lines] if lines else []
+
+
+def _few(numbers: Sequence[int]) -> str:
+    shown = ", ".join(map(str, numbers[:MOST_NAMED]))
+    return f"{shown} and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else shown
+
+
+def _commands(trials: Sequence[Document]) -> list[str]:
+    """Each trial's command line, where trials are programs."""
+    lines = [f"trial {trial['trial']}: {trial['command']}" for trial in trials if trial["command"]]
+    return ["", *lines] if lines else []
 
 
 def _confirmed(runs: Document | None) -> str:
@@ -139,8 +167,7 @@ def _confirmed(runs: Document | None) -> str:
 def _outcome(trial: Document) -> str:
     if trial["status"] == "succeeded":
         return "baseline" if trial["trial"] == 0 else ""
-    word = trial["status"].replace("_", " ")
-    return f"{word}: {trial['error']}" if trial["error"] else word
+    return str(trial["status"]).replace("_", " ")
 
 
 def best(document: Document, folder: Path | None = None) -> str:
@@ -158,6 +185,8 @@ def best(document: Document, folder: Path | None = None) -> str:
     base = next((trial for trial in document["trials"] if trial["trial"] == 0), None)
     if base is not None and base["value"] is not None:
         lines.append(f"baseline: {_scored(document, base)}")
+    if folder is not None and top["command"]:
+        lines.append(f"command: {top['command']}")
     if folder is not None and top["checkpoint"]:
         lines.append(f"checkpoint: {folder / top['checkpoint']}")
     if folder is not None:
@@ -221,8 +250,8 @@ def status(document: Document) -> str:
     parts = [f"{done}{planned} trials done"]
     parts += [
         f"{trials[key]} {key.replace('_', ' ')}"
-        for key in ("running", "failed", "stopped_early")
-        if trials[key]
+        for key in ("running", "confirming", "failed", "stopped_early")
+        if trials.get(key)
     ]
     lines = [f"{document['sweep']} ({document['where']}): {document['state']}", f"  {', '.join(parts)}"]
     top = document["best"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from awstune.search.folding import fold
 from awstune.search.runs import Run, spread
 from awstune.search.trials import History, Status, TrialRecord, best_of
-from awstune.sweeps import journal
+from awstune.sweeps import journal, words
 from awstune.sweeps.outlook import outlook, planned_of
 from awstune.sweeps.spec import Spec
 
@@ -31,8 +32,9 @@ def results(folder: Folder) -> dict[str, Any]:
     """``{sweep, metric, mode, best: TRIAL | None, trials: [TRIAL...]}``.
 
     A TRIAL is ``{trial, params, value, status, started, seconds, steps, error, node, why, checkpoint, sd,
-    repeats, confirmed}``: ``started`` in ISO 8601 (UTC), ``steps`` the number of reports, ``checkpoint``
-    relative to the folder and only where it is still there. ``repeats`` is the list of its runs, each
+    repeats, confirmed, command}``: ``started`` in ISO 8601 (UTC), ``steps`` the number of reports,
+    ``checkpoint`` relative to the folder and only where it is still there, ``command`` the full command
+    line of a trial that is a program (its log has it, too). ``repeats`` is the list of its runs, each
     ``{seed, value, status, seconds, error}``, where a trial is run several times: then ``value`` is their
     mean and ``sd`` their standard deviation. ``confirmed`` is ``{mean, sd, runs}`` of the runs with new
     seeds at the sweep's end; both are None where there are none. The document's own ``confirmed`` is the
@@ -44,9 +46,9 @@ def results(folder: Folder) -> dict[str, Any]:
         "sweep": folder.name,
         "metric": spec.metric,
         "mode": spec.mode,
-        "best": None if best is None else _trial(folder, best),
+        "best": None if best is None else _trial(folder, spec, best),
         "confirmed": best_confirmed(trials, spec.mode),
-        "trials": [_trial(folder, trial) for trial in trials],
+        "trials": [_trial(folder, spec, trial) for trial in trials],
     }
 
 
@@ -73,7 +75,15 @@ def best_confirmed(trials: Sequence[TrialRecord], mode: Mode | None) -> int | No
     return min(known)[1] if known and mode else None
 
 
-def _trial(folder: Folder, trial: TrialRecord) -> dict[str, Any]:
+def command_of(folder: Folder, spec: Spec, trial: TrialRecord) -> str | None:
+    """The command line of a trial, as a shell takes it; None where it is a function."""
+    if spec.target.kind != "command":
+        return None
+    own = {"dir": folder.trial_dir(trial.number), "trial": trial.number, "seed": trial.seed, "port": "{port}"}
+    return shlex.join(words.fill(spec.target.command, trial.params, own))
+
+
+def _trial(folder: Folder, spec: Spec, trial: TrialRecord) -> dict[str, Any]:
     kept = trial.checkpoint and (folder.path / trial.checkpoint).exists()
     return {
         "trial": trial.number,
@@ -90,6 +100,7 @@ def _trial(folder: Folder, trial: TrialRecord) -> dict[str, Any]:
         "sd": spread(trial.repeats).sd if trial.value is not None else None,
         "repeats": [_run(run) for run in trial.repeats] or None,
         "confirmed": _confirmed(trial.confirmed),
+        "command": command_of(folder, spec, trial),
     }
 
 

@@ -17,12 +17,13 @@ def trial(number, value=None, **fields):
         "trial": number, "params": {"lr": 0.001 * (number + 1), "opt": "adam"}, "value": value,
         "status": "succeeded" if value is not None else "failed", "started": "2026-11-23T14:21:49Z",
         "seconds": 1.25, "steps": 3, "error": None, "node": "vm", "why": "baseline", "checkpoint": None,
+        "command": None, "sd": None, "repeats": None, "confirmed": None,
     }  # fmt: skip
     return {**made, **fields}
 
 
 RESULTS = {
-    "sweep": "train-1", "metric": "accuracy", "mode": "max", "best": trial(1, 0.97531),
+    "confirmed": None, "sweep": "train-1", "metric": "accuracy", "mode": "max", "best": trial(1, 0.97531),
     "trials": [trial(0, 0.95), trial(1, 0.97531), trial(2, error="ValueError: no data")],
 }  # fmt: skip
 EMPTY = {"sweep": "train-2", "metric": None, "mode": None, "best": None, "trials": []}
@@ -34,7 +35,9 @@ def test_the_results_as_a_table():
         "   trial  accuracy     lr   opt   took\n"
         "       0      0.95  0.001  adam  1.2 s  baseline\n"
         "*      1    0.9753  0.002  adam  1.2 s\n"
-        "       2         -  0.003  adam  1.2 s  failed: ValueError: no data"
+        "       2         -  0.003  adam  1.2 s  failed\n"
+        "\n"
+        "trial 2: ValueError: no data"
     )
 
 
@@ -52,6 +55,7 @@ def test_the_best_beside_the_baseline(tmp_path):
         "baseline: accuracy 0.95 (trial 0: lr=0.001 opt=adam)",
         f"checkpoint: {tmp_path}/trials/0001/checkpoint/epoch-0003.pt",
         "its values: awstune results train-1 --format args",
+        "once more: awstune run train-1",
     ]
 
 
@@ -78,9 +82,10 @@ def test_instances_as_a_table():
         "ttl_left_s": None, "address": "203.0.113.7", "id": "i-1",
     }  # fmt: skip
     assert tables.instances([one]) == (
-        "NAME  TYPE       STATE           AGE   COST  ENDS IN  ADDRESS      ID\n"
-        "lab   p2.xlarge  running  1 h 02 min  $0.93    never  203.0.113.7  i-1"
+        "NAME  TYPE       STATE           AGE   COST  ENDS IN  ADDRESS\n"
+        "lab   p2.xlarge  running  1 h 02 min  $0.93    never  203.0.113.7"
     )
+    assert tables.instances([one], ids=True).endswith("203.0.113.7  i-1")
     assert tables.instances([]) == "no instances"
 
 
