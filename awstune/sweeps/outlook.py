@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from awstune import names
+from awstune.sweeps.turns import CONFIRM_SEEDS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -61,11 +62,18 @@ def outlook(known: History, planned: int | None, now: float) -> Outlook | None:
     if planned is None:
         return Outlook(mean, None, None, trial_usd, None)
     begun = sum(max(0.0, mean - (now - (t.started or now))) for t in known.trials if t.running)
-    left = (begun + mean * max(0, planned - len(known.trials))) / at_once
+    left = (begun + mean * (max(0, planned - len(known.trials)) + _to_confirm(known, planned))) / at_once
     so_far = known.spent_s + max(0.0, now - (known.latest or now))
     usd = None if rate is None else (so_far + left) / 3600 * rate
     late = 0.0 if known.machine_ends is None else max(0.0, now + left - known.machine_ends)
     return Outlook(mean, left, now + left, trial_usd, usd, late)
+
+
+def _to_confirm(known: History, planned: int) -> float:
+    """The runs that confirm the best trials, as far as they are still to come, in trials."""
+    runs = CONFIRM_SEEDS * min(planned, known.spec.get("confirm", 0))
+    done = sum(len(trial.confirmed) for trial in known.trials)
+    return float(max(0, runs - done)) / float(known.spec.get("repeats", 1))
 
 
 def planned_of(spec: Mapping[str, Any], size: int | None) -> int | None:

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from awstune.report import tables, words
+from awstune.search.runs import Run
 from awstune.search.trials import History, Status, TrialRecord
 from awstune.sweeps.outlook import machine_ends, outlook, planned_of, slots
 
@@ -33,6 +34,16 @@ def test_the_rest_takes_what_the_others_took():
     assert ahead.trial_usd == pytest.approx(0.03)
     assert ahead.usd == pytest.approx((90 + 30 + 210) / 3600 * 3.6)
     assert ahead.too_late_s == 0
+
+
+def test_what_confirms_the_best_trials_is_still_to_come():
+    """Three runs of each of the best, each as long as one of a trial's repeats; what has run is over."""
+    spec = {"repeats": 2, "confirm": 2}
+    ahead = outlook(history(60.0, 60.0, spec=spec), 3, 1000.0)
+    assert ahead.left_s == 60 + 2 * 3 * 30
+    one = TrialRecord(0, {}, Status.SUCCEEDED, 1.0, seconds=60.0, confirmed=(Run(1, "succeeded", 1.0),) * 2)
+    ahead = outlook(History(spec={"parallel": 1, **spec}, trials=(one,)), 1, 1000.0)
+    assert ahead.left_s == 30
 
 
 def test_an_end_after_the_machines():
