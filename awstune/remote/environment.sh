@@ -21,7 +21,7 @@ run_uv() { # not by its own name, or it would find itself
   "$found" "$@"
 }
 
-fetch_run_uv() { # not by its own name, or it would find itself
+fetch_uv() {
   script=$(mktemp)
   url=https://astral.sh/uv/install.sh
   if command -v curl > /dev/null 2>&1; then
@@ -43,7 +43,10 @@ install() { # pip sees what the environment is joined with, uv does not: it serv
 }
 
 make() {
-  if [ -z "$1" ]; then run_uv venv --python "$ours" "$env" && return; fi
+  if [ -z "$1" ]; then
+    run_uv venv --python "$ours" "$env"
+    return
+  fi
   "$1" -m venv --without-pip "$env" || return
   site=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])') || return
   # Its own packages come first: what is installed here wins over what is joined.

@@ -1,0 +1,240 @@
+"""A mirror, over a connection that is a shell on this machine: what is brought, and when."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from awstune.errors import ConnectionLost, RemoteError
+from awstune.remote import mirror as mirrors
+from awstune.remote.mirror import LARGE, Mirror
+from awstune.remote.ssh import Result
+from awstune.sweeps.folder import Folder
+from awstune.sweeps.journal import Journal
+
+
+class Shell:
+    """What a connection does, by a shell of this machine in a folder that is the login's home.
+
+    Attributes:
+        left: how many more commands it lives.
+        unreadable: whether tar finds nothing that it may read.
+    """
+
+    def __init__(self, home):
+        self.home, self.left, self.unreadable = home, 1_000_000, False
+
+    def run(self, command, *, stdin=b"", check=True):
+        """One command."""
+        self.left -= 1
+        if self.left < 0:
+            raise ConnectionLost("the connection was lost")
+        path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+        env = {**os.environ, "HOME": str(self.home), "AWSTUNE_ROOT": str(self.home / "root"), "PATH": path}
+        done = subprocess.run(
+            ["sh", "-c", command], cwd=self.home, env=env, input=stdin, capture_output=True, check=False
+        )
+        if check and done.returncode:
+            raise RemoteError(done.stderr.decode())
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    @contextmanager
+    def reading(self, command):
+        """One command's output."""
+        packed = self.run("tar -czf - -T /dev/null" if self.unreadable else command).stdout
+        yield io.BytesIO(packed)
+
+
+@pytest.fixture
+def there(tmp_path):
+    """A sweep's folder on the instance: two trials have begun, the first has ended."""
+    made = Folder(tmp_path / "home" / ".awstune" / "sweeps" / "train-1")
+    for number in (0, 1):
+        made.checkpoint_dir(number).mkdir(parents=True)
+        made.artifacts_dir(number).mkdir()
+        made.log_file(number).write_text(f"trial {number}\n")
+    (tmp_path / "home" / "root" / "run" / "awstune").mkdir(parents=True)
+    with Journal(made.journal_file).open() as writer:
+        for number in (0, 1):
+            writer.append("asked", trial=number, params={"x": 1})
+            writer.append("started", trial=number)
+        writer.append("finished", trial=0, status="succeeded", value=1.0)
+    return made
+
+
+@pytest.fixture
+def shell(there, tmp_path):
+    """A connection to it."""
+    return Shell(tmp_path / "home")
+
+
+@pytest.fixture
+def mirror(shell, tmp_path):
+    """Its mirror here."""
+    folder = Folder(tmp_path / "sweeps" / "train-1")
+    folder.path.mkdir(parents=True)
+    return Mirror(shell, mirrors.remote_path("train-1"), folder)
+
+
+def bring(mirror):
+    """All that there is to bring while the sweep runs."""
+    mirror.poll()
+    while not mirror.step():
+        pass
+
+
+def files(folder):
+    """What a folder holds, but for what is one end's own."""
+    own = ("mirror.lock", "journal.jsonl")
+    found = (path for path in folder.path.rglob("*") if path.is_file() and path.name not in own)
+    return {path.relative_to(folder.path).as_posix(): path.read_bytes() for path in found}
+
+
+def checkpoint(folder, trial, epoch, content=b"weights", when=None):
+    """A checkpoint there, in place of the one before."""
+    for path in folder.checkpoint_dir(trial).iterdir():
+        path.unlink()
+    path = folder.checkpoint_dir(trial) / f"epoch-{epoch:04d}.pt"
+    path.write_bytes(content)
+    if when is not None:
+        os.utime(path, (when, when))
+    return path
+
+
+def test_all_of_it_comes(there, mirror):
+    """Logs, checkpoints, artifacts with whatever names: all is here as it is there."""
+    checkpoint(there, 0, 9)
+    checkpoint(there, 1, 3)
+    (there.artifacts_dir(0) / "a b'c$d.txt").write_text("hello")
+    (there.artifacts_dir(0) / "deep").mkdir()
+    (there.artifacts_dir(0) / "deep" / "ä.txt").write_text("hello")
+    (there.checkpoint_dir(1) / ".epoch-0004.pt.77").write_bytes(b"half")
+    bring(mirror)
+    expected = {name: data for name, data in files(there).items() if "/." not in name}
+    assert files(mirror.folder) == expected
+    assert mirror.folder.journal_file.read_bytes() == there.journal_file.read_bytes()
+    assert mirror.step()  # and nothing is brought twice
+
+
+def test_a_log_is_followed_by_its_offset(there, mirror, shell):
+    """What a log has grown by is all that is sent."""
+    there.log_file(1).write_text("x" * 50_000)
+    bring(mirror)
+    with there.log_file(1).open("a") as log:
+        log.write("more\n")
+    bring(mirror)
+    assert mirror.folder.log_file(1).read_text() == "x" * 50_000 + "more\n"
+
+
+def test_only_the_newest_checkpoint_of_a_running_trial(there, mirror):
+    """A newer one takes the place of the older, there and so here; what a file held is never mixed."""
+    checkpoint(there, 1, 1)
+    bring(mirror)
+    older = there.checkpoint_dir(1) / "epoch-0002.pt"
+    older.write_bytes(b"old")
+    os.utime(older, (1000, 1000))
+    newest = there.checkpoint_dir(1) / "epoch-0003.pt"
+    newest.write_bytes(b"new")
+    (there.checkpoint_dir(1) / "epoch-0001.pt").unlink()
+    bring(mirror)
+    assert [path.name for path in mirror.folder.checkpoint_dir(1).iterdir()] == ["epoch-0003.pt"]
+
+
+def test_one_of_the_same_name_and_size(there, mirror):
+    """A checkpoint that is written again, as large as before, is brought again."""
+    checkpoint(there, 1, 1, b"first", when=1000)
+    bring(mirror)
+    checkpoint(there, 1, 1, b"other", when=1001)
+    bring(mirror)
+    assert (mirror.folder.checkpoint_dir(1) / "epoch-0001.pt").read_bytes() == b"other"
+
+
+def test_a_large_one_in_pieces_over_a_bad_line(there, mirror, shell, tmp_path):
+    """A connection that breaks costs a piece: the next one goes on where it broke."""
+    content = os.urandom(LARGE + (3 << 20))
+    checkpoint(there, 1, 1, content)
+    shell.left, breaks = 6, 0
+    folder = mirror.folder
+    while True:
+        try:
+            bring(mirror)
+            break
+        except ConnectionLost:
+            breaks += 1
+            parts = [path.stat().st_size for path in folder.checkpoint_dir(1).glob(".epoch*")]
+            shell.left = 6
+            mirror = Mirror(shell, mirrors.remote_path("train-1"), folder)
+    assert breaks
+    assert (folder.checkpoint_dir(1) / "epoch-0001.pt").read_bytes() == content
+    assert parts
+    assert list(folder.checkpoint_dir(1).glob(".*")) == []
+
+
+def test_a_large_one_that_is_replaced_meanwhile(there, mirror):
+    """Half of an older checkpoint is given up for the newer one, and never joined with it."""
+    checkpoint(there, 1, 1, b"a" * (LARGE + (2 << 20)), when=1000)
+    mirror.poll()
+    while not list(mirror.folder.checkpoint_dir(1).glob(".epoch*")):
+        assert not mirror.step()
+    checkpoint(there, 1, 1, b"b" * (LARGE + (2 << 20)), when=1001)
+    bring(mirror)
+    assert set((mirror.folder.checkpoint_dir(1) / "epoch-0001.pt").read_bytes()) == {ord("b")}
+
+
+def test_what_is_pruned_there_is_pruned_here(there, mirror):
+    """A finished trial's checkpoint that is not kept there is not kept here; artifacts stay."""
+    path = checkpoint(there, 0, 9)
+    kept = there.artifacts_dir(0) / "kept.txt"
+    kept.write_text("kept")
+    bring(mirror)
+    path.unlink()
+    kept.unlink()
+    bring(mirror)
+    assert list(mirror.folder.checkpoint_dir(0).iterdir()) == []
+    assert (mirror.folder.artifacts_dir(0) / "kept.txt").exists()
+
+
+def test_two_lookers(there, mirror, shell):
+    """Two that look at once share the mirror, and it stays what is there."""
+    other = Mirror(Shell(shell.home), mirrors.remote_path("train-1"), mirror.folder)
+    content = os.urandom(LARGE + (2 << 20))
+    checkpoint(there, 1, 1, content)
+    mirror.poll()
+    other.poll()
+    turn = 0
+    while not (mirror, other)[turn % 2].step():
+        turn += 1
+    assert (mirror.folder.checkpoint_dir(1) / "epoch-0001.pt").read_bytes() == content
+
+
+def test_who_fetches_holds_the_end_off(there, mirror, shell):
+    """The guard finds the hold touched as long as somebody fetches."""
+    bring(mirror)
+    assert (shell.home / "root" / "run" / "awstune" / "hold").exists()
+
+
+def test_what_goes_on_by_itself(there, mirror, shell):
+    """A sweep whose process is gone but shall run is not over; one that nobody starts again is."""
+    assert mirror.poll().over
+    going = shell.home / ".awstune" / "going" / "train-1"
+    going.parent.mkdir()
+    going.touch()
+    look = mirror.poll()
+    assert (look.alive, look.going, look.over) == (False, True, False)
+    mirror.stop_worker()
+    assert mirror.poll().over
+
+
+def test_what_cannot_be_read_is_said(there, mirror, shell):
+    """A file that cannot be read there ends the fetch with its name, instead of being tried for ever."""
+    (there.artifacts_dir(0) / "secret.txt").write_text("x")
+    shell.unreadable = True
+    mirror.poll()
+    with pytest.raises(RemoteError, match=r"secret\.txt"):
+        mirror.fetch()
