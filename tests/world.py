@@ -12,6 +12,9 @@ from pathlib import Path
 
 import psutil
 
+from awstune.localcloud import client, lifecycle
+from tests import calls
+
 # Learns nothing, quickly: what is tested here is the way there and back.
 TRAIN = """
 import time
@@ -94,6 +97,10 @@ def running(tmp_path_factory, name: str, **scripts: str):
         (made.cwd / f"{stem}.py").write_text(code)
     made.run("local", "start")
     yield made
+    asked = client.call(lifecycle.find(made.home), "GET", "/awstune/own-calls")
+    # What a path says (scheduler:GET /schedule-groups/awstune) has no operation's name there.
+    seen = {calls.note(*call.split(":")) for call in asked if " " not in call}
+    assert not calls.missing(seen), calls.missing(seen)
     made.run("local", "stop")
     assert living_of(made.home) == []
     assert not (made.home / "local").exists()
