@@ -15,10 +15,12 @@ from awstune.ec2.session import Endpoint, open_cloud
 from awstune.localcloud import lifecycle
 from tests.cli.cases import ABSENT, CASES, GOES_ON, SUBJECTS, TRIALS, Case, Trials
 from tests.cli.cases.case import sweep
+from tests.cli.cases.promised import MESSAGES, WORDS
 from tests.cli.stub import refusing
 from tests.cli.texts import Texts, heading, settled
 from tests.world import TRAIN, World, living_of
 
+ROOT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("matrix")]
 
 
@@ -211,3 +213,15 @@ def test_nothing_was_launched(lab):
     assert ec2.describe_key_pairs()["KeyPairs"] == []
     assert [group["GroupName"] for group in ec2.describe_security_groups()["SecurityGroups"]] == ["default"]
     assert list(lab.home.rglob("*.pem")) == []
+
+
+@pytest.mark.parametrize("promise", WORDS)
+def test_every_promise_has_its_rows(promise):
+    """What was promised of bad input is held by rows that are there."""
+    rows = [*CASES, *GOES_ON]
+    known = {row.words for row in rows} | {f"a trial that {row.what}" for row in TRIALS}
+    for name in WORDS[promise]:
+        file, _, test = name.partition("::")
+        assert name in known or f"def {test}(" in (ROOT / file).read_text(), name
+    message = MESSAGES.get(promise, "")
+    assert any(message in row.message for row in rows if row.words in WORDS[promise]) or not message
