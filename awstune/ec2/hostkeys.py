@@ -6,11 +6,14 @@ In four steps, and a crash between any two locks nobody out:
    called again) and prints its public half;
 2. `announce` writes both to the tag, so that every laptop accepts either from here on;
 3. `SWITCH` puts the new key in place and reloads sshd; the caller connects anew and sees it;
-4. `settle` writes the new one alone, and that it was rotated.
+4. `settle` writes the new one alone, and which one it has replaced, so that a laptop that knows only that
+   one may follow.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +26,7 @@ if TYPE_CHECKING:
     from awstune.ec2.session import Cloud
 
 TAG_ROTATED = f"{names.TAG_PREFIX}host-key-rotated"
+_HASH = "SHA256:"
 _KEY = f'k="${{{names.ROOT_VARIABLE}:-}}/etc/ssh/ssh_host_ed25519_key"'
 
 # Made aside and linked into place: of two who make one at a time, both get the first. What a failing of
@@ -76,7 +80,21 @@ class Rotation:
 
 def due(instance: Instance) -> bool:
     """Whether the key that came with user-data is still in use, or may be."""
-    return instance.tags.get(TAG_ROTATED) != "yes"
+    return not instance.tags.get(TAG_ROTATED, "").startswith(_HASH)
+
+
+def has_replaced(instance: Instance, key: str) -> bool:
+    """Whether the tags say that the key which is shown now has come in that one's place."""
+    try:
+        return instance.tags.get(TAG_ROTATED) == fingerprint(key)
+    except (ValueError, IndexError):
+        return False  # what is pinned is no key at all
+
+
+def fingerprint(key: str) -> str:
+    """A public key's fingerprint as ``ssh-keygen -l`` shows it."""
+    digest = hashlib.sha256(base64.b64decode(key.split()[1])).digest()
+    return _HASH + base64.b64encode(digest).decode().rstrip("=")
 
 
 def announce(cloud: Cloud, instance: Instance, prepared: str) -> Rotation:
@@ -108,5 +126,6 @@ def settle(cloud: Cloud, rotation: Rotation) -> None:
     Raises:
         CloudError: AWS refused; both stay accepted, and the next connection repeats it.
     """
-    write_host_keys(cloud, rotation.instance, (rotation.new,))
-    cloud.ec2.create_tags(Resources=[rotation.instance.id], Tags=tag_list({TAG_ROTATED: "yes"}))
+    # In one call: between two, a laptop that knows only the first key would know neither.
+    tags = {names.TAG_HOST_KEY: rotation.new, TAG_ROTATED: fingerprint(rotation.instance.host_keys[-1])}
+    cloud.ec2.create_tags(Resources=[rotation.instance.id], Tags=tag_list(tags))

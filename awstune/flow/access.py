@@ -63,11 +63,11 @@ def pinned_keys(home: Path, instance: Instance) -> tuple[str, ...]:
     """The host keys that are accepted: those pinned here, else those of the instance's tag.
 
     The tag is read over AWS's authenticated API, so any laptop may pin from it. What is pinned here follows
-    a tag that still names it (a rotation is under way) or that says that a rotation is complete; else it
-    stays, and a key that is not pinned is refused by `connect`.
+    a tag that still names it (a rotation is under way), or that says that it was replaced; else it stays,
+    and a key that is not pinned is refused by `connect`.
     """
     here, told = hosts.pinned(home, instance.id), instance.host_keys
-    follows = not here or not hostkeys.due(instance) or bool({*here} & {*told})
+    follows = not here or any(key in told or hostkeys.has_replaced(instance, key) for key in here)
     if told and told != here and follows:
         hosts.pin(home, instance.id, told)
     return hosts.pinned(home, instance.id)

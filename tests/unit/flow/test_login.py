@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from awstune.ec2 import instances, network
+from awstune.ec2 import hostkeys, instances, network
 from awstune.flow import access, login
 from awstune.remote import hosts
 from awstune.remote.ssh import Address
@@ -18,7 +18,7 @@ __all__ = ["boto_session", "cloud", "keys_dir", "shared_cloud"]
 
 ADDRESS = Address("198.51.100.1", 22, "ubuntu", Path("key.pem"), "i-1", ("ssh-ed25519 AAAA",))
 MOVED = "198.51.100.9/32"
-FIRST, SECOND, OTHER = "ssh-ed25519 AAAAfirst", "ssh-ed25519 AAAAsecond", "ssh-ed25519 AAAAother"
+FIRST, SECOND, OTHER = "ssh-ed25519 AAAA", "ssh-ed25519 BBBB", "ssh-ed25519 CCCC"
 
 
 def _admitted(cloud):
@@ -76,20 +76,21 @@ def test_by_way_of_a_jump_host(cloud, keys_dir):
 
 
 @pytest.mark.parametrize(
-    ("here", "told", "rotated", "accepted"),
+    ("here", "told", "replaced", "accepted"),
     [
-        ((), (FIRST,), "no", (FIRST,)),
-        ((FIRST,), (SECOND, FIRST), "no", (SECOND, FIRST)),
-        ((FIRST,), (SECOND,), "yes", (SECOND,)),
-        ((SECOND, FIRST), (SECOND,), "yes", (SECOND,)),
-        ((FIRST,), (OTHER,), "no", (FIRST,)),
-        ((FIRST,), (), "no", (FIRST,)),
+        ((), (FIRST,), None, (FIRST,)),
+        ((FIRST,), (SECOND, FIRST), None, (SECOND, FIRST)),
+        ((FIRST,), (SECOND,), FIRST, (SECOND,)),
+        ((SECOND, FIRST), (SECOND,), FIRST, (SECOND,)),
+        ((OTHER,), (SECOND,), FIRST, (OTHER,)),
+        ((FIRST,), (OTHER,), None, (FIRST,)),
+        ((FIRST,), (), None, (FIRST,)),
     ],
 )
-def test_which_host_keys_are_accepted(cloud, keys_dir, tmp_path, here, told, rotated, accepted):
-    """The tag is followed through a rotation; one that names an unknown key out of nowhere is not."""
+def test_which_host_keys_are_accepted(cloud, keys_dir, tmp_path, here, told, replaced, accepted):
+    """The tag is followed through a rotation of the key that is pinned; a pin of anything else stays."""
     launched(cloud, keys_dir)
     lab = instances.find(cloud, "lab")
-    tags = {**lab.tags, "awstune:host-key-rotated": rotated}
+    tags = {**lab.tags, hostkeys.TAG_ROTATED: hostkeys.fingerprint(replaced)} if replaced else lab.tags
     hosts.pin(tmp_path, lab.id, here)
     assert access.pinned_keys(tmp_path, replace(lab, host_keys=told, tags=tags)) == accepted
