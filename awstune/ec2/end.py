@@ -147,8 +147,15 @@ def stop(
         `Changed` until all are stopped.
 
     Raises:
-        CloudError: AWS refused, as it does for spot instances.
+        UsageError: one is a spot instance, which AWS does not stop.
+        CloudError: AWS refused.
     """
+    spot = [instance.name for instance in chosen if instance.market == "spot"]
+    if spot:
+        raise errors.UsageError(
+            f"{', '.join(spot)} cannot be stopped: AWS stops no spot instance of a one-time request",
+            f"awstune terminate {' '.join(spot)} ends it; what its sweeps have made is fetched first",
+        )
     for instance in chosen:
         seen = {TAG_SEEN: str(round(instance.running_s(now())))}
         cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(seen))

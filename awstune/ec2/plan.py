@@ -25,6 +25,7 @@ from awstune.ec2.steps import (
     RunInstance,
     Step,
     Wait,
+    told,
 )
 from awstune.ec2.wanted import Wanted
 
@@ -126,7 +127,7 @@ class Plan:
         if self.empty:
             return [f"nothing to do: {', '.join(found.name for found in self.existing)} is there as wanted"]
         lines: list[str] = []
-        for step in self.steps:
+        for step in told(self.steps):
             lines.append(step.prose())
             lines += [f"    in the console: {step.console}"] if explain else []
         return [*lines, *self.notes]

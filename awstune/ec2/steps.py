@@ -6,9 +6,11 @@ replaces.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
+
+_NAMED = 4  # instances that are told one by one
 
 
 @dataclass(frozen=True)
@@ -259,7 +261,18 @@ class Wait(Step):
 
     def _say(self) -> str:
         verb = "is running and passes its" if len(self.names) == 1 else "are running and pass their"
-        return f"wait until {', '.join(self.names)} {verb} status checks"
+        many = f"all {len(self.names)} instances" if len(self.names) > _NAMED else ", ".join(self.names)
+        return f"wait until {many} {verb} status checks"
+
+
+def told(steps: Sequence[Step]) -> list[Step]:
+    """The steps as they are told: many instances that differ in their names only are one sentence."""
+    runs = [step for step in steps if isinstance(step, RunInstance)]
+    if len(runs) <= _NAMED or any(replace(run, name=runs[0].name) != runs[0] for run in runs):
+        return list(steps)
+    together = replace(runs[0], name=f"{runs[0].name} ... {runs[-1].name} ({len(runs)} instances), each")
+    rest = [step for step in steps if step is runs[0] or not isinstance(step, RunInstance)]
+    return [together if step is runs[0] else step for step in rest]
 
 
 def span(seconds: float) -> str:

@@ -9,7 +9,7 @@ from awstune import names
 from awstune.ec2 import end, instances, keys, launch, survey
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
-from awstune.errors import CloudError, LeftBehind
+from awstune.errors import CloudError, LeftBehind, UsageError
 
 
 def _launch(cloud, keys_dir, **wishes):
@@ -194,6 +194,16 @@ def new_user_data(cloud):
     cloud.ec2.meta.events.register("before-call.ec2.ModifyInstanceAttribute", answer)
     yield seen
     cloud.ec2.meta.events.unregister("before-call.ec2.ModifyInstanceAttribute", answer)
+
+
+def test_a_spot_instance_is_not_stopped(cloud, keys_dir):
+    """AWS would refuse it; it is said before AWS is asked, with what can be done instead."""
+    _launch(cloud, keys_dir, market="spot")
+    spot = instances.own(cloud)
+    with pytest.raises(UsageError, match="lab cannot be stopped") as caught:
+        list(end.stop(cloud, spot))
+    assert "awstune terminate lab" in caught.value.hint
+    assert [one.state for one in instances.own(cloud)] == ["running"]
 
 
 def test_stop_and_start_with_a_new_end(cloud, keys_dir, new_user_data):

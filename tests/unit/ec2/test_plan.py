@@ -12,6 +12,8 @@ from awstune.ec2.wanted import Wanted
 from awstune.errors import UsageError
 from tests.unit.ec2.plans import ALL, GROUP, KEY, NOTHING, PUBLIC, RUNNING
 
+READY = replace(ALL, instances=())
+
 
 def _actions(made):
     return [step.action for step in made.steps]
@@ -52,6 +54,20 @@ def test_a_spot_fleet_word_for_word():
         "costs: $1.05 an hour; $0.54 at most until the end (us-east-1 prices of 2026-06)",
         "AWS may take a spot instance away; what is only on its disk is then lost",
     ]
+
+
+def test_a_large_fleet_is_told_in_one_sentence():
+    """Two hundred instances that differ in their names only: one line to run them, one to wait."""
+    lines = make_plan(Wanted("fleet", count=200), READY).prose()
+    begun = [line[:72] for line in lines if line.startswith(("run ", "wait "))]
+    assert begun == [
+        "run fleet-1 ... fleet-200 (200 instances), each: p2.xlarge (1 x K80, 12 ",
+        "wait until all 200 instances are running and pass their status checks",
+    ]
+    assert any(line.startswith("costs: $180.00 an hour; ") for line in lines)
+    steps_of = make_plan(Wanted("fleet", count=200), READY).to_json()["plan"]
+    assert len([step for step in steps_of if step["action"] == "run-instance"]) == 200
+    assert len(make_plan(Wanted("fleet", count=4), READY).prose()) > len(lines)
 
 
 def test_each_line_beside_the_console_step_it_replaces():
