@@ -39,6 +39,7 @@ from bayes_opt.target_space import TargetSpace
 from awstune.errors import UsageError
 from awstune.search import acquisition, propose
 from awstune.search.acquisition import NAMES, log_expected_improvement
+from awstune.search.curves import Curves
 from awstune.search.modelling import LEAST_VALUES, Fits, Model, one_thread
 from awstune.search.outputs import resolution
 from awstune.search.random import fresh
@@ -115,7 +116,7 @@ class Study:
         self.searcher, self.space, self.trials = searcher, space, trials
         self.taken = searcher.fits.seen.keys(space, trials)
         held = searcher.fits.seen.held(space, trials)
-        self.pending = [trial.params for trial in held if trial.running]
+        self.pending = [trial for trial in held if trial.running]
         self.values = sum(trial.counts for trial in held)
 
     @cached_property
@@ -124,6 +125,11 @@ class Study:
         told = self.searcher
         return Model.of(self.space, self.trials, mode=told.mode, fits=told.fits, metric=told.metric)
 
+    @cached_property
+    def curves(self) -> Curves:
+        """The learning curves, which tell how running trials are going to end."""
+        return Curves(self.trials, self.searcher.metric, self.searcher.mode)
+
     def suggest(self, number: int) -> Suggestion | None:
         """The trial of that number; None where the space is used up."""
         if self.space.size is not None and len(self.taken) >= self.space.size:
@@ -131,7 +137,7 @@ class Study:
         suggestion = self._suggestion(number)
         if suggestion is not None:  # pragma: no branch  a space too large to count can still be used up
             self.taken.add(self.space.key(suggestion.params))
-            self.pending.append(dict(suggestion.params))
+            self.pending.append(TrialRecord(number, dict(suggestion.params)))
         return suggestion
 
     def _suggestion(self, number: int) -> Suggestion | None:
@@ -170,8 +176,7 @@ class Study:
 
     def _by_model(self, seed: list[int]) -> Suggestion | None:
         model = self.model
-        pending = np.array([self.space.encode(params) for params in self.pending]).reshape(-1, model.cube.d)
-        surrogate = Surrogate(model.cube, model.thetas, pending)
+        surrogate = Surrogate(model.cube, model.thetas, model.pending(self.pending, self.curves))
         place = self._ask(surrogate, np.random.default_rng(seed))
         params = self.space.decode(place)
         if not self._new(params):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from statistics import median
+import math
+from functools import cached_property
+from statistics import median, stdev
 from typing import TYPE_CHECKING
 
 from awstune.search.halving import losses
@@ -27,9 +29,13 @@ class Curves:
 
     def __init__(self, trials: Sequence[TrialRecord], metric: str | None, mode: Mode) -> None:
         self.metric, self.mode = metric or only_metric(trials), mode
-        whole = [t for t in trials if t.status is Status.SUCCEEDED and len(t.reports) > 1]
-        self._whole = [self._losses(t) for t in whole]
-        self._gains: dict[int, float] = {}
+        self._trials = trials
+        self._gains: dict[int, tuple[float, float | None]] = {}
+
+    @cached_property
+    def _whole(self) -> list[list[tuple[int, float]]]:
+        whole = (t for t in self._trials if t.status is Status.SUCCEEDED and len(t.reports) > 1)
+        return [self._losses(trial) for trial in whole]
 
     def _losses(self, trial: TrialRecord) -> list[tuple[int, float]]:
         return [] if self.metric is None else losses(trial, self.metric, self.mode)
@@ -44,12 +50,25 @@ class Curves:
             None where it never reported.
         """
         curve = self._losses(trial)
-        return curve[-1][1] - self._gain_after(curve[-1][0]) if curve else None
+        return curve[-1][1] - self._gain_after(curve[-1][0])[0] if curve else None
 
-    def _gain_after(self, done: int) -> float:
+    def foretold(self, trial: TrialRecord) -> tuple[float, float] | None:
+        """The loss that a running trial is going to end with, and the standard deviation of that.
+
+        Returns:
+            None where it has no finite report, or fewer than three whole trials tell what comes after.
+        """
+        curve = self._losses(trial)
+        if not curve or not math.isfinite(curve[-1][1]):
+            return None
+        gain, sd = self._gain_after(curve[-1][0])
+        return None if sd is None else (curve[-1][1] - gain, sd)
+
+    def _gain_after(self, done: int) -> tuple[float, float | None]:
         if done not in self._gains:
             gains = [gain for curve in self._whole if (gain := _gain(curve, done)) is not None]
-            self._gains[done] = median(gains) if len(gains) >= LEAST_WHOLE else 0.0
+            enough = len(gains) >= LEAST_WHOLE
+            self._gains[done] = (median(gains), stdev(gains)) if enough else (0.0, None)
         return self._gains[done]
 
 

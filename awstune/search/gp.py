@@ -273,14 +273,22 @@ class Posterior:
         half: Array = solve_triangular(self.factor, cross, lower=True, check_finite=False)
         return half
 
-    def believing(self, x: Array) -> Posterior:
-        """The process as if x (m, d) had turned out as it predicts: the mean stays, doubt shrinks there."""
+    def believing(self, x: Array, y: Array | None = None, sd: Array | None = None) -> Posterior:
+        """The process as if x (m, d) had turned out as it predicts: the mean stays, doubt shrinks there.
+
+        Args:
+            x: (m, d) in the unit cube.
+            y: (m,) what they turn out as, where something else foretells it.
+            sd: (m,) how far from that they may be.
+        """
         mean, covariance = self.covariance(x)
         below = self._half(x).T
-        corner = _stable_cholesky(covariance + (self.kernel.noise + NOISE_FLOOR) * np.eye(len(x)))
+        doubt = np.zeros(len(x)) if sd is None else sd**2
+        corner = _stable_cholesky(covariance + np.diag(self.kernel.noise + NOISE_FLOOR + doubt))
+        news = np.zeros(len(x)) if y is None else solve_triangular(corner, y - mean, lower=True)
         factor = np.block([[self.factor, np.zeros((len(self.y), len(x)))], [below, corner]])
-        both, values = np.vstack([self.x, x]), np.concatenate([self.y, mean])
-        whitened = np.concatenate([self.whitened, np.zeros(len(x))])
+        both, values = np.vstack([self.x, x]), np.concatenate([self.y, mean if y is None else y])
+        whitened = np.concatenate([self.whitened, news])
         return replace(self, x=both, y=values, factor=factor, whitened=whitened)
 
 

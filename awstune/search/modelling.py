@@ -15,7 +15,7 @@ from awstune.search.cube import Cube
 from awstune.search.curves import Curves
 from awstune.search.outputs import Outputs, shown
 from awstune.search.seen import Seen
-from awstune.search.surrogate import Surrogate
+from awstune.search.surrogate import Pending, Surrogate
 from awstune.search.trials import Status, TrialRecord, by_completion
 
 if TYPE_CHECKING:
@@ -126,12 +126,17 @@ class Model:
         known, losses = [known[i] for i in keep], losses[keep]
         return cls(cube, known, fits.seen.places(space, known), losses, shown(losses), thetas)
 
-    def surrogate(self, pending: Array | None = None) -> Surrogate:
-        """The fitted model, with running trials at places (p, d) taken for what is expected of them."""
-        none = np.empty((0, self.cube.d))
-        return Surrogate(self.cube, self.thetas, none if pending is None else pending).fit(
-            self.x, -self.outputs.y
-        )
+    def surrogate(self) -> Surrogate:
+        """The fitted model of the trials that have ended."""
+        none = Pending.untold(np.empty((0, self.cube.d)))
+        return Surrogate(self.cube, self.thetas, none).fit(self.x, -self.outputs.y)
+
+    def pending(self, running: Sequence[TrialRecord], curves: Curves) -> Pending:
+        """Running trials, as far as their learning curves tell how they are going to end."""
+        places = np.array([self.cube.space.encode(t.params) for t in running]).reshape(-1, self.cube.d)
+        ends = [curves.foretold(trial) or (math.nan, math.nan) for trial in running]
+        targets = [-self.outputs.shown_as(loss) if math.isfinite(loss) else math.nan for loss, _ in ends]
+        return Pending(places, np.array(targets), np.array([sd / self.outputs.unit for _, sd in ends]))
 
 
 def modelled(trials: Sequence[TrialRecord]) -> list[TrialRecord]:

@@ -36,6 +36,11 @@ class Outputs:
     knots: Array
     unit: float
 
+    def shown_as(self, loss: float) -> float:
+        """What the model is shown of a loss that is not among them; beyond the ends as the end."""
+        values, losses = self.knots.T
+        return float(np.interp(loss, losses, values))
+
     def loss(self, y: float) -> float:
         """The loss that a model's value stands for; linear beyond the ends."""
         values, losses = self.knots.T

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,26 +17,54 @@ if TYPE_CHECKING:
     Array = NDArray[np.float64]
 
 
+@dataclass(frozen=True)
+class Pending:
+    """Running trials.
+
+    Attributes:
+        places: (p, d) in the unit cube.
+        targets: (p,) what their curves foretell; NaN where they tell nothing yet.
+        sds: (p,) how far from that they may be.
+    """
+
+    places: Array
+    targets: Array
+    sds: Array
+
+    @classmethod
+    def untold(cls, places: Array) -> Pending:
+        """Trials of which nothing is known but where they are: (p, d)."""
+        unknown = np.full(len(places), np.nan)
+        return cls(places, unknown, unknown)
+
+    def believed(self, model: gp.Posterior) -> gp.Posterior:
+        """The process with these trials: as their curves foretell, the others as it expects itself."""
+        told = np.isfinite(self.targets)
+        if told.any():
+            model = model.believing(self.places[told], self.targets[told], self.sds[told])
+        return model if told.all() else model.believing(self.places[~told])
+
+
 class Surrogate:
     """A mean over a few sets of hyperparameters; targets are high where good, and standardised.
 
     Args:
         cube: the space.
         thetas: (2 d + 3,) each; see ``gp.fit``. The likeliest comes first.
-        pending: (p, d) places of running trials.
+        pending: running trials.
     """
 
-    def __init__(self, cube: Cube, thetas: list[Array], pending: Array) -> None:
+    def __init__(self, cube: Cube, thetas: list[Array], pending: Pending) -> None:
         self.cube = cube
         self.thetas = thetas
         self.pending = pending
         self.models: list[gp.Posterior] = []
 
     def fit(self, x: Array, y: Array) -> Surrogate:
-        """Condition on places x (n, d) and targets y (n,), pending trials at what is expected of them."""
+        """Condition on places x (n, d) and targets y (n,), and on what is expected of pending trials."""
         self.X_train_ = x  # what bayes_opt's own acquisition functions ask a process for
-        models = [gp.Posterior.given(x, y, theta, self.cube.categorical) for theta in self.thetas]
-        self.models = [m.believing(self.pending) for m in models] if len(self.pending) else models
+        models = (gp.Posterior.given(x, y, theta, self.cube.categorical) for theta in self.thetas)
+        self.models = [self.pending.believed(model) for model in models]
         return self
 
     def predict(self, x: Array, *, return_std: bool = False, return_cov: bool = False) -> Any:

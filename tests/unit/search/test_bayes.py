@@ -15,7 +15,7 @@ from awstune.search.modelling import Fits, Model, last_fit
 from awstune.search.outlook import expected_gain
 from awstune.search.outputs import resolution, shown
 from awstune.search.space import Choice, Float, Int, Space
-from awstune.search.surrogate import Surrogate
+from awstune.search.surrogate import Pending, Surrogate
 from awstune.search.trials import Status, TrialRecord
 from awstune.search.words import why
 
@@ -61,6 +61,11 @@ def test_believing_is_conditioning():
     assert believing_mean == pytest.approx(mean)
     assert believing_sd == pytest.approx(again.predict(places)[1])
     assert (believing_sd <= sd + 1e-12).all()
+    told = rng.standard_normal(3)
+    known = gp.Posterior.given(np.vstack([x, more]), np.append(y, told), gp.start(2), names)
+    assert model.believing(more, told).predict(places)[0] == pytest.approx(known.predict(places)[0])
+    doubted = model.believing(more, told, np.full(3, 1e6)).predict(places)[0]
+    assert doubted == pytest.approx(mean, abs=1e-6)
 
 
 def test_draws_have_the_models_moments():
@@ -137,7 +142,9 @@ def test_why_in_words():
     assert "from trial " in suggestion.why
     model = Model.of(MIXED, trials, mode="min", fits=Fits(0))
     assert "a repeat of trial" in why(model, model.surrogate(), model.x[3], "min")
-    wide = Surrogate(model.cube, [gp.start(3)], np.empty((0, 3))).fit(model.x[:1], np.array([0.0]))
+    wide = Surrogate(model.cube, [gp.start(3)], Pending.untold(np.empty((0, 3)))).fit(
+        model.x[:1], np.array([0.0])
+    )
     far = np.array([1.0, 1.0, 1.0]) - np.round(model.x[0])
     assert "known here" in why(model, wide, far, "min") or "may beat" in why(model, wide, far, "min")
 
@@ -149,7 +156,9 @@ def test_in_the_package_s_places():
     record = Record(dict.fromkeys(cube.names, (0.0, 1.0)), x, -((x - 0.3) ** 2).sum(1))
     assert isinstance(record, TargetSpace)
     assert len(record) == 8
-    surrogate = Surrogate(cube, [gp.start(3)], np.empty((0, 3))).fit(record.params, record.target)
+    surrogate = Surrogate(cube, [gp.start(3)], Pending.untold(np.empty((0, 3)))).fit(
+        record.params, record.target
+    )
     chooser = Chooser("ei", cube, np.random.default_rng(0), set())
     assert chooser.base_acq(np.zeros(1), np.ones(1)) == pytest.approx(-0.919, abs=1e-3)
     place = chooser.suggest(surrogate, record, fit_gp=False)

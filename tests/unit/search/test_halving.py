@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from awstune.errors import UsageError
@@ -10,6 +11,7 @@ from awstune.search.curves import Curves, only_metric
 from awstune.search.halving import Asha, MedianRule, make_stopper
 from awstune.search.modelling import Fits, Model
 from awstune.search.space import Float, Space
+from awstune.search.surrogate import Surrogate
 from awstune.search.trials import Report, Status, TrialRecord
 
 
@@ -106,6 +108,37 @@ def test_a_stopped_curve_is_taken_on_as_whole_ones_went():
     assert Curves(whole, "loss", "min").expected_end(trial(9)) is None
     assert Curves([], None, "min").expected_end(stopped) is None
     assert only_metric([*whole, trial(4, 1.0, metric="other")]) is None
+
+
+def test_what_a_running_trial_is_going_to_end_with():
+    """Its last loss less what whole trials gained after that step, and how far these differ."""
+    whole = [trial(i, 1.0, 0.8, 0.8 - 0.1 * i, status=Status.SUCCEEDED) for i in (1, 2, 3)]
+    curves = Curves(whole, "loss", "min")
+    assert curves.foretold(trial(9, 2.0, 1.9)) == pytest.approx((1.7, 0.1))
+    assert curves.foretold(trial(9)) is None
+    assert curves.foretold(trial(9, math.nan)) is None
+    assert curves.foretold(trial(9, 1.0, 0.9, 0.8)) is None
+    assert Curves(whole[:2], "loss", "min").foretold(trial(9, 2.0)) is None
+
+
+def test_bayes_believes_the_curves_of_running_trials():
+    """Beside a running trial whose curve is good, good values are expected; beside a bad one none."""
+    space = Space(x=Float(0, 1))
+    places = {0.2: 0.2, 0.4: 0.25, 0.6: 0.15, 0.8: 0.2}
+    whole = [
+        replace(trial(i, 2 + y, y, status=Status.SUCCEEDED), params={"x": x}, value=y, completed=i)
+        for i, (x, y) in enumerate(places.items())
+    ]
+    model = Model.of(space, whole, mode="min", fits=Fits(0))
+
+    def expected(first_loss):
+        running = replace(trial(4, first_loss), params={"x": 0.05})
+        pending = model.pending([running], Curves([*whole, running], "loss", "min"))
+        surrogate = Surrogate(model.cube, model.thetas, pending).fit(model.x, -model.outputs.y)
+        return -surrogate.predict(np.array([[0.05]]))[0]
+
+    untold, good, bad = expected(math.nan), expected(2.15), expected(2.25)
+    assert good < untold < bad
 
 
 def test_bayes_takes_a_stopped_trial_for_what_it_would_have_reached():
