@@ -52,6 +52,7 @@ DATA_VARIABLE = "AWSTUNE_DATA"  # the place of what --data names
 NOTIFY_VARIABLE = "AWSTUNE_NOTIFY"  # hands a worker the address to post to; its trials do not see it
 GOING_VARIABLE = "AWSTUNE_GOING"  # on an instance: the file that has a worker started again
 AT_END_VARIABLE = "AWSTUNE_AT_END"  # what an instance that was launched for one sweep does when that ends
+NO_ROOM = "no room on the disk"  # begins the error of a trial that its sweep's disk has ended
 NOT_FOUND_STATUS = 127  # as a shell has it
 NOT_EXECUTABLE_STATUS = 126  # as well
 

@@ -58,13 +58,11 @@ def on_new_instance(
         moving.stands(folder),
         planning.unattended(proposal.plan),
     ]
-    told = "\n\n".join(filter(None, parts))
+    told = "\n\n".join(filter(None, [*parts, old]))
     if dry_run:
         screen.result(told)
         return 0
     screen.say(told)
-    if old is not None:
-        screen.warn(old)
     if not proposal.cloud.local:
         question = instead or f"Launch it, and terminate it when {folder.name} is here?"
         screen.confirm(question, yes=yes and not instead, otherwise=NOT_LAUNCHED[0])

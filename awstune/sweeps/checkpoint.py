@@ -5,6 +5,7 @@ Runs under the trials' Python: standard library only; torch and numpy where the 
 
 from __future__ import annotations
 
+import errno
 import os
 import pickle
 import random
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pathlib import Path
 
+_ROOM = 1 << 20  # a disk with less free bytes is full: what had failed is removed by then
 _NAME = re.compile(r"epoch-(\d+)\.(?:pt|pkl)")
 
 
@@ -103,6 +105,24 @@ def place(path: Path, write: Callable[[Path], object]) -> None:
         shutil.rmtree(aside, ignore_errors=True)
         with suppress(OSError):
             aside.unlink()
+
+
+def is_full(error: BaseException, folder: Path) -> bool:
+    """Whether something failed because the disk of a folder takes no more.
+
+    Torch says only that a file could not be written; a user's own file may lie on another disk, and that
+    being full is the trial's own affair.
+    """
+    if not isinstance(error, OSError | RuntimeError):
+        return False
+    number = error.errno if isinstance(error, OSError) else None
+    if number in (errno.EFBIG, errno.EDQUOT):
+        return True
+    try:
+        free = shutil.disk_usage(folder).free
+    except OSError:
+        return False
+    return free < _ROOM and (number == errno.ENOSPC or "write" in str(error))
 
 
 def _sync(path: Path) -> None:

@@ -22,6 +22,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from awstune.names import NO_ROOM
+from awstune.sweeps import checkpoint
 from awstune.sweeps.loading import load_function
 from awstune.sweeps.seeding import seed_all
 from awstune.sweeps.trial import Trial
@@ -117,7 +119,8 @@ def _attempt(job: Job, load: Callable[[], Callable[[Trial], Any]], pipe: Pipe) -
         return None if leaving.code in (0, None) else f"it exited with status {leaving.code}"
     except BaseException as error:  # noqa: BLE001  the trial's own business, whatever it is
         _show(error)
-        return one_line(error)
+        words = one_line(error)
+        return f"{NO_ROOM}: {words}" if checkpoint.is_full(error, Path(job["dir"])) else words
     return None
 
 

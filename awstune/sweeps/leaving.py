@@ -8,6 +8,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from awstune.errors import SweepError
+from awstune.names import NO_ROOM
 from awstune.search.trials import Status
 from awstune.sweeps.executor import Finished
 
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from awstune.sweeps.executor import Executor
+    from awstune.sweeps.folder import Folder
     from awstune.sweeps.notice import Notice, Watch
 
 # Before the instance goes: for what the disk, a mirror or a bucket still has to take.
@@ -73,3 +76,16 @@ class Leaving:
     def _go(self, number: int) -> None:
         self._left.add(number)
         self._executor.stop(number, kill=True)
+
+
+def refuse_full(folder: Folder, message: Finished) -> None:
+    """Stops a sweep whose disk is full: else each of its trials would fail, one after the other.
+
+    Raises:
+        SweepError: a trial ended because its folder takes no more.
+    """
+    if message.error is not None and NO_ROOM in message.error:
+        raise SweepError(
+            f"the disk of {folder.path} is full: trial {message.trial} could not go on",
+            f"make room there, then awstune resume {folder.name}; nothing that finished is lost",
+        )

@@ -28,7 +28,7 @@ from awstune.sweeps.executor import (
     Started,
 )
 from awstune.sweeps.journal import Event, Journal, Writer
-from awstune.sweeps.leaving import Leaving
+from awstune.sweeps.leaving import Leaving, refuse_full
 from awstune.sweeps.scoring import value_of
 from awstune.sweeps.spec import AUTO, Spec
 from awstune.sweeps.target import mode_of
@@ -73,6 +73,7 @@ def run(
     Raises:
         SweepBusy: another process runs it.
         JournalError: the journal cannot be read or written.
+        SweepError: the disk is full; the trials are kept.
         UsageError: the first report leaves the metric or its mode open; the trial is kept.
         KeyboardInterrupt: passed on, with the trials ended and ``stopping`` in the journal.
     """
@@ -84,7 +85,7 @@ def run(
     with Journal(folder.journal_file, now).open() as writer, closing(executor):
         if writer.epoch > 1:
             marks.end(marks.of_sweep(folder.path))
-        sweep = _Sweep(folder, executor, writer, node, linger_s, watch)
+        sweep = _Sweep(folder, executor, writer, node, linger_s, Leaving(watch, executor))
         try:
             yield from sweep.events()
         except (KeyboardInterrupt, GeneratorExit):
@@ -96,13 +97,7 @@ class _Sweep:
     """A sweep while it runs."""
 
     def __init__(
-        self,
-        folder: Folder,
-        executor: Executor,
-        writer: Writer,
-        node: str,
-        linger_s: float,
-        watch: Watch | None,
+        self, folder: Folder, executor: Executor, writer: Writer, node: str, linger_s: float, leaving: Leaving
     ) -> None:
         self._folder, self._executor, self._writer, self._node = folder, executor, writer, node
         self._linger_s, self._oldest = linger_s, 0.0
@@ -117,7 +112,7 @@ class _Sweep:
         self._heard: dict[int, dict[int, Report]] = {}
         self._ending: str | None = None
         self._cut = False
-        self._leaving = Leaving(watch, executor)
+        self._leaving = leaving
         self._endings, self._requests = Endings(self._spec), Requests(folder)
         self._began, self._spent_s = time.monotonic(), self._fold.history().spent_s
         self._machine_ends = self._fold.history().machine_ends
@@ -310,6 +305,7 @@ class _Sweep:
     def _(self, message: Finished) -> None:
         turn = self._running.pop(message.trial)
         heard = self._heard.pop(message.trial)
+        refuse_full(self._folder, message)
         if self._leaving.took(message):
             return
         reports = tuple(heard.values()) if turn.confirms else self._trial(message.trial).reports

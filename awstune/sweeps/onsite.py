@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,6 +90,23 @@ class Site:
         """AWS takes the instance back: nothing is started any more in this boot."""
         with suppress(OSError):
             self.file(names.LOST_FILE).touch()
+
+    @contextmanager
+    def holding(self) -> Iterator[None]:
+        """Holds the guard's end off, as it lets one for a while: something is still being sent."""
+        over = threading.Event()
+
+        def touch() -> None:
+            while not over.is_set():
+                with suppress(OSError):
+                    self.file(names.HOLD_FILE).touch()
+                over.wait(HOLD_S / 4)
+
+        threading.Thread(target=touch, name="hold", daemon=True).start()
+        try:
+            yield
+        finally:
+            over.set()
 
     def rest(self) -> None:
         """The sweep has ended, or cannot go on by itself: it is not started again."""

@@ -16,6 +16,7 @@ from typing import NoReturn
 from awstune.errors import AwstuneError, SweepBusy, UsageError
 from awstune.names import WORKER_PID_FILE
 from awstune.sweeps import journal, loop, notifying
+from awstune.sweeps.bucket import Copy
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
 from awstune.sweeps.onsite import Site, leave_behind
@@ -33,12 +34,18 @@ def main() -> None:
     notify = notifying.take(os.environ)
     copy = None if site is None else site.copy(folder, _warn)
     status = work(folder, site)
-    kept = copy is not None and copy.end()
+    kept = _sent(site, copy) if site is not None and copy is not None else False
     if notify is not None:
         _notify(notify, folder, status)
     if site is not None and history(folder).ended is not None:
         _end(site, kept=kept)
     sys.exit(status)
+
+
+def _sent(site: Site, copy: Copy) -> bool:
+    """Whether all is in the bucket now; the instance's end waits for that, as long as its guard lets it."""
+    with site.holding():
+        return copy.end()
 
 
 def work(folder: Folder, site: Site | None = None) -> int:

@@ -94,6 +94,9 @@ def test_a_stop_and_a_start(world, site, reference):
     refused = world.json("attach", site.name, check=2)["error"]
     assert "is stopped" in refused["message"]
     assert refused["hint"] == f"awstune start {site.name}"
+    moving = world.run("resume", site.name, "--launch", "--dry-run").stdout
+    assert "is stopped and keeps its disk" in moving
+    assert f"run {site.name}-2: " in moving
     world.run("start", site.name)
     site.reaches("started", 2, times=2)
     site.open_gate()
@@ -147,7 +150,7 @@ def test_the_instance_is_lost(world, site, reference):
 
 @pytest.mark.parametrize("site", [("--spot",)], indirect=True)
 def test_a_spot_notice(world, site, reference):
-    """On notice the running trial leaves with its next checkpoint, which is mirrored; it goes on elsewhere."""
+    """On notice the running trial leaves with its next checkpoint, mirrored, and goes on elsewhere."""
     attached = site.background("attach", site.name)
     site.order("spot-notice", after_s=600)
     site.reaches("stopping")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -183,6 +184,33 @@ def test_interrupted(tmp_path, reference):
     assert not marks.marked(marks.of_sweep(folder.path))
     assert journal.read(folder.journal_file).events[-1]["event"] == "stopping"
     finish(folder, tmp_path)
+    assert outcome(folder) == reference
+
+
+def full(limit):
+    """As a full disk: no file of this process can grow beyond so many bytes."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+
+
+@pytest.mark.parametrize("limit", [600, 1500, 6000])
+def test_a_full_disk(tmp_path, reference, limit):
+    """A disk that takes no more stops the sweep with a reason; with space it ends as if nothing had been."""
+    folder = new_sweep(tmp_path, "full")
+    (tmp_path / "gate").touch()
+    words = [sys.executable, "-m", "awstune.sweeps.worker", str(folder.path)]
+    stopped = subprocess.run(
+        words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        preexec_fn=lambda: full(limit),  # one call
+    )  # fmt: skip
+    assert stopped.returncode == 1
+    assert "File too large" in stopped.stderr or "is full: trial" in stopped.stderr
+    assert "awstune resume" in stopped.stderr
+    assert nothing_lives(folder)
+    before = finished(folder)
+
+    finish(folder, tmp_path)
+    assert finished(folder)[: len(before)] == before
+    assert sorted(finished(folder)) == list(range(TRIALS))
     assert outcome(folder) == reference
 
 
