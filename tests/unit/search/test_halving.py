@@ -21,15 +21,15 @@ def trial(number, *values, status=Status.RUNNING, metric="loss"):
     return TrialRecord(number, {}, status, reports=reports)
 
 
-def test_asha_lets_the_best_third_go_on():
-    """At one, three and nine epochs the best third goes on; between rungs nobody is stopped."""
+def test_asha_lets_the_best_fourth_go_on():
+    """At one, four and sixteen epochs the best fourth goes on; between rungs nobody is stopped."""
     asha = Asha("loss", "min")
     others = [trial(i, 0.1 * i) for i in range(1, 6)]
     assert not asha.should_stop(trial(9, 0.05), others)
-    assert not asha.should_stop(trial(9, 0.15), others)
-    assert asha.should_stop(trial(9, 0.25), others)
+    assert asha.should_stop(trial(9, 0.15), others)
+    assert not asha.should_stop(trial(9, 0.15), [*others, *(trial(10 + i, 0.9) for i in range(2))])
     assert not asha.should_stop(trial(9, 0.9, 0.9), [trial(i, 0.1, 0.1) for i in range(5)])
-    assert asha.should_stop(trial(9, 0.9, 0.9, 0.9), [trial(i, 0.1, 0.1, 0.1) for i in range(5)])
+    assert asha.should_stop(trial(9, *[0.9] * 4), [trial(i, *[0.1] * 4) for i in range(5)])
 
 
 def test_asha_waits_for_company():
