@@ -110,6 +110,10 @@ def main(argv: Sequence[str] | None = None) -> NoReturn:
     signals.done(status)
     for stream in (sys.stdout, sys.stderr):
         _let_go_of(stream)
+    if status == Interrupted.exit_status:
+        # All is in order. Python's own end would give itself the signal once more where it had come in an
+        # eval (of which imports are full), or take another one while it ends: no status 130 then.
+        os._exit(status)
     sys.exit(status)
 
 

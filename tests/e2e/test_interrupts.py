@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-import signal
-import subprocess
-import sys
-
 import pytest
 
-from awstune.localcloud import client, lifecycle
 from tests.command import Running
 from tests.world import TRAIN, running
 
@@ -37,41 +32,11 @@ def world(tmp_path_factory):
 
 
 @pytest.fixture
-def rule(world):
-    """Adds rules of what is slow or goes wrong; all are gone after the test."""
-    cloud = lifecycle.find(world.home)
-    yield lambda **fields: client.call(cloud, "POST", "/awstune/rules", fields)
-    client.call(cloud, "DELETE", "/awstune/rules")
-
-
-@pytest.fixture
 def lab(world):
     """An instance to sweep on."""
     world.run("launch", "lab")
     yield "lab"
     world.run("terminate", "--all", "--discard")
-
-
-def test_while_launch_waits(world, rule):
-    """Ctrl-C while checks are waited for: the instance goes on, launch finishes it, terminate ends it."""
-    rule(service="instance", action="ready", delay_s=60)
-    said = Running(world, "launch", "half").says("half is launched").says("waiting").signalled()
-    assert "interrupted: half is launched and goes on" in said
-    assert "awstune launch half" in said
-    assert "awstune terminate half" in said
-    (there,) = world.json("ls")
-    assert there["name"] == "half"
-    world.run("terminate", "half")
-    assert world.json("ls") == []
-
-
-def test_before_anything_is_launched(world, rule):
-    """Ctrl-C before RunInstances: what was made beside costs nothing, and terminate removes it."""
-    rule(service="ec2", action="CreateSecurityGroup", delay_s=5)
-    said = Running(world, "launch", "early").says("\nmake a key pair").signalled()
-    assert "interrupted: nothing was launched" in said
-    assert "awstune terminate early" in said
-    assert world.json("terminate", "early")["left"] == []
 
 
 def test_a_sweep_here(world):
@@ -85,13 +50,6 @@ def test_a_sweep_here(world):
     document = world.lines("resume", "here")[-1]
     assert [trial["status"] for trial in document["trials"]] == ["succeeded"] * 4
     assert document["trials"][0] == before
-
-
-def test_sigterm_is_an_interrupt(world):
-    """SIGTERM to a sweep here leaves the same sane state as Ctrl-C."""
-    running = Running(world, "sweep", "slow.py", "--trials", "3", "--name", "term").says("0.5  baseline")
-    assert "nothing of it is lost" in running.signalled(signal.SIGTERM)
-    assert world.json("status", "term")["state"] == "stopped"
 
 
 def test_while_attached(world, lab):
@@ -130,16 +88,6 @@ def test_cancel_and_logs_there(world, lab):
     world.run("cancel", "gone")
     world.until(lambda: world.json("status", "gone")["state"] == "cancelled", "the sweep to end")
     world.run("cancel", "gone", check=2)
-
-
-def test_a_reader_that_leaves(world, lab):
-    """`awstune ls | head -1` ends quietly when its reader has gone."""
-    script = f'"{sys.executable}" -m awstune ls | head -1; "{sys.executable}" -m awstune --help | head -1'
-    done = subprocess.run(
-        ["bash", "-o", "pipefail", "-c", script], cwd=world.cwd, env=world.env,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert (done.returncode, done.stderr.replace("asking AWS\n", "")) == (0, "")
 
 
 def test_terminate_means_every_name(world, lab):

@@ -12,15 +12,27 @@ from awstune.localcloud import lifecycle
 from awstune.sweeps import journal
 from tests.command import Running
 from tests.interrupts.test_phases import SLOW, Lab
-from tests.world import TRAIN, World, living_of, running
+from tests.world import TRAIN, World, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("together")]
+
+
+WAITS = (
+    SLOW.replace("time.sleep(0.05)", "wait()")
+    + """
+
+def wait():
+    from pathlib import Path
+    while not Path("gate").exists():
+        time.sleep(0.02)
+"""
+)
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """One embedded cloud for all that happens at once; nothing of it may be left afterwards."""
-    with running(tmp_path_factory, "together", train=TRAIN, slow=SLOW) as world:
+    with running(tmp_path_factory, "together", train=TRAIN, slow=SLOW, waits=WAITS) as world:
         yield Lab(world)
 
 
@@ -42,6 +54,12 @@ def whole(folder):
     ended = [event["trial"] for event in chunk.events if event["event"] == "finished"]
     assert len(ended) == len(set(ended))
     return chunk.events
+
+
+def servers(world):
+    """The embedded clouds of a home: whoever runs for it, known or not."""
+    words = [(one.info["pid"], one.info["cmdline"] or []) for one in psutil.process_iter(["pid", "cmdline"])]
+    return [pid for pid, line in words if "awstune.localcloud.server" in line and str(world.home) in line]
 
 
 def refused(said, *words):
@@ -105,18 +123,24 @@ def test_sweeps_on_one_instance(lab):
 
 def test_one_sweep_folder(lab):
     """Two that go on with a sweep: one runs it, the other says so; those who look see it whole meanwhile."""
-    world = lab.world
-    world.run("sweep", "slow.py", "--trials", "2", "--name", "shared", "--detach")
-    said = at_once(world, "resume shared", "attach shared", "results shared", "status shared", "sweeps")
-    assert len(refused(said, "shared is running", "another process is running")) == 1
-    more = at_once(world, *["resume shared --trials +2"] * 2)
-    assert sorted(status for status, _ in more) == [0, 1]
-    refused(more, "shared is running", "another process is running")
+    world, gate = lab.world, lab.world.cwd / "gate"
+    world.run("sweep", "waits.py", "--trials", "2", "--name", "shared", "--detach")
+    following = Running(world, "attach", "shared")
+    said = at_once(world, "resume shared --trials +1", "results shared", "status shared", "sweeps")
+    assert [status for status, _ in said] == [1, 0, 0, 0]
+    refused(said, "shared is running")
+    gate.touch()
+    following.process.wait(60)
+    assert following.ended().count("baseline") == 2
+    gate.unlink()
+    resumed = [Running(world, "resume", "shared", "--trials", "+2") for _ in range(2)]
+    world.until(lambda: None in [one.process.poll() for one in resumed] and
+                1 in [one.process.poll() for one in resumed], "one of two to be refused")  # fmt: skip
+    gate.touch()
+    assert sorted(one.process.wait(60) for one in resumed) == [0, 1]
     events = whole(world.cwd / "sweeps" / "shared")
-    assert (
-        len([e for e in events if e["event"] == "finished"])
-        == world.json("status", "shared")["trials"]["planned"]
-    )
+    planned = world.json("status", "shared")["trials"]["planned"]
+    assert len([event for event in events if event["event"] == "finished"]) == planned
     assert events[-1]["event"] == "ended"
 
 
@@ -168,20 +192,20 @@ def test_one_embedded_cloud_starting(tmp_path):
     found = [json.loads(text.splitlines()[-1]) for _, text in said[:3]]
     assert len({one["pid"] for one in found}) == 1
     at_once(world, "local stop", "local start", "local start", "local stop")
-    servers = [one for one in living_of(world.home) if "awstune.localcloud.server" in " ".join(one.cmdline())]
     cloud = lifecycle.find(world.home)
-    assert [one.pid for one in servers] == ([cloud.pid] if cloud else [])
+    assert servers(world) == ([cloud.pid] if cloud else [])
     world.run("local", "stop")
-    assert living_of(world.home) == []
+    assert servers(world) == []
 
 
 def test_a_starter_that_is_killed(tmp_path):
     """A start that is killed half way leaves no server that nobody knows; the next start works."""
     world = World(tmp_path / "home", tmp_path)
     half = Running(world, "local", "start")
-    servers = world.until(lambda: psutil.Process(half.process.pid).children(), "the server's process")
+    (first,) = world.until(lambda: servers(world), "the server's process")
     half.process.kill()
     world.run("local", "start")
-    world.until(lambda: not any(one.is_running() for one in servers), "the first server to leave")
+    world.until(lambda: first not in servers(world), "the first server to leave")
+    assert servers(world) == [lifecycle.find(world.home).pid]
     world.run("local", "stop")
-    assert living_of(world.home) == []
+    assert servers(world) == []
