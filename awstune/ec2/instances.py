@@ -23,6 +23,8 @@ TAG_BASE = f"{names.TAG_PREFIX}base"
 TAG_DISK = f"{names.TAG_PREFIX}disk-gib"
 TAG_RAN = f"{names.TAG_PREFIX}ran-s"
 TAG_SEEN = f"{names.TAG_PREFIX}seen-s"
+# Whom to log in as, where its image's is not `names.SSH_USER`.
+TAG_USER = f"{names.TAG_PREFIX}user"
 # Its price when it was launched, where it was launched: `ls` asks no price list.
 TAG_RATE = f"{names.TAG_PREFIX}usd-per-hour"
 LIVE = ("pending", "running", "stopping", "stopped")
@@ -121,6 +123,11 @@ class Instance:
             return now
         # It ended itself, which AWS does not date: at its end at the latest, or before.
         return self.ends if self.ends is not None and self.ends <= now else self.launched
+
+    @property
+    def user(self) -> str:
+        """Whom to log in as: its image family's user."""
+        return self.tags.get(TAG_USER, names.SSH_USER)
 
     def usd_per_hour(self, prices: Prices) -> float | None:
         """Its price an hour without its disk: as it was launched, else the table's; None where unknown."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
-from awstune.ec2 import guard, instances, metadata, network, offers
+from awstune.ec2 import fits, guard, instances, metadata, network, offers
 from awstune.ec2.events import Launched, NoRoom, Retried
 from awstune.ec2.faults import NoCapacity, Refused, Throttled, Unreachable
 from awstune.ec2.intent import Intent, intent_path, taken_up
@@ -168,6 +168,7 @@ def request(cloud: Cloud, step: RunInstance, group_id: str, now: float, *, zone:
         **({names.TAG_SSH_JUMP: step.ssh_jump} if step.ssh_jump else {}),
         **({names.TAG_BUCKET: step.bucket} if step.bucket else {}),
         **({names.TAG_IMDS: metadata.V1_BOOT} if step.imds_v1_boot else {}),
+        **_user_tag(step.image),
         **({instances.TAG_RATE: f"{step.rate:g}"} if step.rate is not None else {}),
     }
     asked: dict[str, Any] = {
@@ -216,6 +217,11 @@ def request(cloud: Cloud, step: RunInstance, group_id: str, now: float, *, zone:
 def _limits(step: RunInstance) -> guard.Limits:
     hourly = (step.usd_per_hour or 0.0) + step.address_usd_per_hour
     return guard.Limits(step.idle_s, step.max_usd, hourly, step.disk_usd_per_hour)
+
+
+def _user_tag(image: str) -> dict[str, str]:
+    family = fits.family(image)
+    return {} if family is None or family.user == names.SSH_USER else {instances.TAG_USER: family.user}
 
 
 def _root_disk(step: RunInstance) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from awstune.ec2 import extend, guard, hostkeys, instances, keys
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import CloudError, ConnectionLost, KeyFileError, UnknownName
-from awstune.names import ROOT_VARIABLE, SSH_USER
+from awstune.names import ROOT_VARIABLE
 from awstune.remote import hosts, ssh
 from awstune.remote.where import Where
 
@@ -51,7 +51,7 @@ def address_of(config: Config, cloud: Cloud, instance: Instance) -> ssh.Address:
     return ssh.Address(
         host=instance.address,
         port=instance.ssh_port,
-        user=SSH_USER,
+        user=instance.user,
         key_file=key_file,
         alias=instance.id,
         host_keys=pinned_keys(config.home, instance),

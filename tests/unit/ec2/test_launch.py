@@ -89,6 +89,19 @@ def test_the_end_is_on_the_disk_before_anything_else(cloud, keys_dir):
     )
 
 
+def test_the_login_is_the_image_familys(cloud, keys_dir):
+    """Amazon Linux has another user than Ubuntu: the tag says it to any laptop."""
+    step = planned(cloud, keys_dir).launches[0]
+    named = "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.8 (Amazon Linux 2023) 20260915"
+    asked = run.request(cloud, replace(step, image=named), "sg-1", 0.0)
+    assert tags_of(asked["TagSpecifications"][0])[instances.TAG_USER] == "ec2-user"
+    launched(cloud, keys_dir)
+    lab = instances.find(cloud)
+    assert instances.TAG_USER not in lab.tags
+    assert lab.user == "ubuntu"
+    assert replace(lab, tags={**lab.tags, instances.TAG_USER: "ec2-user"}).user == "ec2-user"
+
+
 def test_the_price_stays_with_the_instance(cloud, keys_dir):
     """What it costs an hour is in a tag as the plan found it: `ls` elsewhere asks no price list."""
     dear = prices.shipped().types["g4dn.xlarge"]
