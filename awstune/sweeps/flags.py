@@ -56,6 +56,8 @@ def _read(script: Mapping[str, Any], tell: Tell) -> None:
         with suppress(ImportError):
             replace(importlib.import_module(name), words, tell)
     with suppress(ImportError):
+        _replace_absl(importlib.import_module("absl.app"), tell)
+    with suppress(ImportError):
         _replace_hydra(importlib.import_module("hydra"), script, tell)
     probe.watch_optimizers(script)
     _forbid(script["first"], tell)
@@ -75,18 +77,28 @@ def _run(script: Mapping[str, Any]) -> None:
 
 def _replace_argparse(words: list[str], tell: Tell) -> None:
     parse_known = argparse.ArgumentParser.parse_known_args
+    parse = argparse.ArgumentParser._parse_known_args  # noqa: SLF001  where those end who do it their own way
 
-    def parsed(parser: argparse.ArgumentParser, *_: Any, **__: Any) -> NoReturn:
+    def parsed(parser: argparse.ArgumentParser, *given: Any, **named: Any) -> NoReturn:
+        if type(parser).parse_known_args is not known:
+            # It may make its options only now, as simple-parsing makes them of dataclasses.
+            parser.parse_known_args(*given, **named)
         tell(optioning.of_argparse(parser, words))
+
+    def inner(parser: argparse.ArgumentParser, *given: Any, **named: Any) -> Any:
+        if len(parser._actions) > _FIRST_OF_TWO:  # noqa: SLF001  argparse has no public list
+            tell(optioning.of_argparse(parser, words))
+        return parse(parser, *given, **named)
 
     def known(parser: argparse.ArgumentParser, *given: Any, **named: Any) -> Any:
         # A small parser that leaves words over comes before the real one (timm reads --config so).
-        if len(parser._actions) <= _FIRST_OF_TWO:  # noqa: SLF001  argparse has no public list
-            return parse_known(parser, *given, **named)
-        return parsed(parser)
+        if len(parser._actions) > _FIRST_OF_TWO:  # noqa: SLF001  argparse has no public list
+            tell(optioning.of_argparse(parser, words))
+        return parse_known(parser, *given, **named)
 
     argparse.ArgumentParser.parse_args = parsed  # type: ignore[method-assign, assignment]  # in a child of its own, which ends here
     argparse.ArgumentParser.parse_intermixed_args = parsed  # type: ignore[method-assign, assignment]  # in a child of its own, which ends here
+    argparse.ArgumentParser._parse_known_args = inner  # type: ignore[method-assign, assignment]  # noqa: SLF001  # in a child of its own, which ends here
     argparse.ArgumentParser.parse_known_args = known  # type: ignore[method-assign, assignment]  # in a child of its own, which ends here
 
 
@@ -105,6 +117,14 @@ def _replace_typer(core: Any, words: list[str], tell: Tell) -> None:
         tell(optioning.of_click(command, words))
 
     core.TyperCommand.main = core.TyperGroup.main = main
+
+
+def _replace_absl(app: Any, tell: Tell) -> None:
+    def run(*_: Any, **__: Any) -> NoReturn:
+        flags = importlib.import_module("absl.flags").FLAGS
+        tell(optioning.of_absl(flags, sys.argv[0]))
+
+    app.run = run
 
 
 def _replace_hydra(hydra: Any, script: Mapping[str, Any], tell: Tell) -> None:

@@ -48,7 +48,8 @@ def suggest(option: Option) -> str | None:
     Args:
         option: a script's.
     """
-    text = None if option.many or _is(option, _PLUMBING) else _guess(option)
+    plumbing = _is(option, _PLUMBING) and not (_is(option, _BATCH) and not _is(option, _ASIDE))
+    text = None if option.many or plumbing else _guess(option)
     return text if text is not None and _reads(text) else None
 
 
@@ -80,6 +81,7 @@ _PLUMBING = re.compile(
     r"classes|channels|vocab|image|img|resolution|version|config|backend|precision|dtype|local|eps|epsilon|"
     r"patience|limit|timeout|start|trials?|repeats?|folds?|kernel|stride|padding|pool|crop|patch|window"
 )
+_ASIDE = re.compile(r"test|val|eval|valid|log|limit|workers?")  # per_device_train_batch_size is none of them
 _BUDGET = re.compile(r"epochs?|steps?|iters?|iterations?|rounds|budget|max")
 _BATCH = re.compile(r"batch|batchsize|bs|bsz")
 _RATE = re.compile(r"lr|alpha|eta|rate")

@@ -51,7 +51,8 @@ def _of_action(action: argparse.Action) -> Answer:
     return {
         "name": action.dest,
         "flag": flags[0] if flags else None,
-        "kind": "switch" if switch else _kind(action.type, default),
+        # jsonargparse, and so Lightning's CLI, keeps what was annotated elsewhere.
+        "kind": "switch" if switch else _kind(getattr(action, "_typehint", action.type), default),
         "default": _plain(default),
         "choices": [choice for choice in map(_plain, choices) if choice is not None],
         "required": action.required,
@@ -118,6 +119,24 @@ _CLICK_KINDS = {
     "float range": "float",
     "boolean": "bool",
 }
+
+
+def of_absl(flags: Any, script: str) -> Answer:
+    """The flags that a script itself defines, of those that absl knows."""
+    own = flags.flags_by_module_dict().get(script) or flags.get_key_flags_for_module(script)
+    return {"style": "flags", "levels": [{"word": None, "options": [_of_flag(flag) for flag in own]}]}
+
+
+def _of_flag(flag: Any) -> Answer:
+    return {
+        "name": flag.name,
+        "flag": f"--{flag.name}",
+        "kind": "switch" if flag.boolean else _KINDS.get(type(flag.default), "text"),
+        "default": _plain(flag.default),
+        "choices": list(getattr(flag.parser, "enum_values", ())),
+        "required": flag.using_default_value and flag.default is None and bool(flag.validators),
+        "many": isinstance(flag.default, list),
+    }
 
 
 def of_hydra(folder: Path | None, name: str | None, function: Any) -> Answer:

@@ -13,7 +13,9 @@ from awstune.sweeps.starter import Flags
 from awstune.sweeps.target import Target
 
 _LIMIT_S = 30.0
-_PARSES = re.compile(r"argparse|ArgumentParser|\bclick\b|\btyper\b|\bhydra\b")
+_PARSES = re.compile(
+    r"argparse|ArgumentParser|\bclick\b|\btyper\b|\bhydra\b|\babsl\b|simple_parsing|LightningCLI|\btyro\b"
+)
 _IMPORTS = re.compile(r"^\s*(?:from|import)\s+\.?([\w.]+)", re.MULTILINE)
 _PYTHON = re.compile(r"python[\d.]*")
 
