@@ -6,6 +6,7 @@ import time
 
 from awstune.sweeps import marks
 from awstune.sweeps.executor import Finished, Job, Noted, Reported
+from awstune.sweeps.packing import Packing
 from awstune.sweeps.pool import Pool
 from awstune.sweeps.running import Limits
 from awstune.sweeps.target import Target
@@ -129,3 +130,70 @@ def test_a_target_that_cannot_be_imported(tmp_path):
     pool.close()
     assert heard[-1].error == "ModuleNotFoundError: No module named 'no_such_package'"
     assert "train.py" in (tmp_path / "0" / "log.txt").read_text()
+
+
+def test_a_target_that_vanishes_after_the_start(tmp_path):
+    """A script that is gone when its server starts is named by each trial; nothing crashes without a word."""
+    pool = Pool(Target("function", file="train.py", function="train"), cwd=tmp_path, folder=tmp_path)
+    pool.start(Job(0, {}, 7, tmp_path / "0"))
+    heard = []
+    while not any(isinstance(m, Finished) for m in heard):
+        heard += pool.poll(5)
+    pool.close()
+    assert heard[-1].error.startswith("FileNotFoundError")
+    assert "train.py" in heard[-1].error
+
+
+LATE = """
+def train(trial):
+    import numpy, torch
+    trial.report(b=numpy.random.rand(), c=torch.rand(1).item())
+"""
+
+
+def test_what_is_imported_late_is_seeded_too(tmp_path):
+    """A trial that imports numpy and torch itself draws what the same seed draws elsewhere."""
+    late, _ = run(tmp_path, LATE, jobs=2)
+    early, _ = run(tmp_path, DRAWS)
+    assert late[0]["b"] == early[0]["b"]
+    assert late[0]["c"] == early[0]["c"]
+    assert set(late[0].values()).isdisjoint(late[1].values())
+
+
+LOUD = """
+def train(trial):
+    for epoch in range(50):
+        for _ in range(100):
+            print("x" * 9999)
+        trial.report(loss=epoch)
+"""
+
+
+def test_fifty_megabytes_do_not_stall(tmp_path):
+    """A trial that writes a megabyte between any two reports ends as others do, its log complete."""
+    reports, _ = run(tmp_path, LOUD)
+    assert [report["loss"] for report in reports] == list(range(50))
+    assert (tmp_path / "fork-0" / "log.txt").stat().st_size == 50 * 100 * 10_000
+
+
+CORES = """
+import os
+
+def train(trial):
+    trial.report(threads=int(os.environ["OMP_NUM_THREADS"]))
+"""
+
+
+def test_slots_share_the_cores(tmp_path):
+    """With two trials at a time on six cores each has three threads; before it is decided each has one."""
+    (tmp_path / "train.py").write_text(CORES)
+    target = Target("function", file="train.py", function="train")
+    for settled, expected in ((True, 3.0), (False, 1.0)):
+        packing = Packing(2, cores=6, settled=settled)
+        pool = Pool(target, cwd=tmp_path, folder=tmp_path, packing=packing)
+        pool.start(Job(0, {}, 7, tmp_path / str(settled)))
+        heard = []
+        while not any(isinstance(m, Finished) for m in heard):
+            heard += pool.poll(5)
+        pool.close()
+        assert [m.metrics["threads"] for m in heard if isinstance(m, Reported)] == [expected]
