@@ -12,7 +12,7 @@ from awstune.ec2 import backstop, guard, instances, keys, metadata, network
 from awstune.ec2.events import Changed, Removed
 from awstune.ec2.faults import Refused
 from awstune.ec2.instances import TAG_RAN, TAG_SEEN, Instance
-from awstune.ec2.intent import intent_path
+from awstune.ec2.intent import forget_all
 from awstune.ec2.network import tag_list
 
 if TYPE_CHECKING:
@@ -80,7 +80,7 @@ def clean(cloud: Cloud, base: str, keys_dir: Path, *, sleep: Sleep = time.sleep)
     if path.is_symlink() or path.exists():
         path.unlink()
         yield Removed("key-file", str(path))
-    intent_path(keys_dir, base, cloud.region).unlink(missing_ok=True)
+    forget_all(keys_dir, keys.pair_name(base), cloud.region)
     for group in cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"]:
         network.close(cloud, group)
         _delete_group(cloud, group["GroupId"], sleep)

@@ -68,3 +68,11 @@ def taken_up(path: Path, wishes: str, now: float) -> Intent | None:
         if intent.wishes == wishes and 0 <= now - intent.written < FRESH_S:
             return intent
     return None
+
+
+def forget_all(keys_dir: Path, pair: str, region: str) -> None:
+    """Drops the open intents of all instances of a key pair, such as those of a whole fleet."""
+    for path in (keys_dir / "intents").glob(f"*-{region}.json"):
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+            if json.loads(path.read_text(encoding="utf-8"))["request"]["KeyName"] == pair:
+                path.unlink()

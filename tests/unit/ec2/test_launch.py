@@ -9,7 +9,7 @@ import pytest
 from botocore.awsrequest import AWSResponse
 
 from awstune import names
-from awstune.ec2 import events, instances, intent, launch, network, prices, run, survey
+from awstune.ec2 import end, events, instances, intent, launch, network, prices, run, survey
 from awstune.ec2.plan import Plan, make_plan
 from awstune.ec2.steps import Step
 from awstune.ec2.wanted import Wanted
@@ -100,6 +100,17 @@ def test_the_login_is_the_image_familys(cloud, keys_dir):
     assert instances.TAG_USER not in lab.tags
     assert lab.user == "ubuntu"
     assert replace(lab, tags={**lab.tags, instances.TAG_USER: "ec2-user"}).user == "ec2-user"
+
+
+def test_the_intents_of_a_fleet_go_with_it(cloud, keys_dir):
+    """What its lost answers left on this disk, host keys among it, is removed; another fleet's is not."""
+    launched(cloud, keys_dir, count=2)
+    for name, pair in (("lab-7", "awstune-lab"), ("lab-2", "awstune-lab-2")):
+        path = intent.intent_path(keys_dir, name, "us-east-1")
+        intent.Intent(path, "w", 0.0, {"KeyName": pair}).write()
+    list(end.terminate(cloud, instances.own(cloud), keys_dir, sleep=lambda _: None))
+    assert not intent.intent_path(keys_dir, "lab-7", "us-east-1").exists()
+    assert intent.intent_path(keys_dir, "lab-2", "us-east-1").exists()
 
 
 def test_the_price_stays_with_the_instance(cloud, keys_dir):
