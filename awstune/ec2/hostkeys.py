@@ -127,5 +127,5 @@ def settle(cloud: Cloud, rotation: Rotation) -> None:
         CloudError: AWS refused; both stay accepted, and the next connection repeats it.
     """
     # In one call: between two, a laptop that knows only the first key would know neither.
-    tags = {names.TAG_HOST_KEY: rotation.new, TAG_ROTATED: fingerprint(rotation.instance.host_keys[-1])}
+    tags = {names.TAG_HOST_KEY: rotation.new, TAG_ROTATED: fingerprint(rotation.accepted[-1])}
     cloud.ec2.create_tags(Resources=[rotation.instance.id], Tags=tag_list(tags))
