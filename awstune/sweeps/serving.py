@@ -55,6 +55,10 @@ class Serving:
             except OSError as error:
                 self._let_go()
                 hint = "--python names another one"
+                if not cwd.is_dir():
+                    raise TargetError(
+                        f"{cwd}, where trials run, is gone", "start from a folder that is there"
+                    ) from None
                 raise TargetError(f"{python} cannot be run: {error.strerror}", hint) from None
 
     def fileno(self) -> int:

@@ -6,10 +6,18 @@ import time
 
 import pytest
 
+from awstune.cli.progress import Progress
 from awstune.report import tables, words
 from awstune.search.runs import Run
+from awstune.search.space import Float, Space
 from awstune.search.trials import History, Status, TrialRecord
+from awstune.sweeps import loop
+from awstune.sweeps.executor import Finished, Reported, Started
+from awstune.sweeps.folder import Folder
 from awstune.sweeps.outlook import machine_ends, outlook, planned_of, slots
+from awstune.sweeps.results import status
+from awstune.sweeps.spec import Spec
+from awstune.sweeps.target import Target
 
 
 def history(*seconds, running=0, spec=None, **known):
@@ -107,3 +115,71 @@ def test_in_words():
     assert "ends in about 19 min, 60 s a trial, $0.30 in all" in shown
     assert "its instance ends about 10 min before the sweep will; awstune extend 1h" in shown
     assert "2 at a time, as the number of cores allows" in shown
+
+
+class Quick:
+    """An executor whose trials take a minute, and report once."""
+
+    slots = 1
+
+    def __init__(self):
+        self.said = []
+
+    def start(self, job):
+        """A whole trial at once."""
+        self.said = [Started(job.trial, 1, 0), Reported(job.trial, 0, {"loss": 1.0})]
+        self.said.append(Finished(job.trial, Status.SUCCEEDED, None, 60.0))
+
+    def poll(self, timeout_s):
+        """One message at a time, so that the loop looks around in between."""
+        assert timeout_s > 0
+        return [self.said.pop(0)]
+
+    def stop(self, trial, *, kill=False):
+        """Nothing runs for long."""
+
+    def close(self):
+        """Nothing is left."""
+
+
+class Heard:
+    """A screen that remembers."""
+
+    live = False
+
+    def __init__(self):
+        self.lines = []
+
+    def say(self, text):
+        """A line."""
+        self.lines.append(text)
+
+    warn = say
+
+
+def test_a_sweep_that_outlives_its_instance_says_so(tmp_path, monkeypatch):
+    """The end of the machine is in the journal; after the first trial the view says all, and the remedy."""
+    (tmp_path / "etc/awstune").mkdir(parents=True)
+    (tmp_path / "etc/awstune/ends").write_text(f"{int(time.time()) + 60}\n")
+    monkeypatch.setenv("AWSTUNE_ROOT", str(tmp_path))
+    folder = Folder.create(tmp_path, None, "train")
+    target = Target("function", file="train.py", function="train")
+    options = {"usd_per_hour": 0.9}
+    space = Space(x=Float(0, 1))
+    Spec(target, space, "loss", "min", "random", 30, options=options).write(folder.spec_file)
+    screen = Heard()
+    progress = Progress(screen, stream=False)
+    running = loop.run(folder, Quick(), linger_s=0)
+    for event in running:
+        progress(event)
+        if event["event"] == "finished" and event["trial"] == 2:
+            break
+    known = status(folder, time.time(), running=True)
+    running.close()
+    assert known["too_late_s"] > 20 * 60
+    assert known["seconds_per_trial"] == 60.0
+    assert known["usd_per_trial"] == pytest.approx(0.015)
+    (priced,) = [line for line in screen.lines if "the sweep goes on for about 29 min" in line]
+    assert "$0.4" in priced
+    (late,) = [line for line in screen.lines if "awstune extend 1h" in line]
+    assert "its instance ends about 2" in late
