@@ -9,7 +9,7 @@ import click
 
 from awstune.cli.launching import LAUNCH_KEYS, with_launch_options
 from awstune.cli.options import command, option, sweep_argument
-from awstune.cli.params import Dollars, Url
+from awstune.cli.params import Dollars, Span, Url
 from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.errors import AwstuneError
@@ -125,6 +125,7 @@ def logs_command(config: Config, sweep: str | None, trial: int | None, follow: b
 @option("--metric", metavar="NAME", group=CHANGES, help="What the trials are measured by.")
 @option("--mode", type=click.Choice(["min", "max"]), group=CHANGES, help="Which way is better.")
 @option("--max-usd", type=Dollars(), metavar="X", group=CHANGES, help="End when so much is spent.")
+@option("--max-time", type=Span(), group=CHANGES, help="End after so long, what it has run included.")
 @option("--notify", type=Url(), metavar="URL", group=CHANGES, help="Post the headline there when it ends.")
 @option("--launch", is_flag=True, group=WHERE, help="On a new instance, which ends with the sweep.")
 @option("--dry-run", is_flag=True, group=WHERE, help="With --launch: show the plan, and do nothing.")

@@ -29,12 +29,14 @@ class Changes:
         metric: its name.
         mode: min or max.
         max_usd: dollars after which it ends.
+        max_time: seconds after which it ends; those that it has run already count.
     """
 
     trials: str | None = None
     metric: str | None = None
     mode: Any = None
     max_usd: float | None = None
+    max_time: float | None = None
 
     def __post_init__(self) -> None:
         if self.trials is not None:
@@ -43,12 +45,13 @@ class Changes:
     def apply(self, folder: Folder) -> None:
         """Writes it into the sweep's spec."""
         spec = Spec.read(folder.spec_file)
+        limits = {"max_usd": self.max_usd, "max_time": self.max_time}
         changed = replace(
             spec,
             trials=spec.trials if self.trials is None else _trials(self.trials, spec.trials),
             metric=self.metric or spec.metric,
             mode=self.mode or spec.mode,
-            options=dict(spec.options) | ({} if self.max_usd is None else {"max_usd": self.max_usd}),
+            options={**spec.options, **{key: limit for key, limit in limits.items() if limit is not None}},
         )
         if changed != spec:
             changed.write(folder.spec_file)

@@ -7,6 +7,7 @@ import time
 import pytest
 
 from awstune.cli.progress import Progress
+from awstune.flow.resume import Changes
 from awstune.report import tables, words
 from awstune.search.runs import Run
 from awstune.search.space import Float, Space
@@ -183,3 +184,13 @@ def test_a_sweep_that_outlives_its_instance_says_so(tmp_path, monkeypatch):
     assert "$0.4" in priced
     (late,) = [line for line in screen.lines if "awstune extend 1h" in line]
     assert "its instance ends about 2" in late
+
+
+def test_more_time_for_a_sweep_that_used_up_its_own(tmp_path):
+    """`resume --max-time` writes the new limit into the spec, and leaves the rest of it."""
+    folder = Folder.create(tmp_path, None, "train")
+    target = Target("function", file="train.py", function="train")
+    options = {"max_time": 60, "keep": "all"}
+    Spec(target, Space(x=Float(0, 1)), "loss", "min", options=options).write(folder.spec_file)
+    Changes(max_time=7200.0).apply(folder)
+    assert Spec.read(folder.spec_file).options == {"max_time": 7200.0, "keep": "all"}
