@@ -54,7 +54,7 @@ def test_a_sweep_here(world):
 
 def test_while_attached(world, lab):
     """Ctrl-C while attached leaves the sweep running on its instance; terminate brings it home."""
-    running = Running(world, "sweep", "--on", lab, "slow.py", "--trials", "8", "--name", "there")
+    running = Running(world, "sweep", "--on", lab, "slow.py", "--trials", "200", "--name", "there")
     said = running.says("0.5  baseline").signalled()
     assert "there goes on on lab" in said
     assert "awstune attach there" in said
