@@ -192,9 +192,11 @@ def _probe(connection: Connection, wants: Wants, machine: Machine) -> str:
     gpu = "gpu" if machine.gpu else "none"
     limit = f"$(command -v timeout > /dev/null && echo timeout {PROBE_S})"
     ask = f'{limit} "$p" -c {shlex.quote(pythons.PROBE)} "$p" {gpu} 2> /dev/null'
+    # All at once: an image may have twenty, and each takes seconds to import its torch.
+    each = f'command -v "$p" > /dev/null 2>&1 && {{ {ask} > "$d/$i" & }}'
     return connection.run(
-        f'R="${{{ROOT_VARIABLE}:-}}"; for p in {typed} {pythons.PLACES}; do '
-        f'command -v "$p" > /dev/null 2>&1 && {ask}; done; true'
+        f'R="${{{ROOT_VARIABLE}:-}}"; d=$(mktemp -d); i=100; for p in {typed} {pythons.PLACES}; do '
+        f'i=$((i + 1)); {each}; done; wait; cat "$d"/*; rm -rf "$d"'
     ).text
 
 
@@ -210,7 +212,7 @@ def _build(connection: Connection, wants: Wants, chosen: Recipe, folder: str) ->
     torch = [chosen.torch.spec, chosen.torch.index] if chosen.torch else []
     steps = [("making an environment", ["make", chosen.base])]
     steps += [(f"installing {torch[0]}", ["torch", *torch])] if torch else []
-    steps += [("installing what awstune needs", ["packages"])] if chosen.packages else []
+    steps += [("installing awstune's packages", ["packages"])] if chosen.packages else []
     steps += (
         [("installing the project's requirements", ["requirements", wants.project, wants.file])]
         if wants.requirements
