@@ -15,7 +15,7 @@ from awstune.cli.main import awstune
 
 ROOT = Path(package.__file__).parent
 # Where "awstune" is what a sentence is about, and no command line.
-PROSE = frozenset(["and", "calls", "can", "does", "home", "knows", "talks", "wrote"])
+PROSE = frozenset(["and", "calls", "can", "does", "home", "is", "knows", "talks", "wrote"])
 NAMED = re.compile(r"(?:^|[\s`(;:])awstune ((?:--[a-z]+ (?:aws |local )?)*)([a-z]+)((?: [^\s`;,()·]+)*)")
 OPTION = re.compile(r"(?<= )--?[a-z][a-z-]*")
 
