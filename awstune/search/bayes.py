@@ -42,7 +42,7 @@ from awstune.search.acquisition import NAMES, log_expected_improvement
 from awstune.search.curves import Curves
 from awstune.search.modelling import LEAST_VALUES, Fits, Model, one_thread
 from awstune.search.outputs import resolution
-from awstune.search.random import fresh
+from awstune.search.random import fresh, quasi_random
 from awstune.search.surrogate import Surrogate
 from awstune.search.trials import Suggestion, TrialRecord, next_number
 from awstune.search.words import why
@@ -151,7 +151,8 @@ class Study:
     def _start(self, number: int, seed: list[int]) -> Suggestion | None:
         # Every third start point doubts the prior.
         believing = self.space.informed and number % 3 != 2  # noqa: PLR2004  numbers 2, 5, 8 …
-        params = self._sobol(number, believing=believing or not self.space.informed)
+        u = quasi_random(self.space, self.searcher.seed, number)
+        params = self.space.draw(u) if believing or not self.space.informed else self.space.decode(u)
         if not self._new(params):
             return self._fresh(seed, "start: random draw")
         words = "drawn from the prior" if believing else "spread over the space"
@@ -163,16 +164,6 @@ class Study:
 
     def _new(self, params: Params) -> bool:
         return self.space.allows(params) and self.space.key(params) not in self.taken
-
-    def _sobol(self, number: int, *, believing: bool) -> Params:
-        from scipy.stats import qmc
-
-        rng = np.random.default_rng([self.searcher.seed, 0])
-        points = qmc.Sobol(self.space.dimensions, scramble=True, rng=rng)
-        if number > 1:
-            points.fast_forward(number - 1)
-        u = points.random(1)[0]
-        return self.space.draw(u) if believing else self.space.decode(u)
 
     def _by_model(self, seed: list[int]) -> Suggestion | None:
         model = self.model
