@@ -189,10 +189,13 @@ def open_cloud(
 def owner_of(arn: str) -> str:
     """The caller's ARN without its session part, as a tag value can hold it.
 
-    ``arn:aws:sts::1:assumed-role/Dev/laptop`` and ``…/Dev/desktop`` are one owner. Tag values hold 256
-    characters; a longer ARN is hashed.
+    ``arn:aws:sts::1:assumed-role/Dev/laptop`` and ``…/Dev/desktop`` are one owner. In a role that IAM
+    Identity Center made, the session is the person, who shares the role with everybody of that permission
+    set; there it stays. Tag values hold 256 characters; a longer ARN is hashed.
+
+    Source: https://docs.aws.amazon.com/singlesignon/latest/userguide/referencingpermissionsets.html
     """
-    owner = re.sub(r"^(arn:[^:]*:sts::\d*:assumed-role/[^/]+)/.*$", r"\1", arn)
+    owner = re.sub(r"^(arn:[^:]*:sts::\d*:assumed-role/(?!AWSReservedSSO_)[^/]+)/.*$", r"\1", arn)
     if len(owner) <= MAX_TAG_VALUE:
         return owner
     return f"sha256:{hashlib.sha256(owner.encode()).hexdigest()}"

@@ -14,6 +14,9 @@ def test_the_owner_has_no_session_part():
     """Two sessions of one role are one owner; a user is himself."""
     assert session.owner_of("arn:aws:sts::1:assumed-role/Dev/laptop") == "arn:aws:sts::1:assumed-role/Dev"
     assert session.owner_of("arn:aws:iam::1:user/team/bob") == "arn:aws:iam::1:user/team/bob"
+    # A permission set's role is shared; its session is the person.
+    ann = "arn:aws:sts::1:assumed-role/AWSReservedSSO_Dev_0123456789abcdef/ann@example.com"
+    assert session.owner_of(ann) == ann
 
 
 def test_a_long_owner_fits_a_tag():
