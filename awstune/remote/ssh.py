@@ -29,6 +29,7 @@ KEEPALIVE_S = 15
 SILENCE_S = 45
 NO_STATUS = -1  # paramiko's word for a command that a signal ended, or whose connection is gone
 CONNECT_TIMEOUT_S = 10.0
+_BREAKING_S = 1.0
 JUMP_TIMEOUT_S = 25.0  # two handshakes
 PROBE_S = 2.5
 
@@ -118,13 +119,17 @@ class Connection:
             with _as_connection_lost(self.address):
                 channel.exec_command(command)
             result = _converse(channel, [stdin] if isinstance(stdin, bytes) else stdin)
-        if result.status == NO_STATUS and not (result.stdout or result.stderr):
-            # A signal that ends a command is rare; a connection that breaks is not, and paramiko may call
-            # the transport alive for a moment longer.
+        if result.status == NO_STATUS and (not (result.stdout or result.stderr) or self._breaks()):
+            # A signal that ends a command is rare; a connection that breaks is not.
             raise self._lost()
         if check and result.status != 0:
             raise RemoteError(_failure(command, result))
         return result
+
+    def _breaks(self) -> bool:
+        """Whether the connection ends at this moment: paramiko may call it alive a little longer."""
+        self.transport.join(_BREAKING_S)
+        return not self.alive
 
     def _lost(self) -> ConnectionLost:
         return ConnectionLost(f"the connection to {self.address.alias} was lost", "run the command again")
