@@ -1,7 +1,7 @@
 """What a worker knows of the instance that it runs on, and what it does there at its end.
 
-``python -m awstune.sweeps.onsite stop|terminate`` ends the instance of a sweep that has ended, unless
-somebody fetches from it: whoever is attached fetches all and ends it himself.
+``python -m awstune.sweeps.onsite PID`` ends the instance of a sweep that has ended, whose worker that was,
+unless somebody fetches from it: whoever is attached fetches all and ends it himself.
 """
 
 from __future__ import annotations
@@ -116,8 +116,8 @@ class Site:
 def leave(
     site: Site,
     *,
-    busy: Callable[[], bool] | None = None,
-    shut_down: Callable[[], object] | None = None,
+    busy: Callable[[], bool],
+    shut_down: Callable[[], object],
     now: Callable[[], float] = time.time,
     sleep: Callable[[float], object] = time.sleep,
 ) -> bool:
@@ -136,9 +136,9 @@ def leave(
     began = now()
     while _held(site.file(names.HOLD_FILE), now()) and now() - began < PATIENCE_S:
         sleep(_EVERY_S)
-    if (busy or _sweeping)():
+    if busy():
         return False
-    (shut_down or _shut_down)()
+    shut_down()
     return True
 
 
@@ -149,9 +149,10 @@ def _held(hold: Path, now: float) -> bool:
         return False
 
 
-def _sweeping() -> bool:
-    # Not by this process's own words: it bears the name of another module.
-    return any(_WORKER in (process.info["cmdline"] or ()) for process in _own())
+def _sweeping(ended: int) -> bool:
+    """Whether a worker runs there beside the one that has ended, and may not be gone yet."""
+    workers = [process for process in _own() if _WORKER in (process.info["cmdline"] or ())]
+    return any(process.pid != ended for process in workers)
 
 
 def _own() -> list[psutil.Process]:
@@ -175,7 +176,8 @@ def main() -> None:
     """See the module."""
     site = Site.of(os.environ)
     if site is not None:
-        leave(site)
+        ended = int(sys.argv[1])
+        leave(site, busy=lambda: _sweeping(ended), shut_down=_shut_down)
 
 
 def leave_behind(site: Site) -> None:
@@ -183,7 +185,7 @@ def leave_behind(site: Site) -> None:
     nothing = (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0)
     os.posix_spawn(
         sys.executable,
-        [sys.executable, "-m", "awstune.sweeps.onsite"],
+        [sys.executable, "-m", "awstune.sweeps.onsite", str(os.getpid())],
         dict(os.environ) | {names.AT_END_VARIABLE: site.at_end or ""},
         file_actions=[nothing],
         setsid=True,
