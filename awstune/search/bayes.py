@@ -167,7 +167,7 @@ class Study:
 
     def _by_model(self, seed: list[int]) -> Suggestion | None:
         model = self.model
-        surrogate = Surrogate(model.cube, model.thetas, model.pending(self.pending, self.curves))
+        surrogate = model.unfitted(model.pending(self.pending, self.curves))
         place = self._ask(surrogate, np.random.default_rng(seed))
         params = self.space.decode(place)
         if not self._new(params):

@@ -30,7 +30,7 @@ class Curves:
     def __init__(self, trials: Sequence[TrialRecord], metric: str | None, mode: Mode) -> None:
         self.metric, self.mode = metric or only_metric(trials), mode
         self._trials = trials
-        self._gains: dict[int, tuple[float, float | None]] = {}
+        self._shares: dict[int, list[float]] = {}
 
     @cached_property
     def _whole(self) -> list[list[tuple[int, float]]]:
@@ -40,20 +40,11 @@ class Curves:
     def _losses(self, trial: TrialRecord) -> list[tuple[int, float]]:
         return [] if self.metric is None else losses(trial, self.metric, self.mode)
 
-    def expected_end(self, trial: TrialRecord) -> float | None:
-        """The loss (low is good) that a stopped trial would have ended with.
-
-        Whole trials improve from its last step to their end by some amount; the median of it is taken off.
-        Where fewer than three whole trials tell, it is the trial's own last loss.
-
-        Returns:
-            None where it never reported.
-        """
-        curve = self._losses(trial)
-        return curve[-1][1] - self._gain_after(curve[-1][0])[0] if curve else None
-
     def foretold(self, trial: TrialRecord) -> tuple[float, float] | None:
-        """The loss that a running trial is going to end with, and the standard deviation of that.
+        """The loss (low is good) that a trial would end with, and the standard deviation of that.
+
+        From a step to its end a whole trial closes some share of the gap to the best of them. The median
+        share is expected here, too, and their spread is the doubt: a slow start may yet close much of it.
 
         Returns:
             None where it has no finite report, or fewer than three whole trials tell what comes after.
@@ -61,15 +52,22 @@ class Curves:
         curve = self._losses(trial)
         if not curve or not math.isfinite(curve[-1][1]):
             return None
-        gain, sd = self._gain_after(curve[-1][0])
-        return None if sd is None else (curve[-1][1] - gain, sd)
+        done, loss = curve[-1]
+        shares = self._shares_after(done)
+        if len(shares) < LEAST_WHOLE:
+            return None
+        gap = max(loss - self._best, 0.0)
+        return loss - median(shares) * gap, stdev(shares) * gap
 
-    def _gain_after(self, done: int) -> tuple[float, float | None]:
-        if done not in self._gains:
-            gains = [gain for curve in self._whole if (gain := _gain(curve, done)) is not None]
-            enough = len(gains) >= LEAST_WHOLE
-            self._gains[done] = (median(gains), stdev(gains)) if enough else (0.0, None)
-        return self._gains[done]
+    @cached_property
+    def _best(self) -> float:
+        return min(curve[-1][1] for curve in self._whole if curve)
+
+    def _shares_after(self, done: int) -> list[float]:
+        if done not in self._shares:
+            found = (_share(curve, done, self._best) for curve in self._whole if curve)
+            self._shares[done] = [share for share in found if share is not None]
+        return self._shares[done]
 
 
 def only_metric(trials: Sequence[TrialRecord]) -> str | None:
@@ -78,6 +76,9 @@ def only_metric(trials: Sequence[TrialRecord]) -> str | None:
     return names.pop() if len(names) == 1 else None
 
 
-def _gain(curve: list[tuple[int, float]], done: int) -> float | None:
+def _share(curve: list[tuple[int, float]], done: int, best: float) -> float | None:
+    """The share of the gap to the best that a whole trial closed after a step; None where it had no gap."""
     there = [loss for steps, loss in curve if steps <= done]
-    return there[-1] - curve[-1][1] if there and curve[-1][0] > done else None
+    if not there or curve[-1][0] <= done or not best < there[-1] < math.inf:
+        return None
+    return min(max((there[-1] - curve[-1][1]) / (there[-1] - best), -1.0), 1.0)

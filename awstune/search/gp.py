@@ -133,10 +133,12 @@ class Evidence:
     Attributes:
         squared: (d, n, n), from ``squared_distances``.
         y: (n,), standardised.
+        doubt: (n,) standard deviations of the points' own, beside the noise.
     """
 
     squared: Array
     y: Array
+    doubt: Array | float = 0.0
 
     def __call__(self, theta: Array) -> tuple[float, Array]:
         """Its value and gradient at ln hyperparameters, (2 d + 3,)."""
@@ -149,7 +151,8 @@ class Evidence:
         fall = kernel.sum_variance / d * np.exp(-t)
         alone = ((1 + t + t * t / 3) * fall).sum(0)
         try:
-            factor = cholesky(joint + alone + (kernel.noise + NOISE_FLOOR) * np.eye(n), lower=True)
+            own = (kernel.noise + NOISE_FLOOR + np.square(self.doubt)) * np.eye(n)
+            factor = cholesky(joint + alone + own, lower=True)
         except np.linalg.LinAlgError:
             return 1e10, np.zeros_like(theta)
         inverse = cho_solve((factor, True), np.eye(n))
@@ -172,7 +175,7 @@ def limits(theta: Array) -> list[tuple[float, float]]:
     return [LENGTH] * (len(theta) - 3) + [SIGNAL, SIGNAL, NOISE]
 
 
-def fit(x: Array, y: Array, categorical: Mask) -> Array:
+def fit(x: Array, y: Array, categorical: Mask, doubt: Array | None = None) -> Array:
     """The hyperparameters of the highest posterior density, (2 d + 3,).
 
     Found from the prior's mode by way of nested subsets of the points, a quarter and a half of them, so
@@ -182,11 +185,14 @@ def fit(x: Array, y: Array, categorical: Mask) -> Array:
         x: (n, d) in the unit cube, in the order of completion.
         y: (n,) standardised.
         categorical: (d,) columns compared by equality.
+        doubt: (n,) standard deviations of the points' own.
     """
+    doubts = np.zeros(len(y)) if doubt is None else doubt
     theta = start(x.shape[1])
     sizes = [n for n in (len(y) // 4, len(y) // 2) if n >= LEAST_SUBSET] + [len(y)]
     for n in sizes:
-        theta = _climb(Evidence(squared_distances(x[:n], x[:n], categorical), y[:n]), theta)
+        squared = squared_distances(x[:n], x[:n], categorical)
+        theta = _climb(Evidence(squared, y[:n], doubts[:n]), theta)
     return theta
 
 
@@ -249,11 +255,14 @@ class Posterior:
     whitened: Array
 
     @classmethod
-    def given(cls, x: Array, y: Array, theta: Array, categorical: Mask) -> Posterior:
-        """The process given points x, (n, d), and values y, (n,)."""
+    def given(
+        cls, x: Array, y: Array, theta: Array, categorical: Mask, doubt: Array | float = 0.0
+    ) -> Posterior:
+        """The process given points x, (n, d), and values y, (n,), each with a doubt (n,) of its own."""
         kernel = Kernel.of(theta)
         covariance = kernel(x, x, categorical)
-        covariance[np.diag_indices_from(covariance)] = kernel.variance + kernel.noise + NOISE_FLOOR
+        own = kernel.noise + NOISE_FLOOR + np.square(doubt)
+        covariance[np.diag_indices_from(covariance)] = kernel.variance + own
         factor = _stable_cholesky(covariance)
         return cls(x, y, kernel, categorical, factor, solve_triangular(factor, y, lower=True))
 

@@ -62,24 +62,25 @@ class Fits:
     seen: Seen = field(default_factory=Seen)
     _last: dict[bytes, list[Array]] = field(default_factory=dict)
 
-    def at(self, cube: Cube, x: Array, losses: Array) -> list[Array]:
+    def at(self, cube: Cube, x: Array, losses: Array, doubts: Array) -> list[Array]:
         """The model's, (2 d + 3,) each, by the trials up to the last size at which it is fitted again."""
         n = last_fit(min(len(losses), MOST_POINTS))
-        key = x[:n].tobytes() + losses[:n].tobytes()
+        key = x[:n].tobytes() + losses[:n].tobytes() + doubts[:n].tobytes()
         if key not in self._last:
-            self._last = {key: self._fit(cube, x[:n], shown(losses[:n]).y)}
+            told = shown(losses[:n])
+            self._last = {key: self._fit(cube, x[:n], told.y, doubts[:n] / told.unit)}
         return self._last[key]
 
-    def _fit(self, cube: Cube, x: Array, y: Array) -> list[Array]:
+    def _fit(self, cube: Cube, x: Array, y: Array, doubt: Array) -> list[Array]:
         draws = next((count for most, count in AVERAGED if len(y) <= most), 0)
         rng = np.random.default_rng([self.seed, len(y), 1])
         if len(y) > MOST_FITTED:
             keep = _most_telling(y, MOST_FITTED)
-            x, y = x[keep], y[keep]
-        mode = gp.fit(x, y, cube.categorical)
+            x, y, doubt = x[keep], y[keep], doubt[keep]
+        mode = gp.fit(x, y, cube.categorical, doubt)
         if not draws:
             return [mode]
-        evidence = gp.Evidence(gp.squared_distances(x, x, cube.categorical), y)
+        evidence = gp.Evidence(gp.squared_distances(x, x, cube.categorical), y, doubt)
         return [mode, *gp.nearby(evidence, mode, rng, draws)]
 
 
@@ -92,6 +93,7 @@ class Model:
         known: the modelled trials, in the order of completion.
         x: (n, d) their places.
         losses: (n,) their losses, low is good; NaN where failed.
+        doubts: (n,) standard deviations of these; 0 but where a trial was stopped early.
         outputs: what the model is shown.
         thetas: hyperparameters, the likeliest first.
     """
@@ -100,6 +102,7 @@ class Model:
     known: list[TrialRecord]
     x: Array
     losses: Array
+    doubts: Array
     outputs: Outputs
     thetas: list[Array]
 
@@ -117,19 +120,22 @@ class Model:
             metric: whose reports tell what a trial that was stopped early would have reached.
         """
         cube, known = Cube(space), fits.seen.held(space, modelled(trials))
-        losses = losses_of(known, trials, mode, metric)
+        losses, doubts = losses_of(known, trials, mode, metric)
         first = fits.seen.places(space, known[:MOST_POINTS])
-        thetas = fits.at(cube, first, losses)
+        thetas = fits.at(cube, first, losses, doubts)
         if len(known) <= MOST_POINTS:
-            return cls(cube, known, first, losses, shown(losses), thetas)
+            return cls(cube, known, first, losses, doubts, shown(losses), thetas)
         keep = _most_telling(losses, MOST_POINTS)
-        known, losses = [known[i] for i in keep], losses[keep]
-        return cls(cube, known, fits.seen.places(space, known), losses, shown(losses), thetas)
+        known, losses, doubts = [known[i] for i in keep], losses[keep], doubts[keep]
+        return cls(cube, known, fits.seen.places(space, known), losses, doubts, shown(losses), thetas)
 
     def surrogate(self) -> Surrogate:
         """The fitted model of the trials that have ended."""
-        none = Pending.untold(np.empty((0, self.cube.d)))
-        return Surrogate(self.cube, self.thetas, none).fit(self.x, -self.outputs.y)
+        return self.unfitted(Pending.untold(np.empty((0, self.cube.d)))).fit(self.x, -self.outputs.y)
+
+    def unfitted(self, pending: Pending) -> Surrogate:
+        """The model, to be fitted to the trials that have ended."""
+        return Surrogate(self.cube, self.thetas, pending, self.doubts / self.outputs.unit)
 
     def pending(self, running: Sequence[TrialRecord], curves: Curves) -> Pending:
         """Running trials, as far as their learning curves tell how they are going to end."""
@@ -146,18 +152,19 @@ def modelled(trials: Sequence[TrialRecord]) -> list[TrialRecord]:
 
 def losses_of(
     known: Sequence[TrialRecord], trials: Sequence[TrialRecord], mode: Mode, metric: str | None
-) -> Array:
-    """The losses of some trials, low is good, NaN where failed: (n,)."""
+) -> tuple[Array, Array]:
+    """The losses of some trials, low is good, NaN where failed, and the doubt about each: (n,) both."""
     curves = Curves(trials, metric, mode)
     sign = 1.0 if mode == "min" else -1.0
 
-    def loss(trial: TrialRecord) -> float:
+    def told(trial: TrialRecord) -> tuple[float, float]:
         if not trial.counts or trial.value is None:
-            return math.nan
-        end = curves.expected_end(trial) if trial.status is Status.STOPPED_EARLY else None
-        return sign * trial.value if end is None else end
+            return math.nan, 0.0
+        end = curves.foretold(trial) if trial.status is Status.STOPPED_EARLY else None
+        return end or (sign * trial.value, 0.0)
 
-    return np.array([loss(trial) for trial in known], dtype=float)
+    losses, doubts = np.array([told(trial) for trial in known], dtype=float).T
+    return losses.copy(), doubts.copy()
 
 
 def _most_telling(losses: Array, count: int) -> NDArray[np.intp]:

@@ -52,19 +52,21 @@ class Surrogate:
         cube: the space.
         thetas: (2 d + 3,) each; see ``gp.fit``. The likeliest comes first.
         pending: running trials.
+        doubt: (n,) standard deviations of the targets to come, beside the noise.
     """
 
-    def __init__(self, cube: Cube, thetas: list[Array], pending: Pending) -> None:
+    def __init__(self, cube: Cube, thetas: list[Array], pending: Pending, doubt: Array | float = 0.0) -> None:
         self.cube = cube
         self.thetas = thetas
         self.pending = pending
+        self.doubt = doubt
         self.models: list[gp.Posterior] = []
 
     def fit(self, x: Array, y: Array) -> Surrogate:
         """Condition on places x (n, d) and targets y (n,), and on what is expected of pending trials."""
         self.X_train_ = x  # what bayes_opt's own acquisition functions ask a process for
-        models = (gp.Posterior.given(x, y, theta, self.cube.categorical) for theta in self.thetas)
-        self.models = [self.pending.believed(model) for model in models]
+        given = (gp.Posterior.given(x, y, t, self.cube.categorical, self.doubt) for t in self.thetas)
+        self.models = [self.pending.believed(model) for model in given]
         return self
 
     def predict(self, x: Array, *, return_std: bool = False, return_cov: bool = False) -> Any:

@@ -97,28 +97,28 @@ def test_registry():
     assert "asha, median" in caught.value.hint
 
 
-def test_a_stopped_curve_is_taken_on_as_whole_ones_went():
-    """What whole trials still gained after that step is taken off the last loss; the median of it."""
+def test_a_curve_is_taken_on_as_whole_ones_went():
+    """It closes the share of the gap to the best that whole trials closed; their spread is the doubt."""
     whole = [trial(i, 1.0, 0.8, 0.8 - 0.1 * i, status=Status.SUCCEEDED) for i in (1, 2, 3)]
     stopped = trial(9, 2.0, 1.9, status=Status.STOPPED_EARLY)
     curves = Curves([*whole, stopped], "loss", "min")
-    assert [curves.expected_end(stopped), curves.expected_end(stopped)] == pytest.approx([1.7, 1.7])
-    assert Curves(whole[:2], None, "min").expected_end(stopped) == pytest.approx(1.9)
-    assert Curves(whole[:2], "loss", "max").expected_end(stopped) == pytest.approx(-1.9)
-    assert Curves(whole, "loss", "min").expected_end(trial(9)) is None
-    assert Curves([], None, "min").expected_end(stopped) is None
+    expected = (1.9 - 1.4 * 2 / 3, 1.4 / 3)
+    assert curves.foretold(stopped) == pytest.approx(expected)
+    assert curves.foretold(trial(4, 2.0, 1.9)) == pytest.approx(expected)
+    assert curves.foretold(trial(4, 0.4)) == (0.4, 0.0)
+    assert Curves(whole, None, "min").foretold(stopped) == pytest.approx(expected)
     assert only_metric([*whole, trial(4, 1.0, metric="other")]) is None
 
 
-def test_what_a_running_trial_is_going_to_end_with():
-    """Its last loss less what whole trials gained after that step, and how far these differ."""
+def test_what_tells_nothing_of_a_trial_s_end():
+    """No finite report, fewer than three whole trials, or none that went further."""
     whole = [trial(i, 1.0, 0.8, 0.8 - 0.1 * i, status=Status.SUCCEEDED) for i in (1, 2, 3)]
     curves = Curves(whole, "loss", "min")
-    assert curves.foretold(trial(9, 2.0, 1.9)) == pytest.approx((1.7, 0.1))
     assert curves.foretold(trial(9)) is None
     assert curves.foretold(trial(9, math.nan)) is None
     assert curves.foretold(trial(9, 1.0, 0.9, 0.8)) is None
     assert Curves(whole[:2], "loss", "min").foretold(trial(9, 2.0)) is None
+    assert Curves([], None, "min").foretold(trial(9, 2.0)) is None
 
 
 def test_bayes_believes_the_curves_of_running_trials():
@@ -137,12 +137,12 @@ def test_bayes_believes_the_curves_of_running_trials():
         surrogate = Surrogate(model.cube, model.thetas, pending).fit(model.x, -model.outputs.y)
         return -surrogate.predict(np.array([[0.05]]))[0]
 
-    untold, good, bad = expected(math.nan), expected(2.15), expected(2.25)
+    untold, good, bad = expected(math.nan), expected(0.16), expected(9.0)
     assert good < untold < bad
 
 
 def test_bayes_takes_a_stopped_trial_for_what_it_would_have_reached():
-    """A good trial stopped early is not mistaken for a bad one."""
+    """A good trial stopped early is not mistaken for a bad one, and there is doubt about what it was."""
     whole = [
         replace(trial(i, 2 + x, 1 + x, x, status=Status.SUCCEEDED), params={"x": x}, value=x, completed=i)
         for i, x in enumerate((0.3, 0.5, 0.7, 0.9))
@@ -150,4 +150,10 @@ def test_bayes_takes_a_stopped_trial_for_what_it_would_have_reached():
     early = replace(trial(4, 2.1, status=Status.STOPPED_EARLY), params={"x": 0.1}, value=2.1, completed=4)
     trials = [*whole, early]
     model = Model.of(Space(x=Float(0, 1)), trials, mode="min", fits=Fits(0))
-    assert model.losses.tolist() == pytest.approx([0.3, 0.5, 0.7, 0.9, 0.1])
+    assert model.losses[:4].tolist() == [0.3, 0.5, 0.7, 0.9]
+    assert 0.4 < model.losses[4] < 0.6
+    assert model.doubts[:4].tolist() == [0, 0, 0, 0]
+    assert 0.1 < model.doubts[4] < 0.3
+    sure = replace(model, doubts=np.zeros(5)).surrogate()
+    place = model.x[4:]
+    assert model.surrogate().predict(place, return_std=True)[1] > sure.predict(place, return_std=True)[1]
