@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from cfnlint.api import lint_file
 
 from awstune.ec2 import backstop, iam
 
@@ -29,6 +28,8 @@ def _template(name):
 @pytest.mark.parametrize("name", FILES)
 def test_every_template_is_clean(name):
     """The linter of CloudFormation has nothing to say against it."""
+    from cfnlint.api import lint_file  # it takes seconds to load, in every process that collects
+
     assert lint_file(INFRA / name) == []
 
 
