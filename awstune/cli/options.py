@@ -89,7 +89,7 @@ class Listing(click.Command):
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx) if isinstance(param, click.Option) else None
             if record is not None:
-                groups.setdefault(getattr(param, "group", "Options"), []).append(record)
+                groups.setdefault(getattr(param, "group", GLOBAL_GROUP), []).append(record)
         for group in sorted(groups, key=lambda name: name == GLOBAL_GROUP):
             with formatter.section(group):
                 formatter.write_dl(groups[group])

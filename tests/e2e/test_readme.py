@@ -82,17 +82,39 @@ def test_the_demo(tmp_path):
 
 
 def test_the_python(world):
-    """The README's training script can be swept as it stands."""
-    (code,) = blocks("python")
-    (world.cwd / "train.py").write_text(code)
+    """The README's training script can be swept as it stands, and its loop of one's own finds the minimum."""
+    train, loop = blocks("python")
+    (world.cwd / "train.py").write_text(train)
     document = world.lines("sweep", "train.py", "--trials", "3")[-1]
     assert [trial["status"] for trial in document["trials"]] == ["succeeded"] * 3
+    found = subprocess.run(
+        [sys.executable, "-c", loop], cwd=world.cwd, env=world.env, capture_output=True, text=True, check=True
+    )
+    assert float(found.stdout.split("}")[1]) < 0.01
+
+
+def test_the_common_jobs(world):
+    """The jobs that need no cloud run as they are written."""
+    (world.cwd / "train.py").write_text(blocks("python")[0])
+    shutil.copy(ROOT / "awstune" / "examples" / "plain.py", world.cwd / "awstune" / "examples")
+    env = {**world.env, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"}
+    done = subprocess.run(
+        ["bash", "-eux", "-c", "".join(blocks("bash"))],
+        cwd=world.cwd,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("best of ") == 5
+    assert done.stdout.count("new seeds: loss") == 3
+    assert len((world.cwd / "trials.csv").read_text().splitlines()) == 1 + 7
 
 
 def test_the_refusals(world):
     """Each refusal that the README shows is what the command prints, to the letter."""
-    (code,) = blocks("python")
-    (world.cwd / "train.py").write_text(code)
+    (world.cwd / "train.py").write_text(blocks("python")[0])
     (world.cwd / "sweeps").mkdir()
     shown = [block.split("\n", 1) for block in blocks("console")]
     shown = [(command.removeprefix("$ awstune ").split(), printed.strip()) for command, printed in shown]
