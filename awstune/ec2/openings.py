@@ -8,7 +8,7 @@ from awstune import names
 from awstune.ec2.steps import AllowSsh, CreateGroup, JoinGroup, RevokeSsh, RunInstance, Step
 
 if TYPE_CHECKING:
-    from awstune.ec2.plan import Actual
+    from awstune.ec2.actual import Actual
     from awstune.ec2.wanted import Wanted
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from awstune import names
 from awstune.ec2 import images, instances, keys, network, offers, pricelist, prices, quotas
-from awstune.ec2.plan import Actual, KeyFacts
+from awstune.ec2.actual import Actual, KeyFacts
 from awstune.ec2.session import Cloud
 from awstune.ec2.wanted import Wanted
 

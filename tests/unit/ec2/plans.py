@@ -3,10 +3,10 @@
 from dataclasses import replace
 
 from awstune.ec2 import keys, prices
+from awstune.ec2.actual import Actual, KeyFacts
 from awstune.ec2.images import Image
 from awstune.ec2.instances import Instance
 from awstune.ec2.network import Group, Network
-from awstune.ec2.plan import Actual, KeyFacts
 from awstune.ec2.wanted import Wanted
 from awstune.names import COURSE_AMI
 
