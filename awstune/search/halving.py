@@ -77,11 +77,15 @@ class Asha:
     go on. The latest, because a search that learns suggests ever better trials: beside all of them, most
     would go on.
 
+    Every third trial is first judged a rung later (Hyperband's brackets, Li et al. 2018): what starts slowly
+    has a chance, and the search sees that it may.
+
     Attributes:
         metric: whose reports are compared.
         mode: which values are better.
         first: steps before the first decision.
         eta: one of how many goes on.
+        patient: of how many trials one is first judged a rung later.
         latest: how many trials one is compared with.
     """
 
@@ -90,11 +94,12 @@ class Asha:
     first: int = 1
     eta: int = 4
     latest: int = 14
+    patient: int = 3
 
     def should_stop(self, trial: TrialRecord, trials: Sequence[TrialRecord]) -> bool:
         """Whether the trial has just reached a rung without being among its best; see ``Stopper``."""
         curve = losses(trial, self.metric, self.mode)
-        rung = self._rung_reached(curve)
+        rung = self._rung_reached(curve, self._first_of(trial))
         if rung is None:
             return False
         before = sorted((t for t in trials if t.number != trial.number), key=lambda t: -t.number)
@@ -105,12 +110,16 @@ class Asha:
         better = sum(other < own for other in beside)
         return math.isinf(own) or (allowed > 0 and better >= allowed and own >= min(others))
 
-    def _rung_reached(self, curve: list[tuple[int, float]]) -> int | None:
-        """The rung that the latest report is the first to reach."""
+    def _first_of(self, trial: TrialRecord) -> int:
+        later = trial.number % self.patient == self.patient - 1
+        return self.first * self.eta if later else self.first
+
+    def _rung_reached(self, curve: list[tuple[int, float]], rung: int) -> int | None:
+        """The rung, from that one on, that the latest report is the first to reach."""
         if not curve:
             return None
         before = curve[-2][0] if len(curve) > 1 else 0
-        rung, reached = self.first, None
+        reached = None
         while rung <= curve[-1][0]:
             reached = rung if rung > before else None
             rung *= self.eta

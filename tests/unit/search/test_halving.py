@@ -32,6 +32,13 @@ def test_asha_lets_the_best_fourth_go_on():
     assert asha.should_stop(trial(9, *[0.9] * 4), [trial(i, *[0.1] * 4) for i in range(5)])
 
 
+def test_asha_is_patient_with_every_third_trial():
+    """Trials 2, 5, 8 … are not judged before the second rung."""
+    asha, others = Asha("loss", "min"), [trial(i, *[0.1] * 4) for i in range(20, 26)]
+    assert [asha.should_stop(trial(n, 0.9), others) for n in (6, 7, 8)] == [True, True, False]
+    assert asha.should_stop(trial(8, *[0.9] * 4), others)
+
+
 def test_asha_waits_for_company():
     """The first to reach a rung goes on: there is nobody to compare it with."""
     assert not Asha("loss", "min").should_stop(trial(0, 5.0), [trial(0, 5.0), trial(1, 1.0)])
