@@ -59,13 +59,16 @@ def read(path: Path, offset: int = 0) -> Chunk:
     except FileNotFoundError:
         return Chunk([], offset, 0)
     except OSError as error:
-        spec = f"{path.parent.parent.name}/{path.parent.name}/{names.SPEC_FILE}"
-        hint = f"mend it, or begin anew: awstune sweep --spec {spec}"
-        raise JournalError(f"cannot read {path}: {error.strerror}", hint) from error
+        raise JournalError(f"cannot read {path}: {error.strerror}", _mended(path)) from error
     whole = data[: data.rfind(b"\n") + 1]
     parsed = [_parsed(line) for line in whole.split(b"\n") if line]
     events = [event for event in parsed if event is not None]
     return Chunk(events, offset + len(whole), len(parsed) - len(events))
+
+
+def _mended(path: Path) -> str:
+    spec = f"{path.parent.parent.name}/{path.parent.name}/{names.SPEC_FILE}"
+    return f"mend it, or begin anew: awstune sweep --spec {spec}"
 
 
 def _parsed(line: bytes) -> Event | None:
@@ -140,7 +143,7 @@ class Journal:
         try:
             descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
-            raise JournalError(f"cannot write {self.path}: {error.strerror}") from error
+            raise JournalError(f"cannot write {self.path}: {error.strerror}", _mended(self.path)) from error
         try:
             _lock(descriptor, self.path)
         except BaseException:

@@ -68,7 +68,8 @@ CHANGING = (
     (r" +\d+ h \d\d min", " T h"),
     (r" +\d+(\.\d)? (s|min)(?=\b)", " T s"),
     (r" +\$0\.\d{4}\b", " $COST"),
-    (r",\d\.\d+,(?=3,|0,|1,)", ",SECONDS,"),
+    (r" +AGE +COST", "  AGE  COST"),  # as wide as what stands below
+    (r",\d\.\d+(e-\d+)?,(?=3,|0,|1,)", ",SECONDS,"),
     (r"until \d\d:\d\d", "until CLOCK"),
 )
 
@@ -76,7 +77,8 @@ CHANGING = (
 OFTEN = re.compile("waiting: |a trial takes about ")
 # Lines to be copied, and the words of others.
 FREE = re.compile(
-    r"ssh -i|Sweep of -- |Nothing is left|\.pem|Error: |checkpoint: |command: |trial \d|^(hint|error): "
+    r"ssh -i|Sweep of -- |Nothing is left|\.pem|Error: |^  File |checkpoint: |command: |trial \d"
+    r"|^(hint|error): "
 )
 
 
