@@ -1,26 +1,32 @@
-"""Early stopping on real torch training: final score and epochs with and without, beside Optuna's Hyperband.
+"""Early stopping on real torch training: final score and epochs with and without, beside what peers do.
 
-    scripts/bench early-stopping [--seeds 3] [--trials 40]
+    scripts/bench early-stopping [--seeds 3] [--trials 40] [--only NAME] [--table]
 
 Two tasks, 27 epochs a whole trial, one trial at a time. The score is the best validation accuracy of a whole
-trial or of one that was stopped, averaged over seeds; epochs are a ratio to running every trial whole.
-Optuna runs in the peers' environment of `scripts/bench search`.
+trial or of one that was stopped, averaged over seeds; epochs are a ratio to running every trial whole. The
+peers are Optuna's TPE with Hyperband, and Ray Tune's ASHA with the search that it has by itself, each in its
+environment of `scripts/bench search`. Each run is a line of results/early_stopping.csv, and is run once.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import datetime as dt
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-PEERS = environments.python("optuna")
+RESULTS = HERE / "results" / "early_stopping.csv"
+FIELDS = ("task", "run", "seed", "trials", "score", "epochs", "cpu_s", "date", "versions")
+TASKS = ("digits", "classes")
 EPOCHS = 27
 sys.path[:0] = [str(HERE), str(ROOT)]
 
@@ -142,44 +148,115 @@ def optuna_hyperband(task: str, seed: int, trials: int) -> tuple[float, int]:
     return study.best_value, run
 
 
-RUNS: dict[str, Callable[[str, int, int], tuple[float, int]]] = {
-    "awstune whole": lambda task, seed, n: awstune(task, seed, n, None),
-    "awstune asha": lambda task, seed, n: awstune(task, seed, n, "asha"),
-    "awstune median": lambda task, seed, n: awstune(task, seed, n, "median"),
-    "optuna hyperband": optuna_hyperband,
+def ray_asha(task: str, seed: int, trials: int) -> tuple[float, int]:
+    """The same with Ray Tune's ASHA and random search; its scheduler is told by hand, one trial at a time."""
+    from types import SimpleNamespace
+
+    import numpy as np
+    from ray.tune.schedulers import ASHAScheduler, TrialScheduler
+
+    given, run, best, rng = data(task), 0, 0.0, np.random.default_rng(seed)
+    rule = ASHAScheduler("epoch", "accuracy", "max", max_t=EPOCHS, grace_period=1, reduction_factor=3)
+    for number in range(trials):
+        trial = SimpleNamespace(trial_id=str(number))
+        rule.on_trial_add(None, trial)
+        for epoch, accuracy in enumerate(epochs(task, space().sample(rng), seed, given)):
+            run += 1
+            result = {"epoch": epoch + 1, "accuracy": accuracy}
+            if rule.on_trial_result(None, trial, result) == TrialScheduler.STOP:
+                break
+        rule.on_trial_complete(None, trial, result)
+        best = max(best, accuracy)
+    return best, run
+
+
+RUNS: dict[str, tuple[Callable[[str, int, int], tuple[float, int]], str | None]] = {
+    "awstune whole": (lambda task, seed, n: awstune(task, seed, n, None), None),
+    "awstune asha": (lambda task, seed, n: awstune(task, seed, n, "asha"), None),
+    "awstune median": (lambda task, seed, n: awstune(task, seed, n, "median"), None),
+    "optuna hyperband": (optuna_hyperband, "optuna"),
+    "ray asha": (ray_asha, "ray"),
 }
+"""What is compared, and the environment that it runs in."""
 
 
-def elsewhere(name: str, task: str, seed: int, trials: int) -> tuple[float, int]:
+def rows() -> list[dict[str, str]]:
+    """The runs that there are."""
+    if not RESULTS.exists():
+        return []
+    with RESULTS.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def one(task: str, name: str, seed: int, trials: int) -> None:
+    """Run it here, and add its line."""
+    from searching.one_run import versions
+
+    began = time.process_time()
+    score, run = RUNS[name][0](task, seed, trials)
+    today = dt.datetime.now(dt.UTC).date().isoformat()
+    cpu, new = f"{time.process_time() - began:.1f}", not RESULTS.exists()
+    with RESULTS.open("a", newline="") as file:
+        writer = csv.writer(file)
+        if new:
+            writer.writerow(FIELDS)
+        writer.writerow((task, name, seed, trials, f"{score:.5f}", run, cpu, today, versions()))
+
+
+def elsewhere(task: str, name: str, seed: int, trials: int) -> None:
     """One run in its environment, on one core."""
-    python = str(PEERS) if name.startswith("optuna") else sys.executable
-    words = [python, __file__, "--one", json.dumps([name, task, seed, trials])]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(words, env=environment, check=True, capture_output=True, text=True)
-    score, run = json.loads(done.stdout.splitlines()[-1])
-    return score, run
+    from searching import environments
+
+    home = RUNS[name][1]
+    if home is not None and not environments.ready(home):
+        return
+    python = sys.executable if home is None else str(environments.python(home))
+    words = [python, __file__, "--one", json.dumps([task, name, seed, trials])]
+    environment = {
+        **os.environ,
+        "OMP_NUM_THREADS": "1",
+        "PYTHONPATH": os.pathsep.join((str(HERE), str(ROOT))),
+    }
+    subprocess.run(words, env=environment, check=True)
+
+
+def table(trials: int) -> None:
+    """Score and epochs, over the seeds that all have."""
+    found = [r for r in rows() if int(r["trials"]) == trials]
+    for task in TASKS:
+        for name in RUNS:
+            runs = [r for r in found if (r["task"], r["run"]) == (task, name)]
+            if runs:
+                scores = [float(r["score"]) for r in runs]
+                mean = sum(scores) / len(runs)
+                sd = (sum((score - mean) ** 2 for score in scores) / max(len(runs) - 1, 1)) ** 0.5
+                share = sum(int(r["epochs"]) for r in runs) / (len(runs) * trials * EPOCHS)
+                print(
+                    f"{task:10}{name:18}accuracy {mean:.4f} +- {sd / len(runs) ** 0.5:.4f}"
+                    f"   epochs {share:.2f} of all   {len(runs)} seeds"
+                )
 
 
 def main() -> None:
-    """Run all, and print score and epochs beside running each trial whole."""
+    """Run what is missing, then print score and epochs beside running each trial whole."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--trials", type=int, default=40)
+    parser.add_argument("--only", nargs="+", default=list(RUNS), metavar="NAME")
+    parser.add_argument("--table", action="store_true", help="run nothing")
     parser.add_argument("--one", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.one:
-        name, task, seed, trials = json.loads(options.one)
-        print(json.dumps(RUNS[name](task, seed, trials)))
+        one(*json.loads(options.one))
         return
-    names = [name for name in RUNS if PEERS.exists() or not name.startswith("optuna")]
-    for task in ("digits", "classes"):
-        for name in names:
-            found = [elsewhere(name, task, seed, options.trials) for seed in range(options.seeds)]
-            score = sum(score for score, _ in found) / len(found)
-            share = sum(run for _, run in found) / (len(found) * options.trials * EPOCHS)
-            print(f"{task:10}{name:20}accuracy {score:.4f}   epochs {share:.2f} of all", flush=True)
+    done = {(r["task"], r["run"], int(r["seed"]), int(r["trials"])) for r in rows()}
+    wanted = [(t, n, s, options.trials) for s in range(options.seeds) for t in TASKS for n in options.only]
+    for run in [] if options.table else wanted:
+        if run not in done:
+            elsewhere(*run)
+    table(options.trials)
 
 
 if __name__ == "__main__":

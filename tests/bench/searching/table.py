@@ -12,6 +12,7 @@ from searching.problems import Problem
 
 LOW, HIGH = 0.01, 10.0
 RESAMPLES = 500
+OURS = "awstune-bayes"
 Regrets = dict[str, dict[str, np.ndarray]]
 """searcher -> problem -> regret after the last trial, (seeds,)"""
 
@@ -106,7 +107,7 @@ def to_reach(curves: dict, searcher: str, problems: list[str]) -> float:
 
 
 def text(folder: Path, problems: dict[str, Problem], slots: int = 1, after: int = 50) -> str:
-    """The table, one line a searcher, a column a family."""
+    """The table, one line a searcher, a column a family; those that have not run everything below."""
     curves, cpu = read(folder, slots)
     if slots > 1:
         curves.setdefault("random", read(folder)[0]["random"])
@@ -116,12 +117,13 @@ def text(folder: Path, problems: dict[str, Problem], slots: int = 1, after: int 
         families[problem.family].append(name)
     whole = [name for name in problems if name in found["random"]]
     complete = [s for s in found if all(p in found[s] for p in whole)]
+    complete.sort(key=lambda s: geometric(found, s, whole)[0])
     ranks = mean_ranks(found, complete, whole)
     lines = [
-        f"{'':22}{'gm':>7} {'90 %':^13}{'rank':>6} {'90 %':^11}{'reach':>6}{'cpu s':>7}  "
-        + "".join(f"{f:>11}" for f in families)
+        f"{'':16}{'gm':>7} {'90 %':^13}{'rank':>6} {'90 %':^11}{'reach':>6}{'cpu s':>7}{'seeds':>6}  "
+        + "".join(f"{f:>13}" for f in families)
     ]
-    for searcher in sorted(complete, key=lambda s: geometric(found, s, whole)[0]):
+    for searcher in complete:
         gm, low, high = geometric(found, searcher, whole)
         rank, rank_low, rank_high = ranks[searcher]
         by_family = [
@@ -129,11 +131,50 @@ def text(folder: Path, problems: dict[str, Problem], slots: int = 1, after: int 
             for ps in families.values()
         ]
         reach = to_reach(curves, searcher, whole) if slots == 1 else float("nan")
+        seeds = min(len(found[searcher][p]) for p in whole)
         lines.append(
-            f"{searcher:22}{gm:7.3f} [{low:.3f} {high:.3f}]{rank:6.2f} [{rank_low:.1f} {rank_high:.1f}]"
-            f"{reach:7.1f}{cpu.get(searcher, 0):7.2f}  " + "".join(f"{v:11.3f}" for v in by_family)
+            f"{searcher:16}{gm:7.3f} [{low:.3f} {high:.3f}]{rank:6.2f} [{rank_low:.1f} {rank_high:.1f}]"
+            f"{reach:7.1f}{cpu.get(searcher, 0):7.2f}{seeds:6d}  " + "".join(f"{v:13.3f}" for v in by_family)
         )
-    return "\n".join(lines)
+    return "\n".join(
+        [*lines, *_leave_one_out(found, complete, whole), *_in_part(found, complete, whole, cpu)]
+    )
+
+
+def _leave_one_out(found: Regrets, complete: list[str], whole: list[str]) -> list[str]:
+    """Whether the lead hangs on one problem."""
+    if OURS not in complete or len(complete) < 3:  # itself, random and a peer
+        return []
+
+    def lead(problems: list[str]) -> float:
+        means = {s: np.exp(np.log(ratios(found, s, problems)).mean()) for s in complete}
+        return float(means[OURS] / min(v for s, v in means.items() if s != OURS))
+
+    without = [lead([p for p in whole if p != left]) for left in whole]
+    spread = f"{min(without):.2f} to {max(without):.2f} leaving any one problem out"
+    return [f"{OURS} has {lead(whole):.2f} of the best other's regret; {spread}"]
+
+
+def count(seeds: int) -> str:
+    """``1 seed``, ``2 seeds``."""
+    return f"{seeds} seed" if seeds == 1 else f"{seeds} seeds"
+
+
+def _in_part(found: Regrets, complete: list[str], whole: list[str], cpu: dict[str, float]) -> list[str]:
+    """What has not run everything, on what it has, beside ours on the same."""
+    lines = []
+    for searcher in (s for s in found if s not in complete):
+        there = [p for p in whole if p in found[searcher]]
+        if there:
+            own, ours = (
+                np.exp(np.log(ratios(found, s, there)).mean()) if s in found else np.nan
+                for s in (searcher, OURS)
+            )
+            few = f"{len(there)} problems, {count(min(len(found[searcher][p]) for p in there))}"
+            lines.append(
+                f"{searcher:16}{own:7.3f} on {few}, where {OURS} has {ours:.3f}; {cpu[searcher]:.1f} cpu s"
+            )
+    return lines
 
 
 def by_problem(folder: Path, problems: dict[str, Problem], slots: int = 1) -> str:
