@@ -160,7 +160,11 @@ def carry_out(
         raise CredentialsError(f"{error.message}; {what}", f"{error.hint}; then: {hint}") from error
     except NoGuard as error:
         # An instance without an end is the surprise bill itself.
-        yield from undo(config, cloud, _live(cloud, error.names))
+        try:
+            yield from undo(config, cloud, _live(cloud, error.names))
+        except AwstuneError as failed:
+            what = f"{error.message}, and could not be terminated: {failed.message}; it goes on, and costs"
+            raise NoGuard(what, error.hint, names=error.names) from failed
         hint = "launch again; if it comes again, the image runs no cloud-init: name another with --ami"
         raise NoGuard(f"{error.message}, so it was terminated", hint, names=error.names) from error
     except (InstanceDied, NotReady) as error:
@@ -221,7 +225,8 @@ def _stands(proposal: Proposal, made: _Made, again: str, *, asked: bool = True) 
     name, names = proposal.wanted.name, " ".join(one.name for one in made.launched)
     finish = f"{again} finishes it"
     if made.launched:
-        rate = proposal.plan.usd_per_hour
+        planned = proposal.plan.usd_per_hour
+        rate = planned and planned * len(made.launched) / len(proposal.plan.launches)
         price = f", at ${rate:.2f} an hour together" if rate and not proposal.cloud.local else ""
         missing = len(proposal.plan.launches) - len(made.launched)
         more = f"; AWS may have accepted {missing} more, awstune ls shows them" if missing > 0 else ""
@@ -274,19 +279,34 @@ def until_in(
     unguarded: list[str] = []
     for one in _live(cloud, name_of.values()):
         yield Doing(f"{one.name}: opening a verified SSH connection")
-        with _first_login(config, cloud, one, ssh_patience_s) as connection:
-            guarded = connection.run(_ARMED.format(looks=round(ssh_patience_s)), check=False).status == 0
-            access.note_hours(cloud, one, connection)
-            if guarded:
-                yield from closing.close(config.home, cloud, one, connection)
+        try:
+            guarded = yield from _got_in(config, cloud, one, ssh_patience_s)
+        except AwstuneError as error:
+            if unguarded:  # what nothing ends comes before what only lets nobody in
+                raise _no_guard(unguarded, error.message) from error
+            raise
         if guarded:
             yield Done(f"{one.name} is ready after {time.monotonic() - began:.0f} s: {one.address}")
         else:
             unguarded.append(one.name)
     if unguarded:
-        which = " ".join(unguarded)
-        what = f"{which} has no guard that would end it"
-        raise NoGuard(what, f"awstune terminate {which}", names=tuple(unguarded))
+        raise _no_guard(unguarded)
+
+
+def _got_in(config: Config, cloud: Cloud, one: Instance, patience_s: float) -> Story[bool]:
+    """Logs in for the first time and shuts what is due; whether the guard is armed."""
+    with _first_login(config, cloud, one, patience_s) as connection:
+        guarded = connection.run(_ARMED.format(looks=round(patience_s)), check=False).status == 0
+        access.note_hours(cloud, one, connection)
+        if guarded:
+            yield from closing.close(config.home, cloud, one, connection)
+    return guarded
+
+
+def _no_guard(names: Sequence[str], also: str = "") -> NoGuard:
+    which = " ".join(names)
+    what = f"{also}; and {which}" if also else which
+    return NoGuard(f"{what} has no guard that would end it", f"awstune terminate {which}", names=tuple(names))
 
 
 def _standing(words: Mapping[str, str]) -> str:

@@ -93,6 +93,22 @@ def test_an_instance_whose_guard_does_not_arm(world, switched):
     assert client.call(lifecycle.find(world.home), "GET", "/awstune/resources") == []
 
 
+def test_an_instance_without_a_guard_beside_one_that_lets_nobody_in(world, switched):
+    """Of two of a fleet the one that nothing would end is ended, although the launch fails at the other."""
+    switched("no-runcmd")
+    config = Config("local", None, None, world.home, world.cwd)
+    pair = Wanted("pair", count=2)
+    list(launch.carry_out(launch.propose(config, pair, warn=print), ready=False))
+    cloud = lifecycle.find(world.home)
+    shy = next(one["id"] for one in world.json("ls") if one["name"] == "pair-2")
+    client.call(cloud, "PUT", f"/awstune/instances/{shy}/ssh", {"accept": False})
+    with pytest.raises(NoGuard, match=r"pair-2 .* and pair-1 has no guard .*, so it was terminated"):
+        list(launch.carry_out(launch.propose(config, pair, warn=print), ssh_patience_s=1.0))
+    assert [one["name"] for one in world.json("ls")] == ["pair-2"]
+    last = world.run("terminate", "pair-2", "--discard").stdout
+    assert "pair-2: gone. Nothing is left" in last
+
+
 def test_an_end_moves_on_tag_and_disk_alike_or_not_at_all(world, switched):
     """What can be reached lives longer, as both say; what cannot is left as it was, on both, with a hint."""
     world.run("launch", "brief", "--ttl", "1h")
