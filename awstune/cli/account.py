@@ -132,4 +132,5 @@ def extend_command(config: Config, words: tuple[str, ...], yes: bool) -> None:
         if config.json:
             screen.document(extension.to_json())
         else:
-            screen.result(f"{one.name} ends later")
+            ends = instances.iso(extension.ends)
+            screen.result(f"{one.name} ends at {ends}; awstune terminate {one.name} ends it before")

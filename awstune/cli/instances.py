@@ -58,7 +58,7 @@ def stop_command(config: Config, names: tuple[str, ...]) -> None:
         cloud = clouds.open_for(config, warn=screen.warn)
         which = end.chosen(cloud, names)
         screen.follow(end.stop(cloud, which))
-        _show(config, screen, cloud, which)
+        _show_stopped(config, screen, cloud, which)
 
 
 @command("start", example="awstune start lab --ttl 2h")
@@ -71,6 +71,7 @@ def start_command(config: Config, names: tuple[str, ...], ttl: float, yes: bool)
 
     Each gets a new end, and is waited for until it passes every status check.
     """
+    from awstune.cli.launch import show_launched
     from awstune.ec2 import prices
     from awstune.flow import clouds, end
     from awstune.report.words import money
@@ -84,17 +85,20 @@ def start_command(config: Config, names: tuple[str, ...], ttl: float, yes: bool)
                 f"Start {' '.join(one.name for one in which)}, at {money(sum(rates))} an hour?", yes=yes
             )
         ready = screen.follow(end.start(config, cloud, which, ttl_s=None if math.isinf(ttl) else ttl))
-        if config.json:
-            screen.document([one.document for one in ready])
-        else:
-            screen.result("\n".join(one.ssh_line for one in ready))
+        show_launched(screen, config, ready)
 
 
-def _show(config: Config, screen: Screen, cloud: Any, which: Any) -> None:
+def _show_stopped(config: Config, screen: Screen, cloud: Any, which: Any) -> None:
     from awstune.ec2 import instances, prices
     from awstune.flow import access
+    from awstune.report.words import money
 
     if config.json:
         keys_dir = access.keys_dir(config, cloud)
         now = instances.describe(cloud, [one.id for one in which])
         screen.document([one.to_json(time.time(), prices.shipped(), keys_dir) for one in now])
+        return
+    names = " ".join(one.name for one in which)
+    daily = money(sum(prices.shipped().disk_usd_per_hour(one.disk_gib) for one in which) * 24)
+    goes_on = "the disk goes on costing" if len(which) == 1 else "their disks go on costing"
+    screen.result(f"stopped: {names}; {goes_on} {daily} a day until awstune terminate {names}")

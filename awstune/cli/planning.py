@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import Any
 
 from awstune.names import DATA_VARIABLE
 from awstune.report import tables
-from awstune.report.words import count, money, size, value
+from awstune.report.words import count, duration, money, size, value
 from awstune.search.compact import show
 from awstune.sweeps.spec import AUTO, Spec
 from awstune.sweeps.turns import CONFIRM_SEEDS
@@ -71,18 +72,16 @@ def unattended(launch: Any) -> str:
     if not runs:
         return ""
     spot = any(run.market == "spot" for run in runs)
-    taken = (
-        "AWS may take it back with two minutes' notice, and its"
-        if spot
-        else "It is terminated at its end: its"
-    )
+    taken = ["AWS may take it back with two minutes' notice."] if spot else []
+    idle = min((run.idle_s for run in runs if run.idle_s is not None), default=None)
+    over = "" if idle is None else f", {duration(idle)} after the sweep has ended"
     if all(run.bucket for run in runs):
-        return f"Unattended: {taken} disk goes with it; the bucket has what was written until then."
-    return (
-        f"Unattended: {taken} disk goes with it. Journal, checkpoints and artifacts\n"
-        "  that nobody has fetched by then are lost, and their trials are run again. awstune attach fetches\n"
-        "  them as they come; --results-bucket has the instance write them to a bucket."
-    )
+        taken.append("At its end it is terminated, disk and all: the bucket has what was written until then.")
+    else:
+        taken.append(f"At its end{over} at the latest, it is terminated, disk and all.")
+        taken.append("What nobody has fetched by then (journal, checkpoints, artifacts) is lost.")
+        taken.append("awstune attach fetches it as it comes; --results-bucket keeps it in a bucket.")
+    return textwrap.fill("Unattended: " + " ".join(taken), 80, subsequent_indent="  ")
 
 
 def _costs(ahead: Any) -> str:

@@ -47,9 +47,13 @@ def terminate_command(
             screen.confirm(question, yes=yes, otherwise="nothing was ended")
         # A region that does not answer may have something: unknown is not none.
         left = [{"kind": "region", "id": region} for region in silent]
+        shared: list[str] = []
         for there, what in doomed:
             left += screen.follow(end.terminate(config, there, what, discard=discard))
-        return _show(config, screen, ended, removed, left)
+            shared += end.sharing(there, what)
+        if config.json:
+            return _document(screen, ended, left)
+        return _show(screen, [*(one.name for one in ended), *removed], left, shared)
 
 
 def _in_words(ended: list[Any], removed: list[str]) -> str:
@@ -57,18 +61,22 @@ def _in_words(ended: list[Any], removed: list[str]) -> str:
     return ", ".join([*words, *(f"what is left of {name}" for name in removed)])
 
 
-def _show(
-    config: Config, screen: Screen, ended: list[Any], removed: list[str], left: list[dict[str, str]]
-) -> int:
-    if config.json:
-        gone = [{"name": one.name, "id": one.id, "state": "terminated"} for one in ended]
-        screen.document({"instances": gone, "left": left})
-        return LeftBehind.exit_status if left else 0
+def _document(screen: Screen, ended: list[Any], left: list[dict[str, str]]) -> int:
+    gone = [{"name": one.name, "id": one.id, "state": "terminated"} for one in ended]
+    screen.document({"instances": gone, "left": left})
+    return LeftBehind.exit_status if left else 0
+
+
+def _show(screen: Screen, gone: list[str], left: list[dict[str, str]], shared: list[str]) -> int:
     if left:
         things = ", ".join(f"{thing['kind']} {thing['id']}" for thing in left)
         raise LeftBehind(f"still there: {things}", "awstune terminate again in a minute, then the console")
-    names = ", ".join([*(one.name for one in ended), *removed])
-    if names:
+    names = ", ".join(gone)
+    if names and shared:
+        rest = "no instance, disk, network interface or schedule"
+        goes_on = f"Group and key pair are still used by {', '.join(shared)}"
+        screen.result(f"{names}: gone. Nothing of that is left: {rest}. {goes_on}.")
+    elif names:
         rest = "no instance, disk, network interface, group, key pair or schedule"
         screen.result(f"{names}: gone. Nothing is left: {rest}.")
     else:

@@ -29,6 +29,8 @@ TAG_USER = f"{names.TAG_PREFIX}user"
 TAG_RATE = f"{names.TAG_PREFIX}usd-per-hour"
 LIVE = ("pending", "running", "stopping", "stopped")
 ENDED = ("shutting-down", "terminated")
+# A stopped one keeps a private address, where nobody answers.
+_REACHED = ("pending", "running")
 
 
 @dataclass(frozen=True)
@@ -256,7 +258,7 @@ def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
         market=str(facts.get("InstanceLifecycle", "on-demand")),
         state=state,
         state_reason=_reason(facts),
-        address=_address(facts, by_jump=names.TAG_SSH_JUMP in tags),
+        address=_address(facts, by_jump=names.TAG_SSH_JUMP in tags) if state in _REACHED else None,
         zone=facts.get("Placement", {}).get("AvailabilityZone", ""),
         launched=facts["LaunchTime"].timestamp(),
         stopped=None if state in ("pending", "running") else _stopped_at(facts),

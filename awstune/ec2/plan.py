@@ -7,7 +7,7 @@ it was applied is empty.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from awstune import errors, names
@@ -202,6 +202,7 @@ def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
             f"a disk of {disk_gib} GiB is too small for {image.name}, which needs {image.min_disk_gib}",
             f"--disk {image.min_disk_gib}, or leave --disk out",
         )
+    rate = actual.prices.usd_per_hour(actual.type, wanted.market)
     facts = actual.prices.types.get(actual.type)
     return RunInstance(
         name=name,
@@ -217,7 +218,7 @@ def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
         idle_s=wanted.idle_s,
         max_usd=wanted.max_usd,
         usd_per_hour=actual.prices.ceiling_per_hour(actual.type),
-        rate=actual.prices.usd_per_hour(actual.type, wanted.market),
+        rate=rate,
         address_usd_per_hour=actual.prices.public_ipv4_hour,
         disk_usd_per_hour=actual.prices.disk_usd_per_hour(disk_gib),
         pair=actual.key.pair,
@@ -229,7 +230,7 @@ def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
         imds_v1_boot=fits.boots_by_imds_v1(image.name),
         wishes=wanted.wishes_tag(),
         tags=dict(wanted.tags),
-        facts=str(facts) if facts else "",
+        facts=str(replace(facts, usd_per_hour=rate)) if facts else "",
         fallbacks=_fallbacks(wanted, actual, image),
     )
 
@@ -240,8 +241,8 @@ def _fallbacks(wanted: Wanted, actual: Actual, image: Image) -> tuple[Fallback, 
         return ()
     others = [one for one in actual.stand_ins if one.type != actual.type][:_FALLBACKS]
     return tuple(
-        Fallback(one.type, one.usd_per_hour, str(one), actual.prices.usd_per_hour(one.type, wanted.market))
-        for one in others
+        Fallback(one.type, one.usd_per_hour, str(replace(one, usd_per_hour=rate)), rate)
+        for one, rate in ((one, actual.prices.usd_per_hour(one.type, wanted.market)) for one in others)
         if _fits(image, one) and _affordable(wanted, one)
     )
 
@@ -293,5 +294,8 @@ def _notes(
         daily = sum(run.disk_usd_per_hour for run in runs) * 24
         lines.append(f"stopped, the disk goes on costing ${daily:,.2f} a day until it is terminated")
     if any(run.market == "spot" for run in runs):
-        lines.append("AWS may take a spot instance away; what is only on its disk is then lost")
+        lines.append(
+            "AWS may take a spot instance away; what is only on its disk is then lost. The spot price may "
+            "rise as far as the one on demand, by which the most is reckoned"
+        )
     return tuple(lines)

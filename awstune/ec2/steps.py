@@ -104,6 +104,8 @@ class AllowSsh(Step):
     typed: bool = False
 
     def _say(self) -> str:
+        if self.ssh_from.endswith("/0"):
+            return f"let EVERYBODY ({self.ssh_from}) reach port 22"
         return f"let {self.ssh_from} reach port 22, and nobody else"
 
 

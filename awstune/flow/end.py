@@ -121,6 +121,12 @@ def _end(config: Config, cloud: Cloud, what: Doomed) -> Story[Left]:
     return end.leftovers(cloud, what.instances, what.leftovers)
 
 
+def sharing(cloud: Cloud, what: Doomed) -> list[str]:
+    """Names of the live instances that still use the key pair and the group of what was ended."""
+    bases = {end.base_name(one) for one in what.instances} - {""}
+    return sorted(one.name for one in instances.own(cloud) if end.base_name(one) in bases)
+
+
 def _removed(config: Config, cloud: Cloud, what: Doomed) -> Story[None]:
     """Ends and removes; what takes too long is told, and is still there when one looks afterwards."""
     keys_dir = access.keys_dir(config, cloud)

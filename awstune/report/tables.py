@@ -61,6 +61,8 @@ def instances(found: Sequence[Document], *, ids: bool = False) -> str:
 
 
 def _ends(one: Document) -> str:
+    if one["state"] not in ("pending", "running"):
+        return "-"
     return "never" if one["ttl_left_s"] is None else duration(one["ttl_left_s"])
 
 
@@ -136,7 +138,7 @@ def results(document: Document) -> str:
     ]
     header = ("", "trial", document["metric"] or "value", *again, *names, "took", "")
     table = columns(rows, header, "lrr" + "r" * len([*again, *names]) + "r")
-    return "\n".join([table, *_errors(trials), *_commands(trials)])
+    return "\n".join([table, *_errors(trials), *_commands(trials), *_reruns(document["runs"])])
 
 
 def _errors(trials: Sequence[Document]) -> list[str]:
@@ -157,6 +159,16 @@ def _few(numbers: Sequence[int]) -> str:
 def _commands(trials: Sequence[Document]) -> list[str]:
     """Each trial's command line, where trials are programs."""
     lines = [f"trial {trial['trial']}: {trial['command']}" for trial in trials if trial["command"]]
+    return ["", *lines] if lines else []
+
+
+def _reruns(runs: Sequence[Document]) -> list[str]:
+    """What ``awstune run`` did outside of the search, a line each."""
+    lines = []
+    for run in runs:
+        seeds = count(sum(one["value"] is not None for one in run["runs"]), "seed")
+        scored = spread(run["mean"], run["sd"])
+        lines.append(f"run {run['run']}: {scored} over {seeds} ({params(run['params'])})")
     return ["", *lines] if lines else []
 
 
@@ -248,8 +260,10 @@ def status(document: Document) -> str:
     done = trials["succeeded"] + trials["failed"] + trials["stopped_early"]
     planned = "" if trials["planned"] is None else f" of {trials['planned']}"
     parts = [f"{done}{planned} trials done"]
+    going_on = "running" if document["state"] == "running" else "interrupted"
+    words = {"running": going_on, "stopped_early": "stopped early"}
     parts += [
-        f"{trials[key]} {key.replace('_', ' ')}"
+        f"{trials[key]} {words.get(key, key)}"
         for key in ("running", "confirming", "failed", "stopped_early")
         if trials.get(key)
     ]

@@ -114,6 +114,14 @@ def test_what_the_tags_say(cloud):
     assert replace(found, host_keys=()).host_key == ""
 
 
+def test_a_stopped_one_has_no_address(cloud):
+    """Its private address stays at AWS, and nobody answers there."""
+    (id_,) = [_run(cloud)]
+    assert instances.find(cloud, "lab").address
+    cloud.ec2.stop_instances(InstanceIds=[id_])
+    assert instances.find(cloud, "lab").address is None
+
+
 def test_no_end_is_none(cloud):
     """The end `none` is no end."""
     _run(cloud, **{names.TAG_ENDS: "none"})

@@ -42,17 +42,21 @@ def test_a_first_launch_word_for_word():
 def test_a_spot_fleet_word_for_word():
     """Several spot instances: their names, their end, and what AWS may do to them."""
     wanted = Wanted("fleet", count=2, market="spot", type="g4dn.xlarge", ttl_s=1800, idle_s=600, max_usd=1.5)
-    lines = make_plan(wanted, replace(NOTHING, type="g4dn.xlarge", group=GROUP)).prose()
+    today = replace(NOTHING.prices, spot={"g4dn.xlarge": 0.158})
+    lines = make_plan(wanted, replace(NOTHING, type="g4dn.xlarge", group=GROUP, prices=today)).prose()
     assert [line for line in lines if "run fleet" in line][1] == (
-        "run fleet-2: g4dn.xlarge (1 x T4, 16 GiB, $0.526/h) at the spot price, from Deep Learning AMI "
+        "run fleet-2: g4dn.xlarge (1 x T4, 16 GiB, $0.158/h) at the spot price, from Deep Learning AMI "
         "(Ubuntu) Version 21.2 (ami-1), with an encrypted disk of 100 GiB; it terminates by itself after "
         "30m, or after 10m idle, or at $1.50"
     )
     assert "let the instances of awstune-lab reach each other, and nobody else" in lines
     assert lines[-4:-1] == [
         "wait until fleet-1, fleet-2 are running and pass their status checks",
-        "costs: $1.05 an hour; $0.54 at most until the end (us-east-1 prices of 2026-06)",
-        "AWS may take a spot instance away; what is only on its disk is then lost",
+        "costs: $0.32 an hour; $0.54 at most until the end (us-east-1 prices of 2026-06)",
+        (
+            "AWS may take a spot instance away; what is only on its disk is then lost. The spot price may "
+            "rise as far as the one on demand, by which the most is reckoned"
+        ),
     ]
 
 
@@ -160,6 +164,13 @@ def test_the_open_port_moves_with_the_callers_address():
         "let 203.0.113.99/32 reach port 22, and nobody else",
         "let 203.0.113.7/32 reach port 22 no longer",
     ]
+
+
+@pytest.mark.parametrize("anywhere", ["0.0.0.0/0", "::/0"])
+def test_a_port_that_is_open_to_the_world_is_called_so(anywhere):
+    """Who types such a range reads what it means before it is so."""
+    steps = make_plan(Wanted("lab", ssh_from=anywhere), replace(NOTHING, ssh_from=anywhere)).prose()
+    assert f"let EVERYBODY ({anywhere}) reach port 22" in steps
 
 
 def test_a_security_group_of_ones_own_is_used_as_it_is():

@@ -1,0 +1,38 @@
+"""What a plan says of a sweep that nobody watches."""
+
+from dataclasses import replace
+
+import pytest
+
+from awstune.cli import planning
+from awstune.ec2.plan import make_plan
+from awstune.ec2.wanted import Wanted
+from tests.unit.ec2.plans import NOTHING
+
+
+def _told(**wishes):
+    wanted = Wanted("lab", type="g4dn.xlarge", **wishes)
+    return " ".join(planning.unattended(make_plan(wanted, replace(NOTHING, type=wanted.type))).split())
+
+
+def test_a_disk_that_stays_loses_nothing():
+    """At its end an instance on demand is stopped, with all that is on it."""
+    assert _told() == ""
+
+
+@pytest.mark.parametrize(
+    ("wishes", "taken"), [({"market": "spot"}, True), ({"at_end": "terminate"}, False)], ids=["spot", "typed"]
+)
+def test_what_a_disk_takes_along(wishes, taken):
+    """When it goes, also after the sweep is over, what is lost then, and the two ways to keep it."""
+    told = _told(idle_s=1200.0, **wishes)
+    assert ("AWS may take it back with two minutes' notice" in told) == taken
+    assert "20 min after the sweep has ended at the latest, it is terminated, disk and all" in told
+    assert "(journal, checkpoints, artifacts) is lost" in told
+    assert "awstune attach fetches it" in told
+    assert "--results-bucket" in told
+
+
+def test_a_bucket_keeps_what_was_written():
+    """What the instance has written to a bucket outlives it."""
+    assert "the bucket has what was written until then" in _told(market="spot", results_bucket="mine")
