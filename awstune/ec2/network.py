@@ -128,8 +128,9 @@ def caller_cidr(
     if ipv6:
         return _own_ipv6_cidr(own_ipv6)
     try:
-        return cidr(fetch(CHECKIP_URL).strip())
-    except (OSError, errors.UsageError) as error:
+        # One address: whoever answers with a range would open the port to it.
+        return cidr(str(ipaddress.ip_address(fetch(CHECKIP_URL).strip())))
+    except (OSError, ValueError) as error:
         raise errors.UsageError(
             f"cannot find out this machine's public address from {CHECKIP_URL}",
             "type it: --ssh-from 203.0.113.7/32",

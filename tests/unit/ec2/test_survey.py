@@ -103,7 +103,7 @@ def test_the_callers_address_cannot_be_asked(cloud):
     def offline(_):
         raise OSError("offline")
 
-    for fetch in (offline, lambda _: "<html>"):
+    for fetch in (offline, lambda _: "<html>", lambda _: "0.0.0.0/0"):
         with pytest.raises(UsageError) as caught:
             network.caller_cidr(cloud, None, fetch=fetch)
         assert "--ssh-from" in caught.value.hint
