@@ -31,6 +31,7 @@ def sweep_command(
     """
     from awstune.cli import planning, sweeping
     from awstune.flow import follow, forecast, spec
+    from awstune.sweeps.folder import Folder
 
     if launch and on is not None:
         raise UsageError("--launch and --on are two places", "leave one of them out")
@@ -47,6 +48,8 @@ def sweep_command(
         screen.still()
         if try_:
             return sweeping.show_tried(screen, config, made)
+        if name is not None:
+            Folder.refuse(config.cwd, name)
         if launch:
             machine["max_usd"] = options.get("max_usd")
             return sweeping.on_new_instance(

@@ -112,6 +112,11 @@ class Folder:
         """``runs/``: a folder per ``awstune run``, which is a small sweep of its own."""
         return self.path / names.RUNS_DIR
 
+    def runs(self) -> list[Folder]:
+        """The folders of all ``awstune run``, the first one first."""
+        found = [Folder(path) for path in self.runs_dir.glob("*") if path.name.isdecimal()]
+        return sorted(found, key=lambda run: int(run.name))
+
     def artifacts_dir(self, number: int) -> Path:
         """Where one trial keeps files for its user."""
         return self.trial_dir(number) / names.ARTIFACTS_DIR
@@ -129,9 +134,9 @@ class Folder:
             UsageError: the name cannot be a folder's.
             NameTaken: there is a sweep of that name already.
         """
-        if name is not None:
-            _checked(name)
         home = parent.resolve() / names.SWEEPS_DIR
+        if name is not None:
+            cls.refuse(parent, name)
         try:
             home.mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -146,6 +151,23 @@ class Folder:
         except FileExistsError:
             raise _taken(home / name) from None
         return cls(home / name)
+
+    @classmethod
+    def refuse(cls, parent: Path, name: str) -> None:
+        """Refuses the name of a new sweep, before anything is rented for it.
+
+        Raises:
+            UsageError: the name cannot be a folder's.
+            NameTaken: there is a sweep of that name already.
+        """
+        if not _NAME.fullmatch(name):
+            raise UsageError(
+                f"{name!r} cannot be the name of a sweep",
+                "use letters, digits, dots, dashes and underscores, 100 at most",
+            )
+        path = parent.resolve() / names.SWEEPS_DIR / name
+        if path.exists():
+            raise _taken(path)
 
     @contextmanager
     def newborn(self) -> Iterator[Folder]:
@@ -209,14 +231,6 @@ def _created(folder: Folder) -> float:
         return float(tomllib.loads(folder.spec_file.read_text())["created"])
     except (OSError, KeyError, TypeError, ValueError):
         return folder.path.stat().st_mtime
-
-
-def _checked(name: str) -> None:
-    if not _NAME.fullmatch(name):
-        raise UsageError(
-            f"{name!r} cannot be the name of a sweep",
-            "use letters, digits, dots, dashes and underscores, 100 at most",
-        )
 
 
 def _last_number(home: Path, stem: str) -> int:
