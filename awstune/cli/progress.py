@@ -62,10 +62,10 @@ class Progress:
         if trial is None or number in self.told:
             return
         names = list(history.spec.get("space", trial.params))
+        self._price(history)
         if not self.told:
             self._say(self._header(history.spec, names))
         self.told.add(number)
-        self._price(history)
         best = history.best(_mode(history))
         self._say(
             self._line(

@@ -27,7 +27,8 @@ def run_command(
 
     With the best trial's values, or another's. It runs where the sweep ran: here, or on its instance as
     long as that is up. The search does not count it; log, checkpoint and value stay in runs/ of the
-    sweep's folder. Without --seeds it repeats the trial with the seed that it had.
+    sweep's folder, and `awstune results` lists it. Without --seeds it repeats the trial with the seed
+    that it had.
     """
     from awstune.cli import sweeping
     from awstune.flow import again, look

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shlex
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,7 +23,6 @@ from awstune.remote.mirror import Mirror
 from awstune.remote.where import Where
 from awstune.search.compact import parse_assignment
 from awstune.search.parameters import Fixed
-from awstune.search.runs import Run, spread
 from awstune.search.space import Space
 from awstune.search.trials import TrialRecord, best_of
 from awstune.sweeps import loop, results
@@ -134,8 +133,7 @@ def _seeds(folder: Folder, spec: Spec, record: TrialRecord, count: int | None) -
 
 
 def _next(folder: Folder) -> int:
-    numbers = [int(path.name) for path in folder.runs_dir.glob("*") if path.name.isdecimal()]
-    return max(numbers, default=0) + 1
+    return max((int(run.name) for run in folder.runs()), default=0) + 1
 
 
 def new_folder(again: Again) -> Folder:
@@ -200,7 +198,7 @@ def at_home(config: Config, again: Again) -> tuple[Again, Path]:
 def here(run: Folder, cwd: Path) -> Story[dict[str, Any]]:
     """Runs it in this process; its document."""
     yield from loop.run(run, make_executor(Spec.read(run.spec_file), run, cwd))
-    return document(run)
+    return results.rerun(run)
 
 
 def there(config: Config, again: Again, run: Folder, cloud: Cloud, one: Instance) -> Story[dict[str, Any]]:
@@ -235,37 +233,4 @@ def there(config: Config, again: Again, run: Folder, cloud: Cloud, one: Instance
             raise
         finally:
             mirror.fetch()
-    return document(run)
-
-
-def document(run: Folder) -> dict[str, Any]:
-    """``{sweep, run, params, metric, mode, mean, sd, runs, dir}`` of a run, from its folder.
-
-    ``runs`` is a list of ``{seed, value, status, seconds, error, log}``, one a seed; ``log`` and ``dir``
-    are relative to the sweep's folder.
-    """
-    spec, trials = Spec.read(run.spec_file), results.history(run).trials
-    known = [Run(t.seed, str(t.status), t.value, t.seconds, t.error) for t in trials]
-    told, home = spread(known), run.path.parents[1]
-    return {
-        "sweep": home.name,
-        "run": int(run.name),
-        "params": spec.space.defaults(),
-        "metric": spec.metric,
-        "mode": spec.mode,
-        "mean": told.mean,
-        "sd": told.sd,
-        "runs": [_row(run, home, trial) for trial in trials],
-        "dir": str(run.path.relative_to(home)),
-    }
-
-
-def _row(run: Folder, home: Path, trial: TrialRecord) -> Mapping[str, Any]:
-    return {
-        "seed": trial.seed,
-        "value": trial.value,
-        "status": str(trial.status),
-        "seconds": trial.seconds,
-        "error": trial.error,
-        "log": str(run.log_file(trial.number).relative_to(home)),
-    }
+    return results.rerun(run)

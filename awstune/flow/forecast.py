@@ -10,8 +10,8 @@ from awstune.ec2.plan import Plan
 from awstune.flow import luggage, ship
 from awstune.remote import project
 from awstune.search.trials import Suggestion
+from awstune.sweeps.choosing import searcher_of
 from awstune.sweeps.data import Data
-from awstune.sweeps.loop import searcher_of
 from awstune.sweeps.spec import Spec
 
 SHOWN = 5

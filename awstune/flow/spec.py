@@ -17,11 +17,11 @@ from awstune.names import DEFAULT_TRIALS
 from awstune.search.compact import parse_assignment
 from awstune.search.space import Space
 from awstune.sweeps import inspection, local, target
+from awstune.sweeps.choosing import searcher_of
 from awstune.sweeps.data import OPTION, ORIGIN
 from awstune.sweeps.ending import Endings
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.inspection import Inspection, NoFunction
-from awstune.sweeps.loop import searcher_of
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target, mode_of
 

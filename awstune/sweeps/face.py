@@ -15,9 +15,9 @@ from awstune.errors import NothingSucceeded, TargetError, UsageError
 from awstune.search.space import Space
 from awstune.search.trials import Mode, TrialRecord, best_of
 from awstune.sweeps import carrying, guarding, loop
+from awstune.sweeps.choosing import searcher_of
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
-from awstune.sweeps.loop import searcher_of
 from awstune.sweeps.results import history
 from awstune.sweeps.spec import OPTIONS, Spec
 from awstune.sweeps.target import Target

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from awstune.errors import UsageError
 from awstune.sweeps import data, gauge, metricfile, picking, words
 from awstune.sweeps.commands import Commands
 from awstune.sweeps.packing import Packing, undecided
@@ -78,7 +79,7 @@ def check(spec: Spec) -> None:
 
     Raises:
         TargetError: a command leaves a parameter out, or has a hole too many.
-        UsageError: its ``metric_regex`` is no pattern.
+        UsageError: its ``metric_regex`` is no pattern, or a function has one.
     """
     file = spec.options.get("metric_file")
     if file is not None:
@@ -86,6 +87,10 @@ def check(spec: Spec) -> None:
     if spec.target.kind == "command":
         words.check(spec.target.command, spec.space)
         picking.Picker(_patterns(spec))
+    elif "metric_regex" in spec.options:
+        raise UsageError(
+            "--metric-regex is for commands", "a function reports by itself: trial.report(val_loss=0.3)"
+        )
 
 
 def _limits(spec: Spec) -> Limits:

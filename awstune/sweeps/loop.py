@@ -9,12 +9,12 @@ from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Any
 
 from awstune.errors import SweepBusy, UsageError
-from awstune.search import searchers
 from awstune.search.folding import Fold
 from awstune.search.runs import Run
-from awstune.search.trials import Report, Searcher, Status, TrialRecord, next_number
+from awstune.search.trials import Report, Status, TrialRecord, next_number
 from awstune.sweeps import journal, keeping, marks, outlook, turns
 from awstune.sweeps.cancelling import Requests
+from awstune.sweeps.choosing import searcher_of
 from awstune.sweeps.ending import Endings
 from awstune.sweeps.executor import (
     Checkpointed,
@@ -227,6 +227,8 @@ class _Sweep:
                 self._end_now("cancelled")
             elif number in self._running:
                 self._executor.stop(number, kill=True)
+            else:
+                self._cancel_waiting(number)
         limit = self._endings.limit(self._spent_s + time.monotonic() - self._began)
         if limit is not None:
             self._end_now(limit)
@@ -245,8 +247,15 @@ class _Sweep:
             for number in self._running:
                 self._executor.stop(number, kill=True)
             for number in [*(record.number for record in self._lost), *(turn.trial for turn in self._again)]:
-                self._add("finished", number, status=str(Status.CANCELLED), value=None)
-            self._lost, self._again = [], []
+                self._cancel_waiting(number)
+
+    def _cancel_waiting(self, number: int) -> None:
+        """Ends a trial that waits for a slot: to start again, or with its next seed."""
+        lost = [record for record in self._lost if record.number != number]
+        again = [turn for turn in self._again if turn.trial != number]
+        if len(lost) + len(again) < len(self._lost) + len(self._again):
+            self._lost, self._again = lost, again
+            self._add("finished", number, status=str(Status.CANCELLED), value=None)
 
     # Listening
 
@@ -375,21 +384,6 @@ class _Sweep:
         self._add("stopping", reason=message)
         self._writer.flush()
         raise UsageError(message, hint)
-
-
-def searcher_of(spec: Spec) -> Searcher:
-    """The searcher that a spec asks for, cold.
-
-    Raises:
-        UsageError: it is asked for with options that are not its.
-    """
-    options: dict[str, Any] = {"budget": spec.trials} if spec.search == "grid" else {}
-    if spec.search == "bayes":
-        options = {"metric": spec.metric}
-    if "acquisition" in spec.options:
-        options["acquisition"] = spec.options["acquisition"]
-    # Until a report tells the mode, nothing is known that could be better or worse.
-    return searchers.make(spec.search, mode=spec.mode or "min", seed=spec.seed, **options)
 
 
 def _with_mode(spec: Spec) -> Spec:

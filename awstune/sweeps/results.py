@@ -29,7 +29,7 @@ def history(folder: Folder) -> History:
 
 
 def results(folder: Folder) -> dict[str, Any]:
-    """``{sweep, metric, mode, best: TRIAL | None, trials: [TRIAL...]}``.
+    """``{sweep, metric, mode, best: TRIAL | None, confirmed, trials: [TRIAL...], runs: [RERUN...]}``.
 
     A TRIAL is ``{trial, params, value, status, started, seconds, steps, error, node, why, checkpoint, sd,
     repeats, confirmed, command}``: ``started`` in ISO 8601 (UTC), ``steps`` the number of reports,
@@ -38,7 +38,7 @@ def results(folder: Folder) -> dict[str, Any]:
     ``{seed, value, status, seconds, error}``, where a trial is run several times: then ``value`` is their
     mean and ``sd`` their standard deviation. ``confirmed`` is ``{mean, sd, runs}`` of the runs with new
     seeds at the sweep's end; both are None where there are none. The document's own ``confirmed`` is the
-    number of the trial with the best confirmed mean.
+    number of the trial with the best confirmed mean; of ``runs`` see `rerun`.
     """
     spec, trials = Spec.read(folder.spec_file), history(folder).trials
     best = best_of(trials, spec.mode) if spec.mode else None
@@ -49,6 +49,30 @@ def results(folder: Folder) -> dict[str, Any]:
         "best": None if best is None else _trial(folder, spec, best),
         "confirmed": best_confirmed(trials, spec.mode),
         "trials": [_trial(folder, spec, trial) for trial in trials],
+        "runs": [rerun(run) for run in folder.runs() if run.spec_file.exists()],
+    }
+
+
+def rerun(run: Folder) -> dict[str, Any]:
+    """``{sweep, run, params, metric, mode, mean, sd, runs, dir}`` of one ``awstune run``, from its folder.
+
+    ``runs`` is a list of ``{seed, value, status, seconds, error, log}``, one a seed; ``log`` and ``dir``
+    are relative to the sweep's folder.
+    """
+    spec, trials = Spec.read(run.spec_file), history(run).trials
+    known = [Run(t.seed, str(t.status), t.value, t.seconds, t.error) for t in trials]
+    told, home = spread(known), run.path.parents[1]
+    logs = [str(run.log_file(trial.number).relative_to(home)) for trial in trials]
+    return {
+        "sweep": home.name,
+        "run": int(run.name),
+        "params": spec.space.defaults(),
+        "metric": spec.metric,
+        "mode": spec.mode,
+        "mean": told.mean,
+        "sd": told.sd,
+        "runs": [{**_run(one), "log": log} for one, log in zip(known, logs, strict=True)],
+        "dir": str(run.path.relative_to(home)),
     }
 
 

@@ -65,6 +65,14 @@ def test_the_plan(world):
     assert [one["params"]["x"] for one in document["suggestions"]] == [5, 9, 1]
 
 
+def test_the_header_stands_above_its_rows(world):
+    """What a trial takes is said before the table, not in it."""
+    lines = world.said.splitlines()
+    header = next(number for number, line in enumerate(lines) if line.startswith("trial "))
+    assert lines[header - 1].startswith("a trial takes about ")
+    assert lines[header + 1].startswith("    0 ")
+
+
 def test_the_closing_lines(world):
     """Each run to confirm as it ends, then the best with its deviation, and what it is with new seeds."""
     assert len(re.findall(r"^trial \d with the new seed \d+: \d+\.\d+$", world.said, re.MULTILINE)) == 6
@@ -118,6 +126,10 @@ def test_a_run_with_another_value(world):
     assert done.stderr.startswith("train.py:train once more: x=3, 2 seeds, on this machine\n")
     assert len(re.findall(r"^seed \d+: loss 3(\.\d+)? \(", done.stderr, re.MULTILINE)) == 2
     assert re.fullmatch(r"loss 3\.\d+ ± 0\.\d+ over 2 seeds \(trial 2 had 1\.\d+ ± 0\.\d+\)\n", done.stdout)
+    run = world.json("results", "s")["runs"][-1]
+    assert (run["params"], len(run["runs"])) == ({"x": 3}, 2)
+    listed = world.run("results", "s").stdout.splitlines()[-1]
+    assert re.fullmatch(r"run \d+: 3\.\d+ ± 0\.\d+ over 2 seeds \(x=3\)", listed)
 
 
 def test_a_run_that_fails(world):

@@ -64,6 +64,9 @@ SWEEP = (
     ),
     Case("sweep train.py --python .", "cannot be run", "--python", kind="target"),
     Case("sweep train.py --name ../x", "'../x' cannot be the name of a sweep", "letters"),
+    Case(
+        "sweep train.py -p x=0..1.0 --name ../x --dry-run", "'../x' cannot be the name of a sweep", "letters"
+    ),
     Case("sweep train.py --name '$(x)'", "'$(x)' cannot be the name of a sweep", "letters"),
     Case("sweep train.py --name=--", "'--' cannot be the name of a sweep", "letters"),
     Case("sweep train.py --name 'a\nb'", "'a\\nb' cannot be the name of a sweep", "letters"),
@@ -76,6 +79,14 @@ SWEEP = (
         kind="name_taken",
         files=sweep(),
     ),
+    Case(
+        "sweep train.py -p x=0..1.0 --metric loss --launch --name old",
+        "there is a sweep old here already",
+        "awstune resume old",
+        kind="name_taken",
+        files=sweep(),
+    ),
+    Case("sweep train.py -p x=0..1.0 --metric-regex loss=(.*)", "--metric-regex is for commands", "report"),
     Case("sweep train.py", "cannot write", "", files={"sweeps": "a file"}),
     Case("sweep train.py --space nowhere.toml", "cannot read nowhere.toml", "--space", kind="space"),
     Case("sweep train.py --space .", "cannot read .", "--space", kind="space"),

@@ -24,9 +24,9 @@ def trial(number, value=None, **fields):
 
 RESULTS = {
     "confirmed": None, "sweep": "train-1", "metric": "accuracy", "mode": "max", "best": trial(1, 0.97531),
-    "trials": [trial(0, 0.95), trial(1, 0.97531), trial(2, error="ValueError: no data")],
+    "trials": [trial(0, 0.95), trial(1, 0.97531), trial(2, error="ValueError: no data")], "runs": [],
 }  # fmt: skip
-EMPTY = {"sweep": "train-2", "metric": None, "mode": None, "best": None, "trials": []}
+EMPTY = {"sweep": "train-2", "metric": None, "mode": None, "best": None, "trials": [], "runs": []}
 
 
 def test_the_results_as_a_table():

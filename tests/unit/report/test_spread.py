@@ -31,6 +31,7 @@ def document(*trials, best=0, confirmed=None):
     return {
         "sweep": "s", "metric": "loss", "mode": "min", "best": trials[best], "confirmed": confirmed,
         "trials": list(trials),
+        "runs": [],
     }  # fmt: skip
 
 

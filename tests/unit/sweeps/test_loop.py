@@ -14,6 +14,7 @@ from awstune.search.folding import fold
 from awstune.search.space import Choice, Float, Space
 from awstune.search.trials import Report, Status
 from awstune.sweeps import journal, loop, turns
+from awstune.sweeps.cancelling import request
 from awstune.sweeps.executor import Checkpointed, Finished, Noted, Reported, Started
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import results, status
@@ -219,6 +220,24 @@ def test_a_lost_trial_has_the_same_job(tmp_path):
     assert kinds(events)[:3] == [("requeued", 0), ("started", 0), ("report", 0)]
     assert (again.jobs[0].params, again.jobs[0].seed) == (executor.jobs[0].params, executor.jobs[0].seed)
     assert (executor.jobs[0].attempt, again.jobs[0].attempt) == (0, 1)
+
+
+def test_a_lost_trial_can_be_cancelled_before_it_starts_again(tmp_path):
+    """Who is told that a trial is being ended finds it ended, also where it waited for a slot."""
+    folder = new_sweep(tmp_path, trials=2, parallel=2)
+    first = loop.run(folder, Scripted(lambda _: [], slots=2), linger_s=0)
+    while next(first).get("trial") != 1:
+        pass
+    first.close()
+
+    def say(job):
+        folder.requests_file.write_text(request(1) + "\n")
+        return reports(0.5)(job)
+
+    again = Scripted(say)
+    events = run(folder, again)
+    assert [job.trial for job in again.jobs] == [0]
+    assert [e["status"] for e in events if e["event"] == "finished"] == ["succeeded", "cancelled"]
 
 
 def test_more_trials_afterwards(tmp_path):
