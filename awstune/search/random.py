@@ -34,6 +34,9 @@ class RandomSearcher:
     """
 
     def __init__(self, *, seed: int = 0) -> None:
+        # Loaded now, and not between trial 0, which is no draw, and trial 1: its slot would stand idle.
+        from scipy.stats import qmc  # noqa: F401  # for quasi_random
+
         self.seed = seed
         self._seen = Seen()
 
