@@ -149,6 +149,7 @@ def resume_command(
     with Screen(config) as screen:
         folder = _known(config, sweep)
         changes = story.Changes(**typed)
+        changes.refuse(folder)
         if launch:
             return resuming.on_new_instance(
                 screen, config, folder, changes, machine, notify=notify, dry_run=dry_run, yes=yes

@@ -11,11 +11,11 @@ from awstune.ec2.session import Cloud
 from awstune.errors import SweepBusy, UsageError
 from awstune.flow import access, login, ship
 from awstune.flow.events import Done, Story
-from awstune.names import REMOTE_ROOT, SPEC_FILE
+from awstune.names import MOST_TRIALS, REMOTE_ROOT, SPEC_FILE, SWEEPS_DIR
 from awstune.remote import bootstrap, sync
 from awstune.remote.mirror import Mirror
 from awstune.remote.where import Where
-from awstune.sweeps import journal
+from awstune.sweeps import journal, results
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
 
@@ -43,7 +43,12 @@ class Changes:
             _trials(self.trials, 0)
 
     def apply(self, folder: Folder) -> None:
-        """Writes it into the sweep's spec."""
+        """Writes it into the sweep's spec.
+
+        Raises:
+            UsageError: see `refuse`.
+        """
+        self.refuse(folder)
         spec = Spec.read(folder.spec_file)
         limits = {"max_usd": self.max_usd, "max_time": self.max_time}
         changed = replace(
@@ -55,6 +60,24 @@ class Changes:
         )
         if changed != spec:
             changed.write(folder.spec_file)
+
+    def refuse(self, folder: Folder) -> None:
+        """What cannot be changed, so that nothing is done for it.
+
+        Raises:
+            UsageError: too many trials, or another metric than the one that there are values of.
+        """
+        spec = Spec.read(folder.spec_file)
+        if self.trials is not None:
+            _trials(self.trials, spec.trials)
+        if self.metric in (None, spec.metric) or spec.metric is None:
+            return
+        if any(trial.value is not None for trial in results.history(folder).trials):
+            raise UsageError(
+                f"the trials of {folder.name} have values of {spec.metric}, which {self.metric} is not",
+                f"awstune sweep --spec {SWEEPS_DIR}/{folder.name}/{SPEC_FILE} --metric {self.metric} "
+                "begins anew",
+            )
 
     def refuse_busy(self, folder: Folder, *, always: bool = False) -> None:
         """A sweep that runs cannot be told otherwise.
@@ -69,11 +92,14 @@ class Changes:
 
 def _trials(typed: str, before: int | None) -> int:
     digits = typed.removeprefix("+")
-    if not digits.isdecimal() or int(digits) == 0:
+    more = int(digits) if digits.isdecimal() and len(digits) <= len(str(MOST_TRIALS)) else 0
+    whole = more + (before or 0 if typed.startswith("+") else 0)
+    if more == 0 or whole > MOST_TRIALS:
         raise UsageError(
-            f"--trials {typed} is no number of trials", "--trials 50, or --trials +30 for 30 more"
+            f"--trials {typed} is no number of trials from 1 to {MOST_TRIALS}",
+            "--trials 50, or --trials +30 for 30 more",
         )
-    return int(digits) + (before or 0 if typed.startswith("+") else 0)
+    return whole
 
 
 def there(

@@ -61,6 +61,7 @@ AGAIN = (
         )
     ),
     Case("sweep train.py --notify ''", "'--notify': it is empty", "awstune sweep --help"),
+    Case("resume old --metric y", "have values of loss, which y is not", "awstune sweep --spec", files=_OLD),
     Case("resume old --notify gopher://x", "that is no address", "awstune resume --help", files=_OLD),
     Case("sweep train.py --data nowhere", "cannot read the data nowhere", "--data names"),
     Case("sweep train.py --data nowhere --on lab", "cannot read the data", "--data names"),

@@ -71,6 +71,7 @@ FOLDERS = (
     Case("resume old --trials 0", "--trials 0 is no number", "+30", files=sweep()),
     Case("resume old --trials +0", "--trials +0 is no number", "+30", files=sweep()),
     Case("resume old --trials -5", "-5", "+30", files=sweep()),
+    Case("resume old --trials +999999999", "no number of trials from 1 to 1000000", "+30", files=sweep()),
     Case("resume old --mode up", "'up'", "awstune resume --help", files=sweep()),
     Case("results old --format xml", "'xml'", "awstune results --help", files=sweep()),
     *(
