@@ -81,7 +81,7 @@ def test_two_lookers_and_a_log(world, lab):
 
 def test_cancel_and_logs_there(world, lab):
     """A log is followed while its trial runs on the instance; cancel ends one trial, then the sweep."""
-    world.run("sweep", "--on", lab, "slow.py", "--trials", "9", "--name", "gone", "--detach")
+    world.run("sweep", "--on", lab, "slow.py", "--trials", "200", "--name", "gone", "--detach")
     world.run("logs", "gone", "--trial", "0", "--follow")
     assert world.json("results", "gone")["trials"][0]["status"] == "succeeded"
     world.run("cancel", "gone", "--trial", "0", check=2)

@@ -11,6 +11,7 @@ from fnmatch import fnmatch
 from itertools import count
 from pathlib import Path
 
+import psutil
 import pytest
 
 from awstune.ec2 import instances
@@ -113,6 +114,9 @@ def _struck(lab, world, phase, words, numbers, **settings):
         command = Running(world, *words, **settings)
         if "says" in phase:
             command.says(_named(phase["says"], words))
+            # Between a question and the wait for its answer Python misses a signal until the next one.
+            asleep = psutil.Process(command.process.pid).status
+            world.until(lambda: "stdin" not in settings or asleep() == psutil.STATUS_SLEEPING, "the prompt")
         else:
             world.until(lambda: reached() or command.process.poll() is not None, f"{phase['slow']}")
         return command.signalled(*numbers)

@@ -7,6 +7,7 @@ import pytest
 from awstune.errors import TargetError
 from awstune.sweeps import gpus, marks, warm
 from awstune.sweeps.executor import Job, cores
+from awstune.sweeps.packing import Packing
 from awstune.sweeps.pool import Pool
 from awstune.sweeps.target import Target
 
@@ -44,12 +45,11 @@ def test_a_python_that_cannot_be_run(tmp_path):
 
 
 @pytest.mark.parametrize("slots", [1, 2, 3, 100])
-def test_cores_are_divided(tmp_path, slots):
+def test_cores_are_divided(slots):
     """The threads of all slots are never more than the cores, but for one each."""
-    target = Target("function", file="t.py", function="train")
-    pool = Pool(target, cwd=tmp_path, folder=tmp_path, slots=slots)
-    assert pool._threads >= 1
-    assert pool._threads * slots <= max(cores(), slots)
+    threads = Packing(slots, cores=cores()).threads
+    assert threads >= 1
+    assert threads * slots <= max(cores(), slots)
 
 
 def test_threads_do_not_spin_long(monkeypatch):
