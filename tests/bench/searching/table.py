@@ -166,14 +166,16 @@ def _in_part(found: Regrets, complete: list[str], whole: list[str], cpu: dict[st
     for searcher in (s for s in found if s not in complete):
         there = [p for p in whole if p in found[searcher]]
         if there:
-            own, ours = (
-                np.exp(np.log(ratios(found, s, there)).mean()) if s in found else np.nan
-                for s in (searcher, OURS)
-            )
-            few = f"{len(there)} problems, {count(min(len(found[searcher][p]) for p in there))}"
-            lines.append(
-                f"{searcher:16}{own:7.3f} on {few}, where {OURS} has {ours:.3f}; {cpu[searcher]:.1f} cpu s"
-            )
+            seeds = min(len(found[searcher][p]) for p in there)
+            # On the same seeds: a mean of few is 0, and the ratio clipped, more often than one of many.
+            alike = {
+                s: {p: of[p][: None if s == "random" else seeds] for p in there}
+                for s, of in found.items()
+                if s in {searcher, OURS, "random"}
+            }
+            own, ours = (np.exp(np.log(ratios(alike, s, there)).mean()) for s in (searcher, OURS))
+            words = f"{len(there)} problems, {count(seeds)}, where {OURS} has {ours:.3f}"
+            lines.append(f"{searcher:16}{own:7.3f} on {words}; {cpu[searcher]:.1f} cpu s")
     return lines
 
 
