@@ -187,8 +187,7 @@ def start(
         if instance.state in ("running", "pending"):
             continue
         ends = None if ttl_s is None else now() + ttl_s
-        bucket = instance.tags.get(names.TAG_BUCKET, "")
-        text = guard.user_data(None, ends=ends, stamp=f"start-{uuid.uuid4()}", bucket=bucket)
+        text = guard.user_data(None, ends=ends, stamp=f"start-{uuid.uuid4()}", bucket=instance.bucket)
         cloud.ec2.modify_instance_attribute(InstanceId=instance.id, UserData={"Value": text.encode()})
         tags = {names.TAG_ENDS: guard.ends_word(ends), TAG_RAN: str(round(instance.running_s(now())))}
         cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(tags))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
 from awstune.ec2 import keys
+from awstune.ec2.wanted import BUCKET, JUMP
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -27,6 +28,11 @@ TAG_SEEN = f"{names.TAG_PREFIX}seen-s"
 TAG_USER = f"{names.TAG_PREFIX}user"
 # Its price when it was launched, where it was launched: `ls` asks no price list.
 TAG_RATE = f"{names.TAG_PREFIX}usd-per-hour"
+# Whoever may tag instances may write there what a shell or ssh would act on, here or there.
+_LOGIN = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
+_AT_END = re.compile(r"stop|terminate")
+_PORT = re.compile(r"[0-9]{1,5}")
+_PUBLIC_KEY = re.compile(r"[a-z0-9-]+ [A-Za-z0-9+/=]+")
 LIVE = ("pending", "running", "stopping", "stopped")
 ENDED = ("shutting-down", "terminated")
 # A stopped one keeps a private address, where nobody answers.
@@ -102,7 +108,7 @@ class Instance:
     @property
     def jump(self) -> str:
         """The host that SSH goes by way of; empty where it goes straight."""
-        return self.tags.get(names.TAG_SSH_JUMP, "")
+        return _shaped(self.tags.get(names.TAG_SSH_JUMP, ""), JUMP)
 
     @property
     def live(self) -> bool:
@@ -129,7 +135,12 @@ class Instance:
     @property
     def user(self) -> str:
         """Whom to log in as: its image family's user."""
-        return self.tags.get(TAG_USER, names.SSH_USER)
+        return _shaped(self.tags.get(TAG_USER, ""), _LOGIN) or names.SSH_USER
+
+    @property
+    def bucket(self) -> str:
+        """The bucket that its results are copied to; empty for none."""
+        return _shaped(self.tags.get(names.TAG_BUCKET, ""), BUCKET)
 
     def usd_per_hour(self, prices: Prices) -> float | None:
         """Its price an hour without its disk: as it was launched, else the table's; None where unknown."""
@@ -263,10 +274,12 @@ def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
         launched=facts["LaunchTime"].timestamp(),
         stopped=None if state in ("pending", "running") else _stopped_at(facts),
         ends=_seconds(tags.get(names.TAG_ENDS, "")),
-        at_end=tags.get(names.TAG_AT_END, ""),
+        at_end=_shaped(tags.get(names.TAG_AT_END, ""), _AT_END),
         key_name=facts.get("KeyName", ""),
-        host_keys=tuple(key for key in tags.get(names.TAG_HOST_KEY, "").split(",") if key),
-        ssh_port=int(tags.get(names.TAG_SSH_PORT, names.SSH_PORT)),
+        host_keys=tuple(
+            key for key in tags.get(names.TAG_HOST_KEY, "").split(",") if _shaped(key, _PUBLIC_KEY)
+        ),
+        ssh_port=int(_shaped(tags.get(names.TAG_SSH_PORT, ""), _PORT) or names.SSH_PORT),
         wishes=tags.get(names.TAG_WISHES, ""),
         token=facts.get("ClientToken", ""),
         image_id=facts.get("ImageId", ""),
@@ -305,6 +318,11 @@ def _address(facts: InstanceTypeDef, *, by_jump: bool) -> str | None:
     if by_jump:
         return private or public or None
     return public or facts.get("Ipv6Address") or private or None
+
+
+def _shaped(word: str, shape: re.Pattern[str]) -> str:
+    """A tag's word; empty where it is not what awstune writes there."""
+    return word if shape.fullmatch(word) else ""
 
 
 def _seconds(word: str) -> float | None:

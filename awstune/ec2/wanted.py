@@ -18,9 +18,9 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _WISHES_LENGTH = 256
 # user@host:port, an alias of ssh_config, or an IPv6 address in brackets; nothing that a shell would act on.
 _HOST = r"(?:[A-Za-z0-9_][A-Za-z0-9._-]*|\[[0-9a-fA-F:]+\])"
-_JUMP = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?{_HOST}(?::\d{{1,5}})?")
+JUMP = re.compile(rf"(?:[A-Za-z0-9_][A-Za-z0-9._-]*@)?{_HOST}(?::\d{{1,5}})?")
 # https://docs.aws.amazon.com/AmazonS3/latest/userguide/bucketnamingrules.html
-_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 # https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/Using_Tags.html#tag-restrictions
 _TAG_LENGTH, _TAG_VALUE_LENGTH = 128, 256
 
@@ -95,10 +95,10 @@ class Wanted:
                 "and such a request starts another instance after the first is terminated",
                 "leave --at-end out: it is terminated; or leave --spot out",
             )
-        if self.ssh_jump is not None and not _JUMP.fullmatch(self.ssh_jump):
+        if self.ssh_jump is not None and not JUMP.fullmatch(self.ssh_jump):
             hint = "write it as [USER@]HOST[:PORT], or an alias of your ssh_config"
             raise errors.UsageError(f"--ssh-jump {self.ssh_jump!r} is no host", hint)
-        if self.results_bucket is not None and not _BUCKET.fullmatch(self.results_bucket):
+        if self.results_bucket is not None and not BUCKET.fullmatch(self.results_bucket):
             hint = "give its name alone, as `aws s3 ls` shows it: lower case letters, digits, dots and dashes"
             raise errors.UsageError(f"--results-bucket {self.results_bucket!r} is no bucket's name", hint)
         if any(tag.startswith((names.TAG_PREFIX, "aws:")) for tag in self.tags):

@@ -114,6 +114,19 @@ def test_what_the_tags_say(cloud):
     assert replace(found, host_keys=()).host_key == ""
 
 
+@pytest.mark.parametrize(
+    "evil", ["-oProxyCommand=touch x;", "$(touch x)", "a; touch x", "'\n- touch x", "x" * 99]
+)
+def test_what_others_write_in_tags_reaches_no_command(cloud, evil):
+    """Whoever may tag an instance makes neither this machine nor that one run something."""
+    tags = (instances.TAG_USER, names.TAG_SSH_JUMP, names.TAG_BUCKET, names.TAG_AT_END, names.TAG_SSH_PORT)
+    _run(cloud, **dict.fromkeys(tags, evil), **{names.TAG_HOST_KEY: f"ssh-ed25519 AAAA,{evil}"})
+    found = instances.find(cloud, "lab")
+    assert (found.user, found.bucket, found.at_end) == (names.SSH_USER, "", "")
+    assert (found.ssh_port, found.host_keys) == (names.SSH_PORT, ("ssh-ed25519 AAAA",))
+    assert not found.jump or found.jump == "x" * 99  # a host's name, if a long one
+
+
 def test_a_stopped_one_has_no_address(cloud):
     """Its private address stays at AWS, and nobody answers there."""
     (id_,) = [_run(cloud)]
