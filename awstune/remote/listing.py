@@ -90,8 +90,9 @@ class Listing:
 
 
 def _is_mirrored(path: str) -> bool:
-    # A name with a dot is being written beside the one that it will replace.
-    return path not in _OWN and not any(part.startswith(".") for part in path.split("/"))
+    # A name with a dot is being written beside the one that it will replace. And an instance, which runs
+    # what nobody has looked at, names nothing outside of the folder: `..`, or from the root on.
+    return path not in _OWN and not any(not part or part.startswith(".") for part in path.split("/"))
 
 
 def missing(folder: Path, listing: Listing, trials: Sequence[TrialRecord], large: float) -> list[File]:

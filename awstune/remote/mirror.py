@@ -70,7 +70,8 @@ def remote_path(sweep: str) -> str:
 def sweeps_on(connection: Connection) -> list[str]:
     """The names of the sweeps that an instance has."""
     listed = connection.run(f"ls -1 {REMOTE_ROOT}/sweeps 2>/dev/null; true")
-    return listed.text.split()
+    # What an instance says is no path for a folder here.
+    return [name for name in listed.text.split() if "/" not in name and not name.startswith(".")]
 
 
 def take_name(connection: Connection, sweep: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import pytest
 
 from awstune.errors import ConnectionLost, RemoteError
 from awstune.remote import mirror as mirrors
+from awstune.remote.listing import Listing
 from awstune.remote.mirror import LARGE, Mirror
 from awstune.remote.ssh import Result
 from awstune.sweeps.folder import Folder
@@ -120,6 +122,19 @@ def test_all_of_it_comes(there, mirror):
     assert files(mirror.folder) == expected
     assert mirror.folder.journal_file.read_bytes() == there.journal_file.read_bytes()
     assert mirror.step()  # and nothing is brought twice
+
+
+@pytest.mark.parametrize("path", ["/tmp/x.log", "../x.log", "trials/../../x.log", "a//x.log", ".ssh/x", ""])
+def test_an_instance_names_nothing_outside(path):
+    """It runs what nobody has looked at: a path that leaves the folder is not followed, however it came."""
+    said = json.dumps([1, [[path, 5, 1], ["trials/0000/log.txt", 5, 1]]])
+    assert [file.path for file in Listing.parse(said).files] == ["trials/0000/log.txt"]
+
+
+def test_a_sweep_on_an_instance_is_a_name(shell):
+    """What would be a path for a folder here is no sweep's name."""
+    shell.run = lambda *_, **__: Result(0, b"train-1\n../../x\n/tmp/x\n..\n", b"")
+    assert mirrors.sweeps_on(shell) == ["train-1"]
 
 
 def test_a_log_is_followed_by_its_offset(there, mirror, shell):
