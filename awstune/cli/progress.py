@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from awstune.cli.screen import Screen
+from awstune.errors import AwstuneError
 from awstune.report import words
 from awstune.report.words import duration, value
 from awstune.search.folding import Fold
+from awstune.search.parameters import Choice, Fixed, Int
 from awstune.search.runs import spread
+from awstune.search.space import Space
 from awstune.search.trials import History, Mode, TrialRecord
 from awstune.sweeps.outlook import outlook, planned_of
 
@@ -61,23 +65,20 @@ class Progress:
         trial = next((one for one in history.trials if one.number == number), None)
         if trial is None or number in self.told:
             return
-        names = list(history.spec.get("space", trial.params))
         self._price(history)
+        widths = self._widths(history.spec, trial)
         if not self.told:
-            self._say(self._header(history.spec, names))
+            rest = "  …" if len(widths) < len(trial.params) else ""
+            self._say(f"{self._header(history.spec, widths)}{rest}")
         self.told.add(number)
         best = history.best(_mode(history))
-        self._say(
-            self._line(
-                trial, names, self._width(history.spec), best=best is not None and best.number == number
-            )
-        )
+        self._say(self._line(trial, widths, history.spec, best=best is not None and best.number == number))
 
     def _price(self, history: History) -> None:
         """Prices what is left as soon as it is known what a trial takes; says where its end is too late."""
         now = history.latest or 0.0
         ahead = outlook(history, planned_of(history.spec, None), now)
-        if ahead is None or not ahead.left_s:
+        if ahead is None or (ahead.left_s or 0.0) < 1:
             return
         if not self.priced:
             self.priced = True
@@ -93,17 +94,37 @@ class Progress:
     def _width(self, spec: Mapping[str, Any]) -> int:
         return WIDE if spec.get("repeats", 1) > 1 else NARROW
 
-    def _header(self, spec: Mapping[str, Any], names: Sequence[str]) -> str:
-        metric = f"{spec.get('metric') or 'value':>{self._width(spec)}}"
-        return "  ".join(("trial", metric, " ", "   took", *(f"{name:>{CELL}}" for name in names)))
+    def _widths(self, spec: Mapping[str, Any], trial: TrialRecord) -> dict[str, int]:
+        """How wide the column of each parameter is; what has no room on a terminal is left out."""
+        try:
+            space: Mapping[str, Any] = Space.from_toml(spec["space"])
+        except (KeyError, AwstuneError):  # another version's; its values can be shown all the same
+            space = dict.fromkeys(trial.params)
+        room = self.screen.console.width if self.screen.live else math.inf
+        room -= len(self._header(spec, {}))
+        widths = {}
+        for name, parameter in space.items():
+            width = max(len(name), _cell(parameter))
+            room -= width + 2
+            if room < 0:
+                break
+            widths[name] = width
+        return widths
 
-    def _line(self, trial: TrialRecord, names: Sequence[str], width: int, *, best: bool) -> str:
-        several = spread(trial.repeats).sd
-        scored = words.spread(trial.value, several)
-        outcome = scored if trial.value is not None else str(trial.status).replace("_", " ")
-        cells = [f"{value(trial.params.get(name)):>{max(CELL, len(name))}}" for name in names]
-        star, took = "*" if best else " ", duration(trial.seconds)
-        line = "  ".join((f"{trial.number:>5}", f"{outcome:>{width}}", star, f"{took:>7}", *cells))
+    def _header(self, spec: Mapping[str, Any], widths: Mapping[str, int]) -> str:
+        metric = f"{spec.get('metric') or 'value':>{self._width(spec)}}"
+        return "  ".join(("trial", metric, " ", "   took", *(f"{n:>{wide}}" for n, wide in widths.items())))
+
+    def _line(
+        self, trial: TrialRecord, widths: Mapping[str, int], spec: Mapping[str, Any], *, best: bool
+    ) -> str:
+        outcome = str(trial.status).replace("_", " ")
+        if trial.value is not None:
+            outcome = words.spread(trial.value, spread(trial.repeats).sd)
+        cells = [f"{value(trial.params.get(name)):>{width}}" for name, width in widths.items()]
+        scored = f"{outcome:>{self._width(spec)}}"
+        star, took = "*" if best else " ", f"{duration(trial.seconds):>7}"
+        line = "  ".join((f"{trial.number:>5}", scored, star, took, *cells))
         note = "baseline" if trial.number == 0 and not trial.error else trial.error
         return f"{line}  {note}" if note else line
 
@@ -130,6 +151,18 @@ class Progress:
             since = f" for {duration(time.time() - trial.started)}" if trial.started else ""
             parts.append(f"trial {trial.number}{step}{since}")
         self.screen.doing(" · ".join(parts))
+
+
+def _cell(parameter: Any) -> int:
+    """How wide a value of a parameter can be."""
+    known: Sequence[Any] = ()
+    if isinstance(parameter, Int):
+        known = (parameter.low, parameter.high)
+    elif isinstance(parameter, Choice):
+        known = parameter.options
+    elif isinstance(parameter, Fixed):
+        known = (parameter.value,)
+    return min(max((len(value(one)) for one in known), default=CELL), WIDE)
 
 
 def _why_ended(reason: Any) -> str:

@@ -264,7 +264,7 @@ def status(document: Document) -> str:
     words = {"running": going_on, "stopped_early": "stopped early"}
     parts += [
         f"{trials[key]} {words.get(key, key)}"
-        for key in ("running", "confirming", "failed", "stopped_early")
+        for key in ("running", "confirming", "failed", "stopped_early", "cancelled")
         if trials.get(key)
     ]
     lines = [f"{document['sweep']} ({document['where']}): {document['state']}", f"  {', '.join(parts)}"]

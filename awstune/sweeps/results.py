@@ -197,6 +197,7 @@ def _counts(trials: Sequence[TrialRecord], spec: Spec, *, alive: bool) -> dict[s
         "succeeded": seen[Status.SUCCEEDED],
         "failed": seen[Status.FAILED],
         "stopped_early": seen[Status.STOPPED_EARLY],
+        "cancelled": seen[Status.CANCELLED],
         "confirming": sum(1 for trial in trials if alive and trial.confirming is not None),
         "planned": _planned(spec),
     }

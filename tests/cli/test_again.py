@@ -65,14 +65,6 @@ def test_the_plan(world):
     assert [one["params"]["x"] for one in document["suggestions"]] == [5, 9, 1]
 
 
-def test_the_header_stands_above_its_rows(world):
-    """What a trial takes is said before the table, not in it."""
-    lines = world.said.splitlines()
-    header = next(number for number, line in enumerate(lines) if line.startswith("trial "))
-    assert lines[header - 1].startswith("a trial takes about ")
-    assert lines[header + 1].startswith("    0 ")
-
-
 def test_the_closing_lines(world):
     """Each run to confirm as it ends, then the best with its deviation, and what it is with new seeds."""
     assert len(re.findall(r"^trial \d with the new seed \d+: \d+\.\d+$", world.said, re.MULTILINE)) == 6

@@ -145,6 +145,7 @@ def test_the_status_of_a_sweep(tmp_path):
         "succeeded": 1,
         "failed": 0,
         "stopped_early": 0,
+        "cancelled": 0,
         "confirming": 0,
         "planned": 2,
     }

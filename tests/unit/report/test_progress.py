@@ -1,0 +1,51 @@
+"""The table of a sweep that goes on: its header, its columns, what is said beside it."""
+
+from __future__ import annotations
+
+import pytest
+
+from awstune.cli.progress import Progress
+
+SPACE = {"lr": "1e-5..0.1:log", "width": "8..256", "layers": "1..3", "optimizer": "adam,sgd"}
+SPEC = {"space": SPACE, "metric": "accuracy", "mode": "max", "trials": 9, "parallel": 1}
+PARAMS = {"lr": 0.000123456, "width": 64, "layers": 2, "optimizer": "adam"}
+EVENTS = [
+    {"t": 1.0, "event": "sweep", "spec": SPEC},
+    {"t": 1.0, "event": "asked", "trial": 0, "params": PARAMS},
+    {"t": 1.0, "event": "started", "trial": 0},
+    {"t": 9.0, "event": "finished", "trial": 0, "status": "succeeded", "value": 0.5, "seconds": 8.0},
+]
+
+
+class Terminal:
+    """A screen of so many columns that remembers; None is no terminal."""
+
+    def __init__(self, width):
+        self.width, self.live, self.console, self.lines = width, width is not None, self, []
+
+    def say(self, text):
+        """A line."""
+        self.lines.append(text)
+
+    def doing(self, text):
+        """The line that changes."""
+
+
+@pytest.mark.parametrize(
+    ("width", "columns", "rest"),
+    [
+        (None, "  took         lr  width  layers  optimizer", ""),
+        (80, "  took         lr  width  layers  optimizer", ""),
+        (60, "  took         lr  width  layers", "  …"),
+    ],
+)
+def test_columns_are_as_wide_as_their_values(width, columns, rest):
+    """The header directly above its rows; what has no room is left out whole, and the header says so."""
+    screen = Terminal(width)
+    progress = Progress(screen, stream=False)
+    for event in EVENTS:
+        progress(event)
+    priced, header, row = screen.lines
+    assert priced.startswith("a trial takes about 8.0 s")
+    assert header == f"trial      accuracy      {columns}{rest}"
+    assert row.startswith("    0           0.5  *    8.0 s  0.0001235     64       2")
