@@ -10,7 +10,7 @@ What was tried, 2026-11 (geometric mean over problems of regret after 50 trials 
 10 seeds; differences under a tenth of a figure are noise). As it stands, ten seeds in `scripts/bench search`
 give .040 on the 13 problems to develop on (90 %: .036 to .046) and a mean rank of 1.2; beside it Optuna's GP
 has .123, Syne Tune's BoTorch .193, SMAC .206, Optuna's TPE .307, CMA-ES .641, Hyperopt .721. On twelve
-problems that nothing was chosen by it has .37, TPE .55, Hyperopt .71.
+problems that nothing was chosen by it has .37, Optuna's GP .35 (one or two seeds), TPE .55, CMA-ES .64.
 
 - A kernel in which all parameters act together: .063 on the 13 problems to develop on. With a sum of
   kernels of one parameter each beside it, as here: .047. This helped more than anything else.
