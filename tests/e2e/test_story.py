@@ -163,11 +163,14 @@ def test_one_command(world):
     assert world.json("results", "whole")["best"]["status"] == "succeeded"
 
 
+def _states(world):
+    return [(one["name"], one["state"]) for one in world.json("ls")]
+
+
 def test_one_command_unattended(world):
     """Where its instance has stopped itself meanwhile, the next attach fetches all and terminates it."""
     world.run("sweep", "train.py", "--launch", "--detach", "--trials", "3", "--name", "alone")
-    world.until(lambda: world.json("status", "alone")["state"] == "finished", "the sweep to end")
-    world.run("stop", "alone")
+    world.until(lambda: ("alone", "stopped") in _states(world), "the instance to stop itself")
     done = world.run("attach", "alone")
     assert "best of 3 trials: loss" in done.stdout
     assert "alone" not in [one["name"] for one in world.json("ls")]
