@@ -19,6 +19,8 @@ def train(trial):
     trial.report(loss=trial.params["x"] + trial.seed % 100 / 100)
 """
 
+pytestmark = pytest.mark.xdist_group("again")
+
 
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):

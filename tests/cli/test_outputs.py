@@ -11,6 +11,8 @@ import pytest
 from tests.cli.texts import Texts, settled
 from tests.world import World, living_of
 
+pytestmark = pytest.mark.xdist_group("outputs")
+
 SCRIPT = '''"""A trial that says what it was given; the third one fails."""
 from awstune import Choice, Float, Int, Space
 

@@ -13,6 +13,8 @@ from awstune.sweeps.pool import Pool
 from awstune.sweeps.running import Limits
 from awstune.sweeps.target import Target
 
+pytestmark = pytest.mark.xdist_group("callbacks")
+
 HUGGINGFACE = """
 import torch
 from transformers import BertConfig, BertForSequenceClassification, Trainer, TrainingArguments
