@@ -9,7 +9,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from pathlib import PurePath
+from contextlib import suppress
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from awstune.errors import UsageError
@@ -17,7 +18,6 @@ from awstune.sweeps.picking import numbers
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
-    from pathlib import Path
 
 Found = dict[str, float]
 _TABLES = {".csv": ",", ".tsv": "\t"}
@@ -37,6 +37,12 @@ def check(pattern: str, kind: str) -> None:
         raise UsageError(
             "--metric-file is for commands", "a function reports by itself: trial.report(val_loss=0.3)"
         )
+    try:
+        list(Path("/nowhere").glob(pattern.lstrip("/") or "x"))
+    except ValueError as error:
+        raise UsageError(
+            f"--metric-file {pattern!r} is no pattern: {error}", "--metric-file 'out/**/metrics.csv'"
+        ) from error
     parts = PurePath(pattern).parts
     if not parts or PurePath(pattern).is_absolute() or ".." in parts:
         raise UsageError(
@@ -55,7 +61,7 @@ class MetricFile:
 
     def __init__(self, folder: Path, pattern: str) -> None:
         self._folder, self._pattern = folder, pattern
-        self._before = {path: path.stat().st_size for path in self._matching()}
+        self._before = {path: size for path, size, _ in self._matching()}
         self._path: Path | None = None
         self._reader: _Reader | None = None
 
@@ -68,13 +74,19 @@ class MetricFile:
             self._path, self._reader = path, _reader(path, self._before.get(path, 0))
         return [found for found in self._reader.read(end=end) if found]
 
-    def _matching(self) -> list[Path]:
-        return [path for path in self._folder.glob(self._pattern) if path.is_file()]
+    def _matching(self) -> list[tuple[Path, int, float]]:
+        """Each file with its size and when it was last written."""
+        found = []
+        for path in self._folder.glob(self._pattern):
+            with suppress(OSError):  # a program may take its files away again
+                if path.is_file():
+                    known = path.stat()
+                    found.append((path, known.st_size, known.st_mtime))
+        return found
 
     def _newest(self) -> Path | None:
         """The newest that has changed since the trial began."""
-        found = [(path.stat(), path) for path in self._matching()]
-        changed = [(stat.st_mtime, path) for stat, path in found if stat.st_size != self._before.get(path)]
+        changed = [(t, path) for path, size, t in self._matching() if size != self._before.get(path)]
         return max(changed, default=(0.0, None))[1]
 
 

@@ -101,6 +101,13 @@ def test_a_file_elsewhere_is_refused(pattern):
     assert "{dir}" in raised.value.hint
 
 
+def test_a_pattern_that_is_none_is_refused():
+    """Before anything begins, with one that works."""
+    with pytest.raises(UsageError, match="is no pattern") as caught:
+        check("out/a**b.csv", "command")
+    assert "--metric-file" in caught.value.hint
+
+
 def test_functions_report_by_themselves():
     """A function target has no use for it."""
     with pytest.raises(UsageError, match="for commands"):
