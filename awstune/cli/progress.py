@@ -19,6 +19,7 @@ from awstune.search.trials import History, Mode, TrialRecord
 from awstune.sweeps.outlook import outlook, planned_of
 
 CELL = 9  # what four significant digits and an exponent need
+INDENT = 7  # of what stands below a row: where its values begin
 NARROW, WIDE = 12, 21  # of a value alone, and with a standard deviation
 
 
@@ -72,7 +73,15 @@ class Progress:
             self._say(f"{self._header(history.spec, widths)}{rest}")
         self.told.add(number)
         best = history.best(_mode(history))
-        self._say(self._line(trial, widths, history.spec, best=best is not None and best.number == number))
+        line = self._line(trial, widths, history.spec, best=best is not None and best.number == number)
+        note = "baseline" if number == 0 and not trial.error else trial.error
+        noted = f"{line}  {note}" if note else line
+        if not self.screen.live or len(noted) <= self.screen.console.width:
+            self._say(noted)
+            return
+        self._say(line)
+        if trial.error:  # why it failed must be read at once, however little room its row leaves
+            self.screen.say(f"{' ' * INDENT}{trial.error}")
 
     def _price(self, history: History) -> None:
         """Prices what is left as soon as it is known what a trial takes; says where its end is too late."""
@@ -124,9 +133,7 @@ class Progress:
         cells = [f"{value(trial.params.get(name)):>{width}}" for name, width in widths.items()]
         scored = f"{outcome:>{self._width(spec)}}"
         star, took = "*" if best else " ", f"{duration(trial.seconds):>7}"
-        line = "  ".join((f"{trial.number:>5}", scored, star, took, *cells))
-        note = "baseline" if trial.number == 0 and not trial.error else trial.error
-        return f"{line}  {note}" if note else line
+        return "  ".join((f"{trial.number:>5}", scored, star, took, *cells))
 
     def _say(self, line: str) -> None:
         # Cut on a terminal, where a wrapped table cannot be read; `awstune results` has it all.

@@ -18,7 +18,10 @@ from awstune.sweeps.target import Target
 
 _MOST_LEFT = 8
 _WIDTH = 78
-_REPORTS = "It reports by printing lines such as awstune: val_loss=0.31 epoch=4, or see --metric-regex."
+_REPORTS = (
+    "It reports by printing lines such as awstune: val_loss=0.31 epoch=4. What it prints already is read "
+    "with, say, --metric loss --metric-regex 'Loss: ([0-9.]+)', before the --."
+)
 
 
 def no_space(found: Target, cwd: Path, python: str) -> SpaceError:

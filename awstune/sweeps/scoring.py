@@ -39,6 +39,8 @@ def value_of(
 
 def _never(reports: Sequence[Report], metric: str) -> str:
     reported = sorted({name for report in reports for name in report.metrics})
+    if not reported and metric == "value":  # no metric was named, so nothing would tell what is awaited
+        return "it never reported a value: print awstune: loss=0.31, or see --metric-regex"
     if not reported:
         return f"it never reported {metric}"
     return f"it never reported {metric}, only {', '.join(reported)}"

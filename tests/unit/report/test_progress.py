@@ -49,3 +49,16 @@ def test_columns_are_as_wide_as_their_values(width, columns, rest):
     assert priced.startswith("a trial takes about 8.0 s")
     assert header == f"trial      accuracy      {columns}{rest}"
     assert row.startswith("    0           0.5  *    8.0 s  0.0001235     64       2")
+
+
+def test_why_a_trial_failed_is_never_cut():
+    """Where its row has no room for the reason, the reason stands below it in full."""
+    why = "it never reported accuracy, only another_metric_with_a_long_name"
+    screen = Terminal(80)
+    progress = Progress(screen, stream=False)
+    for event in (*EVENTS[:3], {**EVENTS[3], "status": "failed", "value": None, "error": why}):
+        progress(event)
+    row, reason = screen.lines[-2:]
+    assert "failed" in row
+    assert len(row) <= 80
+    assert reason.strip() == why
