@@ -117,9 +117,14 @@ def test_killed_and_resumed(tmp_path, reference, moment):
 def awstune(tmp_path, *words):
     """The command, in a process of its own."""
     home = {"AWSTUNE_HOME": str(tmp_path / "home"), "AWSTUNE_CLOUD": "local", "NO_COLOR": "1"}
+
+    def prepare():
+        # A suite that runs in the background has SIGINT ignored, and its children would inherit that.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+
     return subprocess.Popen(
         [sys.executable, "-m", "awstune", *words], cwd=tmp_path, env={**os.environ, **home},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=prepare,  # noqa: PLW1509  # one call
     )  # fmt: skip
 
 
