@@ -194,7 +194,8 @@ class Screen(AbstractContextManager["Screen"]):
         from awstune.flow.events import Chapter, Doing, Done, Output, Warned
 
         if isinstance(event, Doing):
-            self.doing(event.text)
+            if not event.step or self.live or self.config.verbosity > 0:
+                self.doing(event.text)
         elif isinstance(event, Done):
             self.say(event.text)
         elif isinstance(event, Chapter):

@@ -68,17 +68,17 @@ def _rotate(
 ) -> Story[None]:
     yield Doing(f"{one.name}: making a host key that was in no user-data")
     rotation = hostkeys.announce(cloud, one, connection.run(hostkeys.prepare(one)).text)
-    yield Doing(f"{one.name}: its tag names both host keys")
+    yield Doing(f"{one.name}: its tag names both host keys", step=True)
     hosts.pin(home, one.id, rotation.accepted)
-    yield Doing(f"{one.name}: both host keys are accepted here")
+    yield Doing(f"{one.name}: both host keys are accepted here", step=True)
     connection.run(hostkeys.SWITCH)
-    yield Doing(f"{one.name}: the new host key is in place")
+    yield Doing(f"{one.name}: the new host key is in place", step=True)
     _await_shown(replace(connection.address, host_keys=rotation.accepted), rotation.new, now, sleep)
-    yield Doing(f"{one.name}: shows the new host key")
+    yield Doing(f"{one.name}: shows the new host key", step=True)
     hosts.pin(home, one.id, (rotation.new,))
-    yield Doing(f"{one.name}: only the new host key is accepted here")
+    yield Doing(f"{one.name}: only the new host key is accepted here", step=True)
     hostkeys.settle(cloud, rotation)
-    yield Doing(f"{one.name}: its tag names only the new host key")
+    yield Doing(f"{one.name}: its tag names only the new host key", step=True)
 
 
 def _await_shown(

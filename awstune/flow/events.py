@@ -13,9 +13,15 @@ from typing import Any, TypeVar
 
 @dataclass(frozen=True)
 class Doing:
-    """What is going on at this moment; the next event replaces it."""
+    """What is going on at this moment; the next event replaces it.
+
+    Attributes:
+        text: in words.
+        step: whether it is one of several steps of something, too small for a line that stays.
+    """
 
     text: str
+    step: bool = False
 
 
 @dataclass(frozen=True)
