@@ -207,7 +207,7 @@ def test_an_endpoint_of_anybodys(world):
     done = world.run("launch", "any", "--ssh-from", "127.0.0.0/8", "--yes", "--json", **env)
     assert json.loads(done.stdout)[0]["state"] == "running"
     done = world.run("sweep", "train.py", "--on", "any", "--trials", "1", "--yes", **env)
-    assert "best of 1 trials" in done.stdout
+    assert "best of 1 trial" in done.stdout
     world.run("terminate", "any", "--yes", **env)
 
 
