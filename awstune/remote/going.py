@@ -36,15 +36,15 @@ def start(connection: Connection, sweep: str, script: str) -> str | None:
     Raises:
         RemoteError: it did not start, with what it said.
     """
-    there = shlex.quote(file_of(sweep))
+    there, aside = shlex.quote(file_of(sweep)), shlex.quote(file_of(f".{sweep}"))
     connection.run(
         f"mkdir -p {names.REMOTE_ROOT}/{names.GOING_DIR} && cat > {_HERE}.new", stdin=KEEPER.read_bytes()
     )
-    connection.run(f"mv {_HERE}.new {_HERE} && cat > {there}", stdin=f"{script}\n".encode())
+    connection.run(f"mv {_HERE}.new {_HERE} && cat > {aside}", stdin=f"{script}\n".encode())
     try:
         connection.run(f"sh {_HERE} start {shlex.quote(sweep)}")
     except RemoteError:
-        connection.run(f"rm -f {there}")
+        connection.run(f"rm -f {there} {aside}")
         raise
     kept = connection.run(f"sh {_HERE} install", check=False)
     return None if kept.status == 0 else (kept.stderr.decode(errors="replace").strip() or "systemd refused")

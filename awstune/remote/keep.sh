@@ -1,11 +1,12 @@
 #!/bin/sh
 # Keeps sweeps going on their instance: after a reboot, a stop and start, a worker that was killed.
-#   keep start NAME   start a sweep, as its user asks
+#   keep start NAME   start a sweep, as its user asks, whose script is going/.NAME
 #   keep check        start what shall run and does not (a systemd timer calls this, at boot and then on)
 #   keep install      have systemd call it from now on
 # going/NAME   the script that starts a sweep; there as long as it shall run: whoever ships or resumes a
 #              sweep makes it, whoever stops it removes it, and so does the sweep itself at its end
 # tries/NAME   how often it was started again without getting any further, and how far it was
+# tries/.NAME  there while its user's start is under way, which nobody else's may overtake
 # Paths of the system lie below $AWSTUNE_ROOT, and every command is found through PATH, so that the same
 # file serves on an instance that is only a folder and some processes.
 set -u
@@ -20,6 +21,18 @@ alive() { # whether the process that runs the sweep is there
 
 progress() { # how far it is: what a start alone does not write is counted
   grep -c '"event":"\(checkpoint\|finished\)"' "$home/sweeps/$1/journal.jsonl" 2> /dev/null
+}
+
+start() {
+  mkdir -p "$home/tries" && rm -f "$home/tries/$1" && touch "$home/tries/.$1" || return
+  mv "$home/going/.$1" "$home/going/$1" && sh "$home/going/$1"
+  started=$?
+  rm -f "$home/tries/.$1"
+  return "$started"
+}
+
+starting() { # not by a start that a power cut left
+  [ -n "$(find "$home/tries/.$1" -mmin -2 2> /dev/null)" ]
 }
 
 give_up() {
@@ -42,7 +55,7 @@ check() { # where the end is near nothing is begun; where it is put off, what ha
   [ ! -e "$root/run/awstune/notice" ] && [ ! -e "$root/run/awstune/lost" ] || return 0
   for file in "$home"/going/*; do
     name=${file##*/}
-    [ ! -e "$file" ] || alive "$name" || again "$name"
+    [ ! -e "$file" ] || starting "$name" || alive "$name" || again "$name"
   done
 }
 
@@ -82,7 +95,7 @@ UNIT
 }
 
 case "${1:-check}" in
-  start) rm -f "$home/tries/$2" && sh "$home/going/$2" ;;
+  start) start "$2" ;;
   check) check ;;
   install) install ;;
   *) echo "usage: keep start NAME|check|install" >&2 && exit 2 ;;
