@@ -161,18 +161,20 @@ def _only_in_the_handed_over_file(world):
 
 def test_once_more_where_the_sweep_was(world):
     """A run goes to the instance while that is up; its record comes home, the search knows nothing."""
-    journal = world.cwd / "sweeps" / "two" / "journal.jsonl"
+    world.run("sweep", "train.py", "--on", "lab", "--trials", "2", "--data", "set", "--name", "three")
+    journal = world.cwd / "sweeps" / "three" / "journal.jsonl"
     before = journal.read_bytes()
-    there = world.run("run", "two", "--seeds", "2", "--json")
+    there = world.run("run", "three", "--seeds", "2", "--json")
     assert "on lab, with the code that was sent there" in there.stderr
     document = json.loads(there.stdout)
     assert [run["status"] for run in document["runs"]] == ["succeeded"] * 2
-    assert all((world.cwd / "sweeps" / "two" / run["log"]).exists() for run in document["runs"])
+    assert all((world.cwd / "sweeps" / "three" / run["log"]).exists() for run in document["runs"])
     assert journal.read_bytes() == before
 
     world.run("terminate", "lab", "--yes")
-    here = world.run("run", "two", "--json")
+    here = world.run("run", "three", "--json")
     assert "which has the sweep, is gone, so it runs on this machine" in here.stderr
-    best = world.json("results", "two")["best"]
+    best = world.json("results", "three")["best"]
     assert json.loads(here.stdout)["mean"] == best["value"]
-    assert sorted(path.name for path in (world.cwd / "sweeps" / "two" / "runs").iterdir()) == ["1", "2"]
+    assert sorted(path.name for path in (world.cwd / "sweeps" / "three" / "runs").iterdir()) == ["1", "2"]
+    world.run("launch", "lab")  # whichever test is next has one
