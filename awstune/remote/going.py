@@ -37,10 +37,12 @@ def start(connection: Connection, sweep: str, script: str) -> str | None:
         RemoteError: it did not start, with what it said.
     """
     there, aside = shlex.quote(file_of(sweep)), shlex.quote(file_of(f".{sweep}"))
+    # Of a name that no other sweep has, which may be on its way there at the same time.
+    new = shlex.quote(f"{_HERE}.{sweep}")
     connection.run(
-        f"mkdir -p {names.REMOTE_ROOT}/{names.GOING_DIR} && cat > {_HERE}.new", stdin=KEEPER.read_bytes()
+        f"mkdir -p {names.REMOTE_ROOT}/{names.GOING_DIR} && cat > {new}", stdin=KEEPER.read_bytes()
     )
-    connection.run(f"mv {_HERE}.new {_HERE} && cat > {aside}", stdin=f"{script}\n".encode())
+    connection.run(f"mv {new} {_HERE} && cat > {aside}", stdin=f"{script}\n".encode())
     try:
         connection.run(f"sh {_HERE} start {shlex.quote(sweep)}")
     except RemoteError:

@@ -105,7 +105,7 @@ def test_sweeps_on_one_instance(lab):
     lab.has(lab="running")
     words = "sweep --on lab train.py --trials 2 --search random"
     said = at_once(lab.world, *[words] * 3)
-    assert [status for status, _ in said] == [0, 0, 0]
+    assert [status for status, _ in said] == [0, 0, 0], said
     named = {re.search(r"(train-\d+) runs on lab", text)[1] for _, text in said}
     assert len(named) == 3
     for name in named:
@@ -148,7 +148,7 @@ def test_sweeps_started_at_once(lab):
     """Sweeps without a name get one each; of two with the same name one is refused."""
     world = lab.world
     said = at_once(world, *["sweep train.py --trials 1 --search random --json"] * 3)
-    assert [status for status, _ in said] == [0, 0, 0]
+    assert [status for status, _ in said] == [0, 0, 0], said
     assert len({json.loads(text.splitlines()[-1])["sweep"] for _, text in said}) == 3
     named = at_once(world, *["sweep train.py --trials 1 --search random --name once"] * 2)
     assert sorted(status for status, _ in named) == [0, 2]
@@ -174,7 +174,7 @@ def test_one_home(lab):
     """Launches of several names write one home at once: every key and every pinned host is there."""
     lab.has()
     said = at_once(lab.world, "launch a", "launch b", "launch c")
-    assert [status for status, _ in said] == [0, 0, 0]
+    assert [status for status, _ in said] == [0, 0, 0], said
     pinned = (lab.world.home / "known_hosts").read_text().splitlines()
     assert len([line for line in pinned if line.startswith("i-")]) == 3
     done = at_once(lab.world, *(f"ssh {name} -- true" for name in "abc"))
