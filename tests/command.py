@@ -35,9 +35,15 @@ class Running:
 
         self.process = subprocess.Popen(
             [sys.executable, "-m", "awstune", *words],
-            cwd=world.cwd, env={**world.env, **(env or {})}, stdin=stdin, start_new_session=True,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=prepare,  # noqa: PLW1509  # two calls
-        )  # fmt: skip
+            cwd=world.cwd,
+            env={**world.env, **(env or {})},
+            stdin=stdin,
+            start_new_session=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            preexec_fn=prepare,  # noqa: PLW1509  # two calls
+        )
         self.lines: list[str] = []
         self.news = threading.Condition()
         self.reader = threading.Thread(target=self._read, daemon=True)

@@ -127,9 +127,14 @@ class Site:
         """A command that goes on meanwhile; its output is in a file."""
         log = (self.world.cwd / f"{self.name}-{words[0]}.txt").open("w+")
         made = subprocess.Popen(
-            [sys.executable, "-m", "awstune", *words], cwd=self.world.cwd, env=self.world.env,
-            stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True,
-        )  # fmt: skip
+            [sys.executable, "-m", "awstune", *words],
+            cwd=self.world.cwd,
+            env=self.world.env,
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            text=True,
+        )
         made.log = log
         return made
 

@@ -52,8 +52,13 @@ class World:
         """One command in a process of its own."""
         done = subprocess.run(
             [sys.executable, "-m", "awstune", *words],
-            cwd=self.cwd, env={**self.env, **env}, input=stdin, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=self.cwd,
+            env={**self.env, **env},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert check is None or done.returncode == check, (words, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
         return done
@@ -63,8 +68,12 @@ class World:
         quiet = subprocess.DEVNULL
         return subprocess.Popen(
             [sys.executable, "-m", "awstune", *words],
-            cwd=self.cwd, env=self.env, stdin=quiet, stdout=quiet, stderr=quiet,
-        )  # fmt: skip
+            cwd=self.cwd,
+            env=self.env,
+            stdin=quiet,
+            stdout=quiet,
+            stderr=quiet,
+        )
 
     def until(self, condition, what: str, deadline_s: float = 60.0):
         """The first true value of a condition, or a failure that names what was waited for."""

@@ -63,8 +63,12 @@ def stop_command(config: Config, names: tuple[str, ...]) -> None:
 
 @command("start", example="awstune start lab --ttl 2h")
 @click.argument("names", nargs=-1, metavar="[NAME...]")
-@option("--ttl", type=Span(may_be_none=True), default=DEFAULT_TTL_S,
-        help="Time to live from now, then it ends itself.  [default: 8h]")  # fmt: skip
+@option(
+    "--ttl",
+    type=Span(may_be_none=True),
+    default=DEFAULT_TTL_S,
+    help="Time to live from now, then it ends itself.  [default: 8h]",
+)
 @option("--yes", is_flag=True, help="Answer the question in advance.")
 def start_command(config: Config, names: tuple[str, ...], ttl: float, yes: bool) -> None:
     """Start stopped instances again.

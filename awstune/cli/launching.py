@@ -74,9 +74,23 @@ LAUNCH_OPTIONS = (
     option("--results-bucket", metavar="NAME", group=ACCESS, help="A bucket that it may write results to."),
 )
 LAUNCH_KEYS = (
-    "type_", "ami", "spot", "disk", "or_similar", "tags", "ttl", "idle", "at_end",
-    "key", "key_type", "ssh_from", "subnet", "security_group", "ssh_jump", "results_bucket",
-)  # fmt: skip
+    "type_",
+    "ami",
+    "spot",
+    "disk",
+    "or_similar",
+    "tags",
+    "ttl",
+    "idle",
+    "at_end",
+    "key",
+    "key_type",
+    "ssh_from",
+    "subnet",
+    "security_group",
+    "ssh_jump",
+    "results_bucket",
+)
 
 
 def with_launch_options(function: F) -> F:
@@ -117,10 +131,16 @@ def wanted_of(name: str, typed: Mapping[str, Any]) -> Any:
 def plan_in_words(plan: Any, *, explain: bool = False) -> str:
     """The plan's sentences, wrapped for a terminal and indented."""
     return "\n".join(
-        textwrap.fill(line, WIDTH, initial_indent="  ", subsequent_indent="      ", break_long_words=False,
-                      break_on_hyphens=False)
+        textwrap.fill(
+            line,
+            WIDTH,
+            initial_indent="  ",
+            subsequent_indent="      ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
         for line in plan.prose(explain=explain)
-    )  # fmt: skip
+    )
 
 
 def propose(screen: Screen, config: Config, wanted: Any, *, dry: bool) -> tuple[Any, str]:

@@ -16,8 +16,14 @@ SHAPES = ("table", "csv", "parquet", "json", "args", "toml")
 @command("results", example="awstune results train-3 --best")
 @sweep_argument
 @option("--best", is_flag=True, help="The best trial: its values and its checkpoint.")
-@option("--format", "shape", type=click.Choice(SHAPES), default="table", show_default=True,
-        help="args and toml are the best trial's values.")  # fmt: skip
+@option(
+    "--format",
+    "shape",
+    type=click.Choice(SHAPES),
+    default="table",
+    show_default=True,
+    help="args and toml are the best trial's values.",
+)
 def results_command(config: Config, sweep: str | None, best: bool, shape: str) -> None:
     """Show a sweep's trials as a table.
 

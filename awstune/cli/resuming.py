@@ -24,9 +24,16 @@ def refuse_machine(folder: Folder, *, dry_run: bool) -> None:
 
 
 def on_new_instance(
-    screen: Screen, config: Config, folder: Folder, changes: Changes, machine: dict[str, Any], *,
-    notify: str | None, dry_run: bool, yes: bool,
-) -> int:  # fmt: skip
+    screen: Screen,
+    config: Config,
+    folder: Folder,
+    changes: Changes,
+    machine: dict[str, Any],
+    *,
+    notify: str | None,
+    dry_run: bool,
+    yes: bool,
+) -> int:
     """Launches an instance for a sweep that has begun, and has it go on there.
 
     Args:

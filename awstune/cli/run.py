@@ -18,8 +18,12 @@ from awstune.errors import NothingSucceeded
 @sweep_argument
 @option("--trial", metavar="best|N", default="best", show_default=True, help="Whose values it takes.")
 @option("--set", "changes", multiple=True, metavar="K=V", help="Another value; repeatable.")
-@option("--seeds", type=click.IntRange(1, MOST_RUNS), metavar="K",
-        help="So many new seeds.  [default: the trial's own]")  # fmt: skip
+@option(
+    "--seeds",
+    type=click.IntRange(1, MOST_RUNS),
+    metavar="K",
+    help="So many new seeds.  [default: the trial's own]",
+)
 def run_command(
     config: Config, sweep: str | None, trial: str, changes: tuple[str, ...], seeds: int | None
 ) -> int:

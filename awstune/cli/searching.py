@@ -15,69 +15,155 @@ MOST_RUNS = 100
 
 # What the spec keeps as it was typed.
 KEPT = (
-    "acquisition", "confirm", "keep", "max_time", "max_usd", "metric_file", "metric_regex", "repeats",
-    "stop_early", "stop_when", "trial_memory", "trial_timeout",
-)  # fmt: skip
+    "acquisition",
+    "confirm",
+    "keep",
+    "max_time",
+    "max_usd",
+    "metric_file",
+    "metric_regex",
+    "repeats",
+    "stop_early",
+    "stop_when",
+    "trial_memory",
+    "trial_timeout",
+)
 
 _WHAT = (
-    option("-p", "assignments", multiple=True, metavar="NAME=SPACE", group=WHAT,
-           help="A parameter: lr=1e-5..1e-1:log, opt=sgd,adam."),
+    option(
+        "-p",
+        "assignments",
+        multiple=True,
+        metavar="NAME=SPACE",
+        group=WHAT,
+        help="A parameter: lr=1e-5..1e-1:log, opt=sgd,adam.",
+    ),
     option("--space", "space_file", type=click.Path(), metavar="FILE", group=WHAT, help="A space in TOML."),
-    option("--spec", "spec_file", type=click.Path(), metavar="FILE", group=WHAT,
-           help="A sweep.toml; what is typed beside it wins."),
+    option(
+        "--spec",
+        "spec_file",
+        type=click.Path(),
+        metavar="FILE",
+        group=WHAT,
+        help="A sweep.toml; what is typed beside it wins.",
+    ),
     option("--metric", metavar="NAME", group=WHAT, help="What the trials are measured by."),
     option("--metric-regex", metavar="REGEX", group=WHAT, help="Finds it in a command's output."),
-    option("--metric-file", metavar="FILE", group=WHAT,
-           help="A CSV or JSON file that a command writes into its trial's folder, {dir}: metrics.csv."),
+    option(
+        "--metric-file",
+        metavar="FILE",
+        group=WHAT,
+        help="A CSV or JSON file that a command writes into its trial's folder, {dir}: metrics.csv.",
+    ),
     option("--mode", type=click.Choice(["min", "max"]), group=WHAT, help="Which way is better."),
-    option("--value", type=click.Choice(["last", "best"]), group=WHAT,
-           help="Which report of a trial counts.  [default: last]"),
-    option("--data", type=click.Path(), metavar="PATH", group=WHAT,
-           help="A file or folder that trials read: "
-           f"{DATA_VARIABLE} tells them where it is. An instance gets it once, not once per sweep."),
-)  # fmt: skip
+    option(
+        "--value",
+        type=click.Choice(["last", "best"]),
+        group=WHAT,
+        help="Which report of a trial counts.  [default: last]",
+    ),
+    option(
+        "--data",
+        type=click.Path(),
+        metavar="PATH",
+        group=WHAT,
+        help="A file or folder that trials read: "
+        f"{DATA_VARIABLE} tells them where it is. An instance gets it once, not once per sweep.",
+    ),
+)
 _HOW = (
-    option("--search", type=click.Choice(["bayes", "random", "grid"]), group=HOW,
-           help="How trials are chosen.  [default: bayes]"),
-    option("--trials", type=click.IntRange(1, MOST_TRIALS), group=HOW,
-           help="How many, the baseline among them.  [default: 20]"),
-    option("--parallel", type=Slots(), metavar="N|auto", group=HOW,
-           help="How many at a time; auto: as many as fit, as measured.  [default: 1]"),
-    option("--repeats", type=click.IntRange(1, MOST_RUNS), metavar="K", group=HOW,
-           help="Run each trial K times, with K seeds; its value is the mean."),
-    option("--confirm", type=click.IntRange(1, MOST_RUNS), metavar="N", group=HOW,
-           help="At the end run the best N again, with three new seeds each."),
+    option(
+        "--search",
+        type=click.Choice(["bayes", "random", "grid"]),
+        group=HOW,
+        help="How trials are chosen.  [default: bayes]",
+    ),
+    option(
+        "--trials",
+        type=click.IntRange(1, MOST_TRIALS),
+        group=HOW,
+        help="How many, the baseline among them.  [default: 20]",
+    ),
+    option(
+        "--parallel",
+        type=Slots(),
+        metavar="N|auto",
+        group=HOW,
+        help="How many at a time; auto: as many as fit, as measured.  [default: 1]",
+    ),
+    option(
+        "--repeats",
+        type=click.IntRange(1, MOST_RUNS),
+        metavar="K",
+        group=HOW,
+        help="Run each trial K times, with K seeds; its value is the mean.",
+    ),
+    option(
+        "--confirm",
+        type=click.IntRange(1, MOST_RUNS),
+        metavar="N",
+        group=HOW,
+        help="At the end run the best N again, with three new seeds each.",
+    ),
     option("--search-seed", "seed", type=int, group=HOW, help="The search's seed.  [default: 0]"),
-    option("--acquisition", type=click.Choice(["ei", "ucb", "thompson"]), group=HOW,
-           help="What bayes maximizes.  [default: ei]"),
-    option("--keep", type=click.Choice(["all", "best", "none"]), group=HOW,
-           help="Whose checkpoints stay.  [default: best]"),
+    option(
+        "--acquisition",
+        type=click.Choice(["ei", "ucb", "thompson"]),
+        group=HOW,
+        help="What bayes maximizes.  [default: ei]",
+    ),
+    option(
+        "--keep",
+        type=click.Choice(["all", "best", "none"]),
+        group=HOW,
+        help="Whose checkpoints stay.  [default: best]",
+    ),
     option("--python", metavar="PATH", group=HOW, help="The interpreter of the trials."),
     option("--try", "try_", is_flag=True, group=HOW, help="One trial here, two epochs, and nothing else."),
     option("--dry-run", is_flag=True, group=HOW, help="Show what would be done, and do nothing."),
-)  # fmt: skip
+)
 _ENDS = (
-    option("--stop-early", type=click.Choice(["asha", "median"]), group=ENDS,
-           help="End trials that are not worth going on with."),
+    option(
+        "--stop-early",
+        type=click.Choice(["asha", "median"]),
+        group=ENDS,
+        help="End trials that are not worth going on with.",
+    ),
     option("--stop-when", metavar="RULE", group=ENDS, help="End when no trial is worth its price."),
     option("--trial-timeout", type=Span(), group=ENDS, help="A trial that takes longer has failed."),
-    option("--trial-memory", type=click.FloatRange(0, min_open=True), metavar="GIB", group=ENDS,
-           help="A trial's process that needs more memory fails."),
+    option(
+        "--trial-memory",
+        type=click.FloatRange(0, min_open=True),
+        metavar="GIB",
+        group=ENDS,
+        help="A trial's process that needs more memory fails.",
+    ),
     option("--max-time", type=Span(), group=ENDS, help="End after so long."),
-    option("--max-usd", type=Dollars(), metavar="X", group=ENDS,
-           help="End when its instance has cost so much."),
-    option("--notify", type=Url(), metavar="URL", group=ENDS,
-           help="Post the headline there, as JSON, when it has ended."),
-)  # fmt: skip
+    option(
+        "--max-usd", type=Dollars(), metavar="X", group=ENDS, help="End when its instance has cost so much."
+    ),
+    option(
+        "--notify",
+        type=Url(),
+        metavar="URL",
+        group=ENDS,
+        help="Post the headline there, as JSON, when it has ended.",
+    ),
+)
 _WHERE = (
     option("--on", metavar="NAME", group=WHERE, help="On an instance of yours; else on this machine."),
     option("--launch", is_flag=True, group=WHERE, help="On a new instance, which ends with the sweep."),
-    option("--env", multiple=True, metavar="NAME", group=WHERE,
-           help="Hand this variable over to the instance; repeatable."),
+    option(
+        "--env",
+        multiple=True,
+        metavar="NAME",
+        group=WHERE,
+        help="Hand this variable over to the instance; repeatable.",
+    ),
     option("--detach", is_flag=True, group=WHERE, help="Start it and leave; `awstune attach` looks again."),
     option("--yes", is_flag=True, group=WHERE, help="Answer questions in advance."),
     option("--name", metavar="SWEEP", group=WHERE, help="Its name.  [default: the target's, numbered]"),
-)  # fmt: skip
+)
 
 
 def with_search_options(function: F) -> F:

@@ -14,15 +14,29 @@ from awstune.config import Config
 from awstune.errors import UsageError
 
 
-@command("sweep", cls=TailCommand, options_metavar="[OPTIONS]",
-         example="awstune sweep train.py -p lr=1e-5..1e-1:log -p batch=16,32")  # fmt: skip
+@command(
+    "sweep",
+    cls=TailCommand,
+    options_metavar="[OPTIONS]",
+    example="awstune sweep train.py -p lr=1e-5..1e-1:log -p batch=16,32",
+)
 @click.argument("target", required=False)
 @with_search_options
 @with_launch_options
 def sweep_command(
-    config: Config, *, on: str | None, launch: bool, detach: bool, name: str | None, notify: str | None,
-    dry_run: bool, try_: bool, yes: bool, words: tuple[str, ...] | None, **typed: Any,
-) -> int:  # fmt: skip
+    config: Config,
+    *,
+    on: str | None,
+    launch: bool,
+    detach: bool,
+    name: str | None,
+    notify: str | None,
+    dry_run: bool,
+    try_: bool,
+    yes: bool,
+    words: tuple[str, ...] | None,
+    **typed: Any,
+) -> int:
     """Search for the best hyperparameters of a training script.
 
     TARGET is train.py (its function train), train.py:function or pkg.mod:function, or a command after
@@ -71,9 +85,17 @@ def sweep_command(
 
 
 def _on_instance(
-    screen: Screen, config: Config, made: Any, on: str, name: str | None, *,
-    notify: str | None, dry_run: bool, detach: bool, yes: bool,
-) -> int:  # fmt: skip
+    screen: Screen,
+    config: Config,
+    made: Any,
+    on: str,
+    name: str | None,
+    *,
+    notify: str | None,
+    dry_run: bool,
+    detach: bool,
+    yes: bool,
+) -> int:
     from awstune.cli import planning, sweeping
     from awstune.ec2 import instances, prices
     from awstune.flow import follow, forecast, ship

@@ -57,9 +57,17 @@ def show_tried(screen: Screen, config: Config, made: Spec) -> int:
 
 
 def on_new_instance(
-    screen: Screen, config: Config, made: Spec, machine: dict[str, Any], name: str | None, *,
-    notify: str | None, dry_run: bool, detach: bool, yes: bool,
-) -> int:  # fmt: skip
+    screen: Screen,
+    config: Config,
+    made: Spec,
+    machine: dict[str, Any],
+    name: str | None,
+    *,
+    notify: str | None,
+    dry_run: bool,
+    detach: bool,
+    yes: bool,
+) -> int:
     """Launches an instance for a sweep, runs it there, fetches it, and ends the instance.
 
     Args:

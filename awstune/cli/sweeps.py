@@ -132,9 +132,15 @@ def logs_command(config: Config, sweep: str | None, trial: int | None, follow: b
 @option("--yes", is_flag=True, group=WHERE, help="Answer questions in advance.")
 @with_launch_options
 def resume_command(
-    config: Config, *, sweep: str | None, launch: bool, dry_run: bool, yes: bool, notify: str | None,
+    config: Config,
+    *,
+    sweep: str | None,
+    launch: bool,
+    dry_run: bool,
+    yes: bool,
+    notify: str | None,
     **typed: Any,
-) -> int:  # fmt: skip
+) -> int:
     """Go on with a sweep after any stop.
 
     Finished trials are kept and not repeated; what was running when it stopped starts again, after its

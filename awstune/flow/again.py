@@ -38,9 +38,16 @@ if TYPE_CHECKING:
 
 BEST = "best"
 _KEPT = (
-    "env", "metric_file", "metric_regex", "start", "trial_memory", "trial_threads", "trial_timeout", OPTION,
+    "env",
+    "metric_file",
+    "metric_regex",
+    "start",
+    "trial_memory",
+    "trial_threads",
+    "trial_timeout",
+    OPTION,
     ORIGIN,
-)  # fmt: skip
+)
 
 
 @dataclass(frozen=True)

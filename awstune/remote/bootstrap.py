@@ -206,8 +206,12 @@ def _build(connection: Connection, wants: Wants, chosen: Recipe, folder: str) ->
     connection.run(
         f"mkdir -p {REMOTE_ROOT}/envs && rm -rf {folder} && cat > {folder}.sh", stdin=MAKER.read_bytes()
     )
-    for name, lines in (("constraints", chosen.constraints), ("packages", chosen.packages),
-                        ("requirements", chosen.requirements), ("joined", chosen.joined)):  # fmt: skip
+    for name, lines in (
+        ("constraints", chosen.constraints),
+        ("packages", chosen.packages),
+        ("requirements", chosen.requirements),
+        ("joined", chosen.joined),
+    ):
         connection.run(f"cat > {folder}.{name}", stdin="".join(f"{line}\n" for line in lines).encode())
     torch = [chosen.torch.spec, chosen.torch.index] if chosen.torch else []
     steps = [("making an environment", ["make", chosen.base])]

@@ -63,8 +63,12 @@ def source_address(jump: str) -> str:
         # "client port server port": the server's address is the one of its own interface.
         asked = subprocess.run(
             [*words(jump), "echo $SSH_CONNECTION"],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=TIMEOUT_S,
-        )  # fmt: skip
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=TIMEOUT_S,
+        )
     except subprocess.TimeoutExpired as error:
         raise ConnectionLost(f"the jump host {jump} does not answer", f"ssh {jump}") from error
     found = asked.stdout.split()
@@ -133,7 +137,7 @@ class Way:
         return refusal(self._jump, said)
 
     def _errors(self) -> IO[bytes]:
-        assert self._process.stderr is not None  # it was asked for  # noqa: S101
+        assert self._process.stderr is not None  # noqa: S101  # it was asked for
         return self._process.stderr
 
 

@@ -174,8 +174,14 @@ def _apart(wants: Wants, found: Sequence[Python], why: str, path: str) -> Recipe
     base = pythons.worker(found)
     if base is None:
         return Recipe(f"{why}; uv brings one for awstune", packages=_all(), path=(path,))
-    return Recipe(why, base=base.python, joined=base.paths, packages=tuple(base.missing),
-                  constraints=tuple(base.constraints), path=(path,))  # fmt: skip
+    return Recipe(
+        why,
+        base=base.python,
+        joined=base.paths,
+        packages=tuple(base.missing),
+        constraints=tuple(base.constraints),
+        path=(path,),
+    )
 
 
 def _with_torch(
@@ -183,9 +189,11 @@ def _with_torch(
 ) -> Recipe:
     capability = machine.capability or next((c for name, c in known.items() if name in machine.gpu), 0.0)
     for build in wants.builds:
-        if build.lowest <= capability <= build.highest and build.driver <= machine.driver and (
-            not machine.glibc or build.glibc <= machine.glibc
-        ):  # fmt: skip
+        if (
+            build.lowest <= capability <= build.highest
+            and build.driver <= machine.driver
+            and (not machine.glibc or build.glibc <= machine.glibc)
+        ):
             why = f"no torch here computes on the {machine.gpu}: {build.spec} is installed"
             return Recipe(why, packages=_all(), torch=build, requirements=wants.requirements)
     on = f"the {machine.gpu} with driver {machine.driver}"

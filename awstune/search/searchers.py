@@ -27,8 +27,11 @@ def make(name: str, *, mode: Mode, seed: int, **options: Any) -> Searcher:
         UsageError: no searcher is called so, or it has no such option.
     """
     makers: dict[str, Callable[..., Searcher]] = {
-        "bayes": _bayes, "random": _random, "grid": _grid, "again": _again,
-    }  # fmt: skip
+        "bayes": _bayes,
+        "random": _random,
+        "grid": _grid,
+        "again": _again,
+    }
     if name not in makers:
         raise UsageError(f"there is no search called {name}", f"--search is one of {', '.join(NAMES)}")
     try:

@@ -119,8 +119,17 @@ def sweep(
     known = space if isinstance(space, Space) else Space.from_toml(space)
     spec = Spec(
         target or Target("pickle", function=carrying.name_of(function)),
-        known, metric, mode, search, trials, parallel, seed, value, sys.executable, options,
-    )  # fmt: skip
+        known,
+        metric,
+        mode,
+        search,
+        trials,
+        parallel,
+        seed,
+        value,
+        sys.executable,
+        options,
+    )
     searcher_of(spec).suggest(known, [], 1)  # what it refuses is refused before there is a folder
     folder = Folder.create(here, name, spec.target.stem)
     try:

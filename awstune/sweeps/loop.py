@@ -201,8 +201,11 @@ class _Sweep:
         """The runs that confirm the best trials, once the search has ended by itself."""
         if any(not turn.confirms for turn in self._running.values()) or self._spec.mode is None:
             return []
-        waiting = [t for t in turns.to_confirm(self._trials(), self._spec, self._spec.mode)
-                   if t.number not in self._running]  # fmt: skip
+        waiting = [
+            t
+            for t in turns.to_confirm(self._trials(), self._spec, self._spec.mode)
+            if t.number not in self._running
+        ]
         return [turn for turn in map(turns.next_confirm, waiting) if turn is not None][:free]
 
     def _start(self, turn: Turn) -> None:
@@ -269,9 +272,13 @@ class _Sweep:
         which = {} if turn.first else {"run" if turn.confirms else "repeat": turn.index}
         self._add(
             "confirming" if turn.confirms else "started",
-            message.trial, **which,
-            node=self._node, slot=message.slot, seed=turn.seed(self._spec), pid=message.pid,
-        )  # fmt: skip
+            message.trial,
+            **which,
+            node=self._node,
+            slot=message.slot,
+            seed=turn.seed(self._spec),
+            pid=message.pid,
+        )
 
     @_hear.register
     def _(self, message: Reported) -> None:

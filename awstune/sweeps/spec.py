@@ -39,11 +39,27 @@ _OWN = (
 
 OPTIONS = frozenset(
     (
-        "acquisition", "confirm", "data", "env", "keep", "max_time", "max_usd", "data_from", "metric_regex",
-        "metric_file", "repeats", "seeds", "start", "stop_early", "stop_when", "trial_memory",
-        "trial_threads", "trial_timeout", "usd_per_hour",
+        "acquisition",
+        "confirm",
+        "data",
+        "env",
+        "keep",
+        "max_time",
+        "max_usd",
+        "data_from",
+        "metric_regex",
+        "metric_file",
+        "repeats",
+        "seeds",
+        "start",
+        "stop_early",
+        "stop_when",
+        "trial_memory",
+        "trial_threads",
+        "trial_timeout",
+        "usd_per_hour",
     )
-)  # fmt: skip
+)
 _EXAMPLE = f"{names.SPEC_FILE} of any sweep shows how it looks"
 # What each key may be; the rest is looked at where it is used.
 _TYPES: Mapping[str, tuple[type, ...]] = {

@@ -35,9 +35,21 @@ def world(tmp_path_factory):
 
 
 SWEEP = (
-    "sweep", "train.py", "--trials", "3", "--search", "random", "--repeats", "2", "--confirm", "2",
-    "--data", "numbers.txt", "--search-seed", "117",
-)  # fmt: skip
+    "sweep",
+    "train.py",
+    "--trials",
+    "3",
+    "--search",
+    "random",
+    "--repeats",
+    "2",
+    "--confirm",
+    "2",
+    "--data",
+    "numbers.txt",
+    "--search-seed",
+    "117",
+)
 
 
 def test_the_plan(world):
@@ -83,8 +95,12 @@ def test_the_log_of_all_runs(world):
     text = world.run("logs", "s", "--trial", "2").stdout
     headings = re.findall(r"^--- (.*), seed \d+ ---\nx is 1$", text, re.MULTILINE)
     assert headings == [
-        "run 1 of 2", "run 2 of 2", "run to confirm 1 of 3", "run to confirm 2 of 3", "run to confirm 3 of 3",
-    ]  # fmt: skip
+        "run 1 of 2",
+        "run 2 of 2",
+        "run to confirm 1 of 3",
+        "run to confirm 2 of 3",
+        "run to confirm 3 of 3",
+    ]
     lines = [
         json.loads(line) for line in world.run("logs", "s", "--trial", "2", "--json").stdout.splitlines()
     ]

@@ -15,9 +15,11 @@ AWSTUNE = str(Path(sys.executable).with_name("awstune"))
 def completed(words, cwd):
     """What bash would offer for the last of these words."""
     env = {
-        **os.environ, "_AWSTUNE_COMPLETE": "bash_complete",
-        "COMP_WORDS": " ".join(words), "COMP_CWORD": str(len(words) - 1),
-    }  # fmt: skip
+        **os.environ,
+        "_AWSTUNE_COMPLETE": "bash_complete",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
     done = subprocess.run([AWSTUNE], cwd=cwd, env=env, capture_output=True, text=True, check=True)
     return [line.partition(",")[2] for line in done.stdout.splitlines()]
 

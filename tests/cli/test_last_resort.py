@@ -21,9 +21,11 @@ def broken(tmp_path):
     (tmp_path / "lib" / "boto3.py").write_text("raise RuntimeError('half an upgrade\\nsecond line')\n")
     (tmp_path / "tmp").mkdir()
     return {
-        **os.environ, "PYTHONPATH": str(tmp_path / "lib"), "TMPDIR": str(tmp_path / "tmp"),
+        **os.environ,
+        "PYTHONPATH": str(tmp_path / "lib"),
+        "TMPDIR": str(tmp_path / "tmp"),
         "AWS_SECRET_ACCESS_KEY": SECRET,
-    }  # fmt: skip
+    }
 
 
 def run(env, *words):

@@ -79,11 +79,14 @@ def _launch_for_somebody_else(home: Path) -> None:
     image = ec2.describe_images(IncludeDeprecated=True)["Images"][0]
     tags = {names.TAG_NAME: "theirs", names.TAG_OWNER: "arn:aws:iam::123456789012:user/somebody-else"}
     ec2.run_instances(
-        ImageId=image["ImageId"], InstanceType="p2.xlarge", MinCount=1, MaxCount=1,
+        ImageId=image["ImageId"],
+        InstanceType="p2.xlarge",
+        MinCount=1,
+        MaxCount=1,
         TagSpecifications=[
             {"ResourceType": "instance", "Tags": [{"Key": k, "Value": v} for k, v in tags.items()]}
         ],
-    )  # fmt: skip
+    )
 
 
 @pytest.fixture(scope="module")

@@ -46,8 +46,13 @@ def typed(shell, line, folder, program="printf '%s\\n' "):
     environment = {"HOME": str(folder), "PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8"}
     done = subprocess.run(
         [path, *SHELLS[shell], "-c", program + line],
-        cwd=folder, env=environment, capture_output=True, text=True, check=True, timeout=30,
-    )  # fmt: skip
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=30,
+    )
     assert done.stderr == ""
     return done.stdout.splitlines()
 

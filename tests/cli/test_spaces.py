@@ -18,9 +18,32 @@ from tests.unit.search.spaces import NAMES, parameters, spaces
 
 # What people write in spaces, and what they may mean by it.
 PIECES = st.sampled_from(
-    [*"0123456789.,:=-+e[]{}\"' ", "..", "...", "1e-5", "log", "step=", "n=", "default=", "prior=", "when=",
-     "weights=", "sgd", "adam", "true", "none", "nan", "inf", "²", "\uff11", "ö", "\n", "\udcff", "$(x)"]
-)  # fmt: skip
+    [
+        *"0123456789.,:=-+e[]{}\"' ",
+        "..",
+        "...",
+        "1e-5",
+        "log",
+        "step=",
+        "n=",
+        "default=",
+        "prior=",
+        "when=",
+        "weights=",
+        "sgd",
+        "adam",
+        "true",
+        "none",
+        "nan",
+        "inf",
+        "²",
+        "\uff11",
+        "ö",
+        "\n",
+        "\udcff",
+        "$(x)",
+    ]
+)
 NONSENSE = st.lists(PIECES, max_size=8).map("".join) | st.text(max_size=12)
 LAW = settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 

@@ -56,9 +56,12 @@ def ec2(world):
     """The embedded cloud, in AWS's own words."""
     cloud = lifecycle.find(world.home)
     return boto3.client(
-        "ec2", region_name="us-east-1", endpoint_url=cloud.endpoint_url,
-        aws_access_key_id=cloud.access_key, aws_secret_access_key=cloud.secret_key,
-    )  # fmt: skip
+        "ec2",
+        region_name="us-east-1",
+        endpoint_url=cloud.endpoint_url,
+        aws_access_key_id=cloud.access_key,
+        aws_secret_access_key=cloud.secret_key,
+    )
 
 
 @pytest.fixture(scope="module")
@@ -121,8 +124,12 @@ def test_killed_at_any_step_of_a_rotation(world, ec2, lab, tmp_path_factory):
         before = _tags(ec2, lab)[names.TAG_HOST_KEY]
         done = subprocess.run(
             [sys.executable, "-c", KILLED, str(step)],
-            cwd=world.cwd, env=world.env, capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            cwd=world.cwd,
+            env=world.env,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == -signal.SIGKILL, (done.stdout, done.stderr)
         told = done.stdout.splitlines()
         for laptop in (world, other) if step % 2 else (other, world):

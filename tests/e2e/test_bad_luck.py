@@ -176,9 +176,16 @@ def test_no_space(world):
 def test_no_credentials(world):
     """Without credentials AWS's way in is named, and the way that needs none."""
     error = refused(
-        world, "--cloud", "aws", "ls", status=1, AWS_EC2_METADATA_DISABLED="true",
-        AWS_CONFIG_FILE="/nowhere", AWS_SHARED_CREDENTIALS_FILE="/nowhere", HOME="/nowhere",
-    )  # fmt: skip
+        world,
+        "--cloud",
+        "aws",
+        "ls",
+        status=1,
+        AWS_EC2_METADATA_DISABLED="true",
+        AWS_CONFIG_FILE="/nowhere",
+        AWS_SHARED_CREDENTIALS_FILE="/nowhere",
+        HOME="/nowhere",
+    )
     assert error["kind"] == "credentials"
     assert "aws configure" in error["hint"]
 
@@ -196,9 +203,11 @@ def test_an_endpoint_of_anybodys(world):
     """`--cloud aws` with AWS_ENDPOINT_URL drives any EC2-compatible endpoint, with no special case."""
     cloud = lifecycle.find(world.home)
     env = {
-        "AWSTUNE_CLOUD": "aws", "AWS_ENDPOINT_URL": cloud.endpoint_url,
-        "AWS_ACCESS_KEY_ID": cloud.access_key, "AWS_SECRET_ACCESS_KEY": cloud.secret_key,
-    }  # fmt: skip
+        "AWSTUNE_CLOUD": "aws",
+        "AWS_ENDPOINT_URL": cloud.endpoint_url,
+        "AWS_ACCESS_KEY_ID": cloud.access_key,
+        "AWS_SECRET_ACCESS_KEY": cloud.secret_key,
+    }
     unknown = refused(world, "launch", "any", "--yes", status=2, **env)
     assert "--ssh-from" in unknown["hint"]
     unasked = refused(world, "launch", "any", "--ssh-from", "127.0.0.0/8", status=2, **env)

@@ -67,9 +67,17 @@ class Image:
     def python(self, path, version=(3, 12, 1), **facts):
         """It has that Python, by its own words; it is run by this very one."""
         said = {
-            "python": "PYTHON", "version": list(version), "paths": [f"/site/{path}"], "dists": {},
-            "torch": None, "sees": False, "arches": [], "capability": None, "why": "", **facts,
-        }  # fmt: skip
+            "python": "PYTHON",
+            "version": list(version),
+            "paths": [f"/site/{path}"],
+            "dists": {},
+            "torch": None,
+            "sees": False,
+            "arches": [],
+            "capability": None,
+            "why": "",
+            **facts,
+        }
         self.program(path, STUB.format(python=shlex.quote(sys.executable)))
         path.with_name(f"{path.name}.json").write_text(json.dumps(said) + "\n")
 

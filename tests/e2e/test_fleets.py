@@ -39,17 +39,24 @@ def local(world):
 def answered(world, local, answers, *words):
     """A command at a terminal where somebody types; AWS is an endpoint as any other, so it does ask."""
     env = {
-        "AWSTUNE_CLOUD": "aws", "AWS_ENDPOINT_URL": local.endpoint_url,
-        "AWS_ACCESS_KEY_ID": local.access_key, "AWS_SECRET_ACCESS_KEY": local.secret_key,
-    }  # fmt: skip
+        "AWSTUNE_CLOUD": "aws",
+        "AWS_ENDPOINT_URL": local.endpoint_url,
+        "AWS_ACCESS_KEY_ID": local.access_key,
+        "AWS_SECRET_ACCESS_KEY": local.secret_key,
+    }
     keyboard, terminal = pty.openpty()
     os.write(keyboard, answers.encode())
     try:
         return subprocess.run(
             [sys.executable, "-m", "awstune", *words, "--ssh-from", "127.0.0.0/8"],
-            cwd=world.cwd, env={**world.env, **env}, stdin=terminal, capture_output=True, text=True,
-            check=False, timeout=120,
-        )  # fmt: skip
+            cwd=world.cwd,
+            env={**world.env, **env},
+            stdin=terminal,
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=120,
+        )
     finally:
         os.close(terminal)
         os.close(keyboard)

@@ -50,9 +50,23 @@ main()
 """
 TORCHRUN = ("-m", "torch.distributed.run", "--nproc-per-node", "2", "train.py", "{x}")
 # Without GPUs it has one process.
-LAUNCH = ("-m", "accelerate.commands.launch", "--cpu", "--num_processes", "1", "--num_machines", "1",
-          "--main_process_port", "{port}", "--mixed_precision", "no", "--dynamo_backend", "no",
-          "train.py", "{x}")  # fmt: skip
+LAUNCH = (
+    "-m",
+    "accelerate.commands.launch",
+    "--cpu",
+    "--num_processes",
+    "1",
+    "--num_machines",
+    "1",
+    "--main_process_port",
+    "{port}",
+    "--mixed_precision",
+    "no",
+    "--dynamo_backend",
+    "no",
+    "train.py",
+    "{x}",
+)
 INTO = ("train.py", "model.x={x}", "hydra.run.dir={dir}/hydra")
 KINDS = [
     pytest.param("torch", SHARED, TORCHRUN, id="torchrun"),

@@ -15,12 +15,33 @@ from tests.world import TRAIN, running
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("story")]
 
 INSTANCE_KEYS = {
-    "name", "id", "type", "market", "state", "address", "zone", "launched", "age_s", "ttl_left_s",
-    "usd_per_hour", "usd_so_far", "key_file",
-}  # fmt: skip
+    "name",
+    "id",
+    "type",
+    "market",
+    "state",
+    "address",
+    "zone",
+    "launched",
+    "age_s",
+    "ttl_left_s",
+    "usd_per_hour",
+    "usd_so_far",
+    "key_file",
+}
 TRIAL_KEYS = {
-    "trial", "params", "value", "status", "started", "seconds", "steps", "error", "node", "why", "checkpoint",
-}  # fmt: skip
+    "trial",
+    "params",
+    "value",
+    "status",
+    "started",
+    "seconds",
+    "steps",
+    "error",
+    "node",
+    "why",
+    "checkpoint",
+}
 
 
 @pytest.fixture(scope="module")

@@ -96,8 +96,12 @@ def _one_and_then_none(cloud, keys_dir, wanted, local):
     """Launching again finishes what was begun, with no twin; terminating leaves nothing."""
     _launch(cloud, keys_dir, wanted)
     assert sorted(one["kind"] for one in resources(local)) == [
-        "instance", "key-pair", "network-interface", "security-group", "volume",
-    ]  # fmt: skip
+        "instance",
+        "key-pair",
+        "network-interface",
+        "security-group",
+        "volume",
+    ]
     assert [one.market for one in instances.own(cloud)] == [wanted.market]
     assert make_plan(wanted, survey.look(cloud, wanted, keys_dir)).empty
     _none(cloud, keys_dir, wanted, local)

@@ -123,9 +123,14 @@ def awstune(tmp_path, *words):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     return subprocess.Popen(
-        [sys.executable, "-m", "awstune", *words], cwd=tmp_path, env={**os.environ, **home},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=prepare,  # noqa: PLW1509  # one call
-    )  # fmt: skip
+        [sys.executable, "-m", "awstune", *words],
+        cwd=tmp_path,
+        env={**os.environ, **home},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=prepare,  # noqa: PLW1509  # one call
+    )
 
 
 def test_an_interrupted_run_says_what_it_left(tmp_path, reference):

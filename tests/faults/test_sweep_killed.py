@@ -199,9 +199,14 @@ def test_a_full_disk(tmp_path, reference, limit):
     (tmp_path / "gate").touch()
     words = [sys.executable, "-m", "awstune.sweeps.worker", str(folder.path)]
     stopped = subprocess.run(
-        words, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60,
+        words,
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
         preexec_fn=lambda: full(limit),  # one call
-    )  # fmt: skip
+    )
     assert stopped.returncode == 1
     assert "File too large" in stopped.stderr or "is full: trial" in stopped.stderr
     assert "awstune resume" in stopped.stderr

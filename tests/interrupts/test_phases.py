@@ -97,9 +97,11 @@ class Lab:
     def as_aws(self) -> dict[str, str]:
         """The environment in which this cloud is taken for AWS: there questions are asked."""
         return {
-            "AWSTUNE_CLOUD": "aws", "AWS_ENDPOINT_URL": self.local.endpoint_url,
-            "AWS_ACCESS_KEY_ID": self.local.access_key, "AWS_SECRET_ACCESS_KEY": self.local.secret_key,
-        }  # fmt: skip
+            "AWSTUNE_CLOUD": "aws",
+            "AWS_ENDPOINT_URL": self.local.endpoint_url,
+            "AWS_ACCESS_KEY_ID": self.local.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.local.secret_key,
+        }
 
 
 @pytest.fixture(scope="module")

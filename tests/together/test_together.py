@@ -134,8 +134,12 @@ def test_one_sweep_folder(lab):
     assert following.ended().count("baseline") == 2
     gate.unlink()
     resumed = [Running(world, "resume", "shared", "--trials", "+2") for _ in range(2)]
-    world.until(lambda: None in [one.process.poll() for one in resumed] and
-                1 in [one.process.poll() for one in resumed], "one of two to be refused")  # fmt: skip
+    world.until(
+        lambda: (
+            None in [one.process.poll() for one in resumed] and 1 in [one.process.poll() for one in resumed]
+        ),
+        "one of two to be refused",
+    )
     gate.touch()
     assert sorted(one.process.wait(60) for one in resumed) == [0, 1]
     events = whole(world.cwd / "sweeps" / "shared")

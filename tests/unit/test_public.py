@@ -83,9 +83,14 @@ def test_a_typed_script_passes_mypy_strict(script):
 def test_mypy_sees_what_is_wrong(script):
     """The types are real ones: a misuse of each name is an error."""
     wrong = (
-        "Space(lr=3)", 'Float("a", 1)', 'Choice("a", "b", weights="x")', 'sweep(print, space, mode="up")',
-        "Search(space).tell(3)", "Trial().epochs('x')", "sweep(score, space).best.value.upper()",
-    )  # fmt: skip
+        "Space(lr=3)",
+        'Float("a", 1)',
+        'Choice("a", "b", weights="x")',
+        'sweep(print, space, mode="up")',
+        "Search(space).tell(3)",
+        "Trial().epochs('x')",
+        "sweep(score, space).best.value.upper()",
+    )
     script.write_text(f"{TYPED}\n" + "\n".join(wrong))
     done = run(script, "-m", "mypy", "--strict", "--config-file=", "--python-executable", sys.executable)
     lines = {line.split(":")[1] for line in done.stdout.splitlines() if ": error:" in line}

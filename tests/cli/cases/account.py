@@ -8,9 +8,18 @@ from __future__ import annotations
 from tests.cli.cases.case import ABSENT, Case
 
 COMMANDS = (
-    "ls", "types", "ssh lab", "stop lab", "start lab", "extend lab 4h", "terminate lab", "terminate --all",
-    "launch lab --yes", "sweep train.py --on lab", "sweep train.py --launch --yes",
-)  # fmt: skip
+    "ls",
+    "types",
+    "ssh lab",
+    "stop lab",
+    "start lab",
+    "extend lab 4h",
+    "terminate lab",
+    "terminate --all",
+    "launch lab --yes",
+    "sweep train.py --on lab",
+    "sweep train.py --launch --yes",
+)
 NO_KEYS = {"AWS_ACCESS_KEY_ID": ABSENT, "AWS_SECRET_ACCESS_KEY": ABSENT}
 CREDENTIALS = {"kind": "credentials", "status": 1}
 
@@ -22,7 +31,10 @@ def _aws(key: str) -> dict[str, str]:
 ACCOUNT = (
     *(
         Case(
-            command, "there are no AWS credentials", "aws configure", env={"AWSTUNE_CLOUD": "aws", **NO_KEYS},
+            command,
+            "there are no AWS credentials",
+            "aws configure",
+            env={"AWSTUNE_CLOUD": "aws", **NO_KEYS},
             **CREDENTIALS,
         )
         for command in COMMANDS
@@ -41,9 +53,16 @@ ACCOUNT = (
         for code in ("RequestExpired",)
     ),
     Case("ls", "Signature expired", "clock", env=_aws("SignatureDoesNotMatch"), kind="cloud", status=1),
-    Case("ls", "Unauthorized", "awstune iam", env=_aws("UnauthorizedOperation"), kind="not_permitted",
-         status=1),
+    Case(
+        "ls", "Unauthorized", "awstune iam", env=_aws("UnauthorizedOperation"), kind="not_permitted", status=1
+    ),
     Case("ls --profile nosuch", "nosuch", "list-profiles", env=_aws("x")),
-    Case("ls", "no answer from AWS", "awstune doctor", kind="unreachable", status=1,
-         env={**_aws("x"), "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"}),
-)  # fmt: skip
+    Case(
+        "ls",
+        "no answer from AWS",
+        "awstune doctor",
+        kind="unreachable",
+        status=1,
+        env={**_aws("x"), "AWS_ENDPOINT_URL": "http://127.0.0.1:9", "AWS_MAX_ATTEMPTS": "1"},
+    ),
+)

@@ -12,8 +12,10 @@ WORDS = {
     "empty ranges": ("sweep bad.py -p 'lr=1..1'", "sweep bad.py -p 'lr='"),
     "inverted ranges": ("sweep bad.py -p 'lr=5..1'",),
     "huge ranges": (
-        "sweep bad.py -p 'n=1..999999999999999999999999999'", "sweep bad.py -p 'lr=0..1e999'",
-        "launch --disk 99999999999", "launch --ttl 99999999999999d",
+        "sweep bad.py -p 'n=1..999999999999999999999999999'",
+        "sweep bad.py -p 'lr=0..1e999'",
+        "launch --disk 99999999999",
+        "launch --ttl 99999999999999d",
     ),
     "unicode": ("launch höhle", "sweep 'ü/ö.py'", "sweep 'ü ö.py' --trials 1 -p v=1..3"),
     "newlines": ("launch 'a\nb'", "status 'a\nb'", "sweep 'a\nb.py'", "ssh 'a\nb'", "'ls\nls'"),
@@ -48,7 +50,7 @@ WORDS = {
     "expired credentials": ("ls", "terminate lab"),
     "clock skew": ("ls", "launch lab --yes"),
     "unwritable home": ("ls", "local start", "demo"),
-}  # fmt: skip
+}
 # Where the words alone say too little: part of the message of a row with them.
 MESSAGES = {
     "a TARGET with a syntax error": "syntax error",

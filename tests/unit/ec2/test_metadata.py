@@ -125,8 +125,11 @@ def test_a_profile_that_nobody_has_made(cloud, keys_dir):
     event = "before-call.ec2.RunInstances"
 
     def refuse(**_):
-        error = {"Code": "InvalidParameterValue", "Message": "Value (awstune-results) for parameter "
-                 "iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name"}  # fmt: skip
+        error = {
+            "Code": "InvalidParameterValue",
+            "Message": "Value (awstune-results) for parameter "
+            "iamInstanceProfile.name is invalid. Invalid IAM Instance Profile name",
+        }
         raise ClientError({"Error": error}, "RunInstances")
 
     events = cloud.launcher.meta.events

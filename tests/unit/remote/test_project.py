@@ -30,9 +30,18 @@ def test_code_and_data_travel(tmp_path):
 
 @pytest.mark.parametrize(
     "secret",
-    [".env", ".env.local", "deploy/key.pem", ".aws/credentials", ".ssh/id_ed25519", ".git/config",
-     "pkg/__pycache__/x.pyc", "sweeps/train-1/journal.jsonl", ".venv/bin/python"],
-)  # fmt: skip
+    [
+        ".env",
+        ".env.local",
+        "deploy/key.pem",
+        ".aws/credentials",
+        ".ssh/id_ed25519",
+        ".git/config",
+        "pkg/__pycache__/x.pyc",
+        "sweeps/train-1/journal.jsonl",
+        ".venv/bin/python",
+    ],
+)
 def test_secrets_and_rubbish_stay(tmp_path, secret):
     """Secrets, environments, caches and the sweeps themselves never travel, whatever git says."""
     make(tmp_path, "train.py", secret)

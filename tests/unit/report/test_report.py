@@ -14,18 +14,34 @@ from awstune.report import formats, tables, words
 def trial(number, value=None, **fields):
     """A TRIAL of `results --json`."""
     made = {
-        "trial": number, "params": {"lr": 0.001 * (number + 1), "opt": "adam"}, "value": value,
-        "status": "succeeded" if value is not None else "failed", "started": "2026-11-23T14:21:49Z",
-        "seconds": 1.25, "steps": 3, "error": None, "node": "vm", "why": "baseline", "checkpoint": None,
-        "command": None, "sd": None, "repeats": None, "confirmed": None,
-    }  # fmt: skip
+        "trial": number,
+        "params": {"lr": 0.001 * (number + 1), "opt": "adam"},
+        "value": value,
+        "status": "succeeded" if value is not None else "failed",
+        "started": "2026-11-23T14:21:49Z",
+        "seconds": 1.25,
+        "steps": 3,
+        "error": None,
+        "node": "vm",
+        "why": "baseline",
+        "checkpoint": None,
+        "command": None,
+        "sd": None,
+        "repeats": None,
+        "confirmed": None,
+    }
     return {**made, **fields}
 
 
 RESULTS = {
-    "confirmed": None, "sweep": "train-1", "metric": "accuracy", "mode": "max", "best": trial(1, 0.97531),
-    "trials": [trial(0, 0.95), trial(1, 0.97531), trial(2, error="ValueError: no data")], "runs": [],
-}  # fmt: skip
+    "confirmed": None,
+    "sweep": "train-1",
+    "metric": "accuracy",
+    "mode": "max",
+    "best": trial(1, 0.97531),
+    "trials": [trial(0, 0.95), trial(1, 0.97531), trial(2, error="ValueError: no data")],
+    "runs": [],
+}
 EMPTY = {"sweep": "train-2", "metric": None, "mode": None, "best": None, "trials": [], "runs": []}
 
 
@@ -63,9 +79,14 @@ def test_the_status_in_words():
     """Done, running and failed trials, the best so far, what is left, and the cost."""
     counts = {"running": 1, "succeeded": 3, "failed": 1, "stopped_early": 0, "planned": 12}
     document = {
-        "sweep": "train-1", "where": "lab", "state": "running", "trials": counts,
-        "best": {"trial": 2, "value": 0.97, "params": {"lr": 0.01}}, "usd_so_far": 0.0042, "eta_s": 95.0,
-    }  # fmt: skip
+        "sweep": "train-1",
+        "where": "lab",
+        "state": "running",
+        "trials": counts,
+        "best": {"trial": 2, "value": 0.97, "params": {"lr": 0.01}},
+        "usd_so_far": 0.0042,
+        "eta_s": 95.0,
+    }
     assert tables.status(document) == (
         "train-1 (lab): running\n"
         "  4 of 12 trials done, 1 running, 1 failed\n"
@@ -78,9 +99,15 @@ def test_the_status_in_words():
 def test_instances_as_a_table():
     """What one has, what it cost by now, and when it ends; never where nothing ends it."""
     one = {
-        "name": "lab", "type": "p2.xlarge", "state": "running", "age_s": 3725, "usd_so_far": 0.93,
-        "ttl_left_s": None, "address": "203.0.113.7", "id": "i-1",
-    }  # fmt: skip
+        "name": "lab",
+        "type": "p2.xlarge",
+        "state": "running",
+        "age_s": 3725,
+        "usd_so_far": 0.93,
+        "ttl_left_s": None,
+        "address": "203.0.113.7",
+        "id": "i-1",
+    }
     assert tables.instances([one]) == (
         "NAME  TYPE       STATE           AGE   COST  ENDS IN  ADDRESS\n"
         "lab   p2.xlarge  running  1 h 02 min  $0.93    never  203.0.113.7"

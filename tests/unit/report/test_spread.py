@@ -29,10 +29,14 @@ def again(mean, sd, *values):
 def document(*trials, best=0, confirmed=None):
     """A results document."""
     return {
-        "sweep": "s", "metric": "loss", "mode": "min", "best": trials[best], "confirmed": confirmed,
+        "sweep": "s",
+        "metric": "loss",
+        "mode": "min",
+        "best": trials[best],
+        "confirmed": confirmed,
         "trials": list(trials),
         "runs": [],
-    }  # fmt: skip
+    }
 
 
 TWO = (

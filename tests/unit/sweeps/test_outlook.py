@@ -107,11 +107,18 @@ def test_in_words():
         "a trial takes about 60 s and $0.01: the sweep goes on for about 19 min, until 18:19"
     )
     document = {
-        "sweep": "train-1", "where": "gpu", "state": "running", "best": None, "usd_so_far": 0.02,
+        "sweep": "train-1",
+        "where": "gpu",
+        "state": "running",
+        "best": None,
+        "usd_so_far": 0.02,
         "trials": {"running": 1, "succeeded": 1, "failed": 0, "stopped_early": 0, "planned": 20},
-        "eta_s": 1140.0, "seconds_per_trial": 60.0, "usd_at_end": 0.3, "too_late_s": 600.0,
+        "eta_s": 1140.0,
+        "seconds_per_trial": 60.0,
+        "usd_at_end": 0.3,
+        "too_late_s": 600.0,
         "packing": {"why": "trial 0 took 0.4 GiB of memory: 2 at a time, as the number of cores allows"},
-    }  # fmt: skip
+    }
     shown = tables.status(document)
     assert "ends in about 19 min, 60 s a trial, $0.30 in all" in shown
     assert "its instance ends about 10 min before the sweep will; awstune extend 1h" in shown

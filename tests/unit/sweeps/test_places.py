@@ -58,9 +58,15 @@ def run(folder, *words, stdin="", **env):
     (folder / "lib").mkdir(exist_ok=True)
     (folder / "lib" / "beside.py").write_text("zero = 0\n")
     done = subprocess.run(
-        words, cwd=folder, env={**os.environ, **env}, input=stdin, capture_output=True, text=True,
-        check=False, timeout=110,
-    )  # fmt: skip
+        words,
+        cwd=folder,
+        env={**os.environ, **env},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=110,
+    )
     assert done.returncode == 0, done
     return done.stdout
 
