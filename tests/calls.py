@@ -12,11 +12,17 @@ from awstune.ec2 import iam
 
 RECORDED: set[str] = set()
 _KEY = "awstune_calls"
+_IAMS = {"ListObjectsV2": "ListBucket"}  # where IAM has a word of its own
+
+
+def named(service: str, operation: str) -> str:
+    """What IAM calls an operation."""
+    return f"{service.replace('-', '')}:{_IAMS.get(operation, operation)}"
 
 
 def note(service: str, operation: str) -> str:
     """Remembers a call; its name is IAM's, such as ``ec2:RunInstances``."""
-    action = f"{service.replace('-', '')}:{operation}"
+    action = named(service, operation)
     RECORDED.add(action)
     return action
 
@@ -52,7 +58,13 @@ def finish(session: pytest.Session) -> None:
         output[_KEY] = sorted(RECORDED)
         return
     option = config.option
-    partly = option.keyword or option.markexpr or option.lf or option.collectonly or session.testsfailed
+    partly = (
+        option.keyword
+        or option.markexpr
+        or getattr(option, "lf", False)
+        or option.collectonly
+        or session.testsfailed
+    )
     if config.args_source is not pytest.Config.ArgsSource.TESTPATHS or partly:
         return
     said = findings(RECORDED)

@@ -28,6 +28,7 @@ def own_world(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("NO_COLOR", "1")
 
 
+@pytest.hookimpl(optionalhook=True)  # xdist's: without it all runs in this process
 def pytest_testnodedown(node: Any) -> None:
     """One process of a parallel run has ended, and hands on which calls it saw."""
     calls.take_over(node)

@@ -17,6 +17,7 @@ from awstune.localcloud import client, lifecycle
 from awstune.sweeps import journal
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import results
+from tests.waiting import until
 
 TRIALS = 4
 # Trial 2 waits in its third epoch until somebody has done what he came for, and says how far it may go.
@@ -33,7 +34,7 @@ def train(trial):
     state = {"sum": 0.0}
     for epoch in trial.epochs(4, state=[state]):
         while trial.number == 2 and epoch > (int(gate.read_text() or 1) if gate.exists() else 1):
-            time.sleep(0.005)
+            time.sleep(0.005)  # until the test has written how far it may go
         state["sum"] += random.random()
         print("epoch", epoch)
         trial.report(loss=state["sum"] * trial.params["x"])
@@ -109,7 +110,7 @@ class Site:
             events = journal.read((folder or self.there).journal_file).events
             return sum(e["event"] == kind and trial in (None, e.get("trial")) for e in events) >= times
 
-        self.world.until(has, f"{kind} of trial {trial} in {self.name}")
+        until(has, f"{kind} of trial {trial} in {self.name}")
 
     def worker(self):
         """The process that runs it."""

@@ -11,6 +11,7 @@ import sys
 import time
 from pathlib import Path
 
+# Stays until it is ended, for ten minutes at most.
 SLEEPER = [sys.executable, "-c", "import time; time.sleep(600)"]
 
 
@@ -64,7 +65,7 @@ def do_hang(trial):
     stray = subprocess.Popen(SLEEPER, start_new_session=True)
     (trial.dir / "pids").write_text(json.dumps([os.getpid(), helper.pid, stray.pid]))
     trial.report(loss=1)
-    time.sleep(600)
+    time.sleep(600)  # until it is ended
 
 
 def do_leave_helper(trial):
@@ -79,7 +80,7 @@ def do_stubborn(trial):
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     (trial.dir / "pids").write_text(json.dumps([os.getpid()]))
     trial.report(loss=1)
-    time.sleep(600)
+    time.sleep(600)  # until it is ended
 
 
 def do_describe(trial):

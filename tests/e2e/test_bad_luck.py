@@ -13,6 +13,7 @@ from awstune.ec2.wanted import Wanted
 from awstune.errors import NoGuard, NotReady
 from awstune.flow import launch
 from awstune.localcloud import client, lifecycle
+from tests.waiting import until
 from tests.world import TRAIN, World, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("bad-luck")]
@@ -146,7 +147,7 @@ def test_the_time_to_live_ends_it(world, switched):
     def states():
         return {one["state"] for one in lifecycle.instances(cloud)}
 
-    world.until(lambda: states() <= {"terminated"}, "the guard to end the instance")
+    until(lambda: states() <= {"terminated"}, "the guard to end the instance")
     assert world.json("ls") == []
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import time
 
 import pytest
 
@@ -12,6 +11,7 @@ from awstune.sweeps.executor import Checkpointed, Finished, Job, Reported
 from awstune.sweeps.pool import Pool
 from awstune.sweeps.running import Limits
 from awstune.sweeps.target import Target
+from tests.waiting import hear, so_many
 
 pytestmark = pytest.mark.xdist_group("callbacks")
 
@@ -77,13 +77,12 @@ class Bench:
 
     def run(self, number, epochs, *, stop_after=None):
         """What one attempt of a trial says."""
-        heard, deadline = [], time.monotonic() + 100
         self.pool.start(Job(number, {"lr": 0.05, "epochs": epochs}, 7, self.folder / str(number)))
-        while not any(isinstance(m, Finished) for m in heard):
-            assert time.monotonic() < deadline, self.log(number)
-            heard += self.pool.poll(1)
-            if stop_after is not None and len(reports(heard)) >= stop_after:
-                self.pool.stop(number)
+        heard, limits = [], {"log": self.folder / str(number) / "log.txt", "deadline_s": 100}
+        if stop_after is not None:
+            heard = hear(self.pool, so_many(Reported, stop_after), **limits)
+            self.pool.stop(number)
+        heard = hear(self.pool, so_many(Finished), heard, **limits)
         (finished,) = [m for m in heard if isinstance(m, Finished)]
         assert finished.error is None, self.log(number)
         return heard
@@ -103,7 +102,7 @@ def bench(request, tmp_path_factory):
     """A library, and a script over it."""
     name, script, metric = request.param
     if importlib.util.find_spec(name) is None:
-        pytest.skip(f"there is no {name} here")
+        pytest.skip(f"there is no {name} here")  # the extra dev has it, which CI installs
     made = Bench(tmp_path_factory.mktemp(name), script, metric)
     yield made
     made.pool.close()

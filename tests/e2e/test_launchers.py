@@ -6,7 +6,6 @@ import importlib.util
 import json
 import os
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -17,6 +16,7 @@ from awstune.sweeps import marks
 from awstune.sweeps.commands import Commands
 from awstune.sweeps.executor import Finished, Job, Reported
 from awstune.sweeps.target import Target
+from tests.waiting import hear, so_many
 
 # Both workers of a trial meet each other, and the first one says what both have.
 SHARED = """
@@ -29,7 +29,7 @@ open(os.path.join(os.environ["AWSTUNE_DIR"], "pid-%d" % dist.get_rank()), "w").w
 if dist.get_rank() == 0:
     print("awstune: total=%g" % total.item())
 if len(sys.argv) > 2:
-    time.sleep(600)
+    time.sleep(600)  # until it is ended
 dist.destroy_process_group()
 """
 ACCELERATE = """
@@ -83,46 +83,40 @@ def make(tmp_path, script, words):
     return Commands(target, cwd=tmp_path, folder=tmp_path, slots=2)
 
 
-def hear(executor, enough, heard, log):
-    """Poll until there is enough of it."""
-    deadline = time.monotonic() + 100
-    while not enough(heard):
-        assert time.monotonic() < deadline, (heard, log.read_text())
-        heard += executor.poll(1)
+def start(executor, tmp_path, *values):
+    """Start a trial for each value; a log to quote, and how long all may take."""
+    for number, x in enumerate(values):
+        executor.start(Job(number, {"x": x}, 1, tmp_path / str(number)))
+    return {"log": tmp_path / "0" / "log.txt", "deadline_s": 100}
 
 
 @pytest.mark.parametrize(("library", "script", "words"), KINDS)
 def test_two_at_a_time(tmp_path, library, script, words):
     """Trials that run at the same time do not get into each other's way; both report."""
     if importlib.util.find_spec(library) is None:
-        pytest.skip(f"there is no {library} here")
-    executor, heard = make(tmp_path, script, words), []
+        pytest.skip(f"there is no {library} here")  # the extra dev has it, which CI installs
+    executor = make(tmp_path, script, words)
     try:
-        for number, x in enumerate((1.5, 2.0)):
-            executor.start(Job(number, {"x": x}, 1, tmp_path / str(number)))
-        finished = lambda: [m for m in heard if isinstance(m, Finished)]  # noqa: E731  read in two places
-        hear(executor, lambda _: len(finished()) == 2, heard, tmp_path / "0" / "log.txt")
+        heard = hear(executor, so_many(Finished, 2), **start(executor, tmp_path, 1.5, 2.0))
     finally:
         executor.close()
-    assert {m.error for m in finished()} == {None}
+    assert {m.error for m in heard if isinstance(m, Finished)} == {None}
     assert {(m.trial, m.metrics["total"]) for m in heard if isinstance(m, Reported)} == {(0, 3.0), (1, 4.0)}
     assert not marks.marked(marks.of_sweep(tmp_path))
 
 
 def test_a_trial_of_several_processes_ends_whole(tmp_path):
     """The workers of torchrun, in sessions of their own, end with it, and no other trial's do."""
-    executor, heard = make(tmp_path, SHARED, (*TORCHRUN, "stay")), []
+    executor = make(tmp_path, SHARED, (*TORCHRUN, "stay"))
     try:
-        for number in (0, 1):
-            executor.start(Job(number, {"x": 1.0}, 1, tmp_path / str(number)))
-        reported = lambda found: len({m.trial for m in found if isinstance(m, Reported)}) == 2  # noqa: E731  read once
-        hear(executor, reported, heard, tmp_path / "0" / "log.txt")
+        limits = start(executor, tmp_path, 1.0, 1.0)
+        heard = hear(executor, so_many(Reported, 2), **limits)
         workers = {n: [int(f.read_text()) for f in (tmp_path / str(n)).glob("pid-*")] for n in (0, 1)}
         launcher = psutil.Process(workers[0][0]).parent()
         launcher.kill()  # nobody is left to end its workers
-        hear(executor, lambda found: isinstance(found[-1], Finished), heard, tmp_path / "0" / "log.txt")
-        assert (heard[-1].trial, heard[-1].status) == (0, Status.FAILED)
-        assert "SIGKILL" in heard[-1].error
+        (ended,) = (m for m in hear(executor, so_many(Finished), heard, **limits) if isinstance(m, Finished))
+        assert (ended.trial, ended.status) == (0, Status.FAILED)
+        assert "SIGKILL" in ended.error
         _, alive = psutil.wait_procs([psutil.Process(p) for p in workers[0] if psutil.pid_exists(p)], 10)
         assert alive == []
         assert all(psutil.pid_exists(pid) for pid in workers[1])
@@ -137,12 +131,12 @@ SHOW = "import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1] + '/e
 def environ_of(tmp_path, number):
     """What a trial's process found in its environment."""
     target = Target("command", command=(sys.executable, "-c", SHOW, "{dir}"))
-    executor, heard = Commands(target, cwd=tmp_path, folder=tmp_path / "train-3"), []
+    executor = Commands(target, cwd=tmp_path, folder=tmp_path / "train-3")
     (tmp_path / "train-3").mkdir(exist_ok=True)
     folder = tmp_path / str(number)
     try:
         executor.start(Job(number, {}, 1, folder))
-        hear(executor, lambda found: found and isinstance(found[-1], Finished), heard, folder / "log.txt")
+        hear(executor, so_many(Finished), log=folder / "log.txt")
     finally:
         executor.close()
     return json.loads((folder / "environ").read_text())

@@ -9,6 +9,7 @@ from botocore.exceptions import ClientError, ConnectionClosedError
 
 from awstune import errors
 from awstune.localcloud import client
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("key_file")]
 PARAMETER = "/aws/service/deeplearning/ami/x86_64/{}/latest/ami-id"
@@ -161,7 +162,7 @@ class TestConnections:
 class TestLives:
     """Rules about an instance's own life."""
 
-    def test_a_slow_boot_and_slow_checks(self, rule, launcher, cloud, until):
+    def test_a_slow_boot_and_slow_checks(self, rule, launcher, cloud):
         """A delay holds a step back, and no other."""
         rule(service="instance", action="boot", delay_s=0.3, times=1)
         slow = rule(service="instance", action="ready", delay_s=0.5, times=1)

@@ -5,6 +5,7 @@ import collections
 import pytest
 
 from awstune.localcloud import client, lifecycle
+from tests.waiting import until
 
 pytestmark = [pytest.mark.e2e, pytest.mark.usefixtures("key_file")]
 SIZE = 200
@@ -22,7 +23,7 @@ def simulated(cloud):
     client.call(cloud, "PUT", "/awstune/quotas/L-417A185B", {"value": 64})
 
 
-def test_a_fleet_lives_and_ends(simulated, cloud, ec2, course_image, until):
+def test_a_fleet_lives_and_ends(simulated, cloud, ec2, course_image):
     """All are launched in one call, each runs and passes its checks in its own time, and all end."""
     tags = [{"ResourceType": "instance", "Tags": [{"Key": "fleet", "Value": "one"}]}]
     wishes = {"ImageId": course_image, "InstanceType": "p2.xlarge", "KeyName": "lab"}

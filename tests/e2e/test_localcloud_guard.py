@@ -6,6 +6,7 @@ import pytest
 
 from awstune import names
 from awstune.ec2 import guard
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -29,7 +30,7 @@ def gpu(host, percent):
     host.ssh(f'{command}; chmod +x "$(dirname "$(command -v shutdown)")/nvidia-smi"')
 
 
-def test_idle_both_ways(launcher, until):
+def test_idle_both_ways(launcher):
     """A busy GPU keeps the instance; when it falls idle for long enough, it is stopped."""
     with launcher(user_data=limited(idle_s=3)) as host:
         host.reaches("running")
@@ -44,7 +45,7 @@ def test_idle_both_ways(launcher, until):
         assert host.shown["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
 
 
-def test_typing_is_activity(launcher, until):
+def test_typing_is_activity(launcher):
     """Words typed in a terminal keep the instance from being idle."""
     with launcher(user_data=limited(idle_s=1)) as host:
         host.reaches("running")

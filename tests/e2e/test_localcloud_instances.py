@@ -13,6 +13,7 @@ import pytest
 from awstune import names
 from awstune.ec2 import guard
 from awstune.localcloud import client, lifecycle
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -60,7 +61,7 @@ class TestStates:
             assert status[check]["Status"] == "ok"
             assert status[check]["Details"][0]["Status"] == "passed"
 
-    def test_terminate_ends_everything(self, launcher, until, processes_of, cloud_home, ec2):
+    def test_terminate_ends_everything(self, launcher, processes_of, cloud_home, ec2):
         """Detached processes, the disk, the volume, the interface and the address are gone."""
         with launcher() as host:
             host.is_ready()
@@ -98,7 +99,7 @@ class TestStates:
             assert host.address != before
             assert host.ssh("cat file").stdout == "kept\n"
 
-    def test_reboot_keeps_it_running(self, launcher, ec2, until):
+    def test_reboot_keeps_it_running(self, launcher, ec2):
         """A rebooted instance ends its processes and comes back with its disk and address."""
         with launcher() as host:
             host.is_ready()
@@ -110,7 +111,7 @@ class TestStates:
             assert host.address == address
             assert host.ssh("cat file").stdout == "kept\n"
 
-    def test_in_another_region(self, aws, key_file, until):
+    def test_in_another_region(self, aws, key_file):
         """Each region has its own instances, key pairs and metadata."""
         there = aws("ec2", "eu-west-1")
         image = there.describe_images()["Images"][0]["ImageId"]
@@ -273,7 +274,7 @@ class TestMetadata:
 class TestSwitches:
     """Three ways to fail."""
 
-    def test_impaired_checks(self, launcher, switched, until):
+    def test_impaired_checks(self, launcher, switched):
         """Checks come back impaired instead of ok."""
         switched("impaired-checks")
         with launcher() as host:
@@ -295,7 +296,7 @@ class TestSwitches:
             with pytest.raises(paramiko.ssh_exception.NoValidConnectionsError):
                 host.paramiko()
 
-    def test_a_process_that_dies_impairs_the_checks(self, launcher, until, cloud):
+    def test_a_process_that_dies_impairs_the_checks(self, launcher, cloud):
         """An instance whose host falls silent runs on, with impaired checks."""
         with launcher() as host:
             host.is_ready()

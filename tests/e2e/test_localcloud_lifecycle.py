@@ -13,6 +13,7 @@ import pytest
 
 from awstune import errors
 from awstune.localcloud import lifecycle, state
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -106,7 +107,7 @@ def test_a_start_that_fails_says_why_and_leaves_nothing(home, monkeypatch, tmp_p
     assert not (home / "local").exists()
 
 
-def test_killed_it_is_buried_with_all_it_had(home, until, clients, processes_of):
+def test_killed_it_is_buried_with_all_it_had(home, clients, processes_of):
     """A cloud that was killed is noticed by the next look, which ends what its instances left."""
     cloud = lifecycle.start(home)
     instance_id = clients.run_one(cloud)
@@ -126,7 +127,7 @@ def test_killed_it_is_buried_with_all_it_had(home, until, clients, processes_of)
     assert lifecycle.instances(again) == []
 
 
-def test_a_suspended_orphan_is_ended_too(home, until, clients, processes_of):
+def test_a_suspended_orphan_is_ended_too(home, clients, processes_of):
     """An instance that could not notice the death of its cloud is found by its mark and ended."""
     cloud = lifecycle.start(home)
     instance_id = clients.run_one(cloud)
@@ -141,7 +142,7 @@ def test_a_suspended_orphan_is_ended_too(home, until, clients, processes_of):
     assert processes_of(instance_id) == []
 
 
-def test_stop_ends_every_process_of_every_instance(home, until, clients, processes_of):
+def test_stop_ends_every_process_of_every_instance(home, clients, processes_of):
     """Stopping the cloud ends its instances too, and says how many there were."""
     cloud = lifecycle.start(home)
     instance_id = clients.run_one(cloud)
@@ -150,7 +151,7 @@ def test_stop_ends_every_process_of_every_instance(home, until, clients, process
     assert processes_of(instance_id) == []
 
 
-def test_a_server_that_hangs_is_killed(home, until, clients, processes_of):
+def test_a_server_that_hangs_is_killed(home, clients, processes_of):
     """A server that neither answers nor ends is killed with all its instances."""
     cloud = lifecycle.start(home)
     instance_id = clients.run_one(cloud)

@@ -8,6 +8,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from awstune import names
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
 
@@ -173,7 +174,7 @@ class TestImages:
 class TestGroups:
     """Security groups."""
 
-    def test_one_in_use_is_not_deleted(self, run, ec2, until):
+    def test_one_in_use_is_not_deleted(self, run, ec2):
         """A group that an instance has is a DependencyViolation until the instance is gone."""
         group = ec2.create_security_group(GroupName="in-use", Description="d")["GroupId"]
         instance_id = run(SecurityGroupIds=[group])["Instances"][0]["InstanceId"]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from awstune import names
+from tests.waiting import until
 from tests.world import TRAIN, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("story")]
@@ -191,7 +192,7 @@ def _states(world):
 def test_one_command_unattended(world):
     """Where its instance has stopped itself meanwhile, the next attach fetches all and terminates it."""
     world.run("sweep", "train.py", "--launch", "--detach", "--trials", "3", "--name", "alone")
-    world.until(lambda: ("alone", "stopped") in _states(world), "the instance to stop itself")
+    until(lambda: ("alone", "stopped") in _states(world), "the instance to stop itself")
     done = world.run("attach", "alone")
     assert "best of 3 trials: loss" in done.stdout
     assert "alone" not in [one["name"] for one in world.json("ls")]

@@ -13,6 +13,7 @@ from awstune.sweeps import journal, loop
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
 from awstune.sweeps.spec import Spec
+from tests.waiting import until
 from tests.ways import SWEEP, TRAIN, TRIALS, Cutter, Site, ended, finished, outcome, whole
 from tests.world import World, running
 
@@ -71,7 +72,7 @@ def test_a_worker_that_always_dies(world, site):
         os.kill(site.worker(), signal.SIGKILL)
         if times < 5:
             site.reaches("writer", times=times)
-            world.until(lambda: journal.is_open(site.there.journal_file), "the worker to be back")
+            until(lambda: journal.is_open(site.there.journal_file), "the worker to be back")
             site.reaches("started", 2, times=times)
     stopped = world.run("attach", site.name, check=1)
     assert "without getting any further" in stopped.stderr
@@ -112,7 +113,7 @@ def test_the_connection_is_cut(world, site, reference):
     tag = {"Key": TAG_SSH_PORT, "Value": str(cutter.port)}
     site.ec2.create_tags(Resources=[site.id], Tags=[tag])
     attached = site.background("attach", site.name)
-    world.until(lambda: cutter.cuts >= 3, "three cuts")
+    until(lambda: cutter.cuts >= 3, "three cuts")
     site.open_gate()
     ended(attached)
     cutter.close()
@@ -125,7 +126,7 @@ def test_the_instance_is_lost(world, site, reference):
     """A lost instance: what was mirrored goes on on a new one, after its checkpoints."""
     attached = site.background("attach", site.name)
     newest = site.folder.checkpoint_dir(2) / "epoch-0002.pkl"
-    world.until(newest.exists, "the newest checkpoint to be mirrored")
+    until(newest.exists, "the newest checkpoint to be mirrored")
     busy = world.json("resume", site.name, "--launch", check=1)["error"]
     assert (busy["kind"], "two at once" in busy["message"]) == ("sweep_busy", True)
     site.ec2.terminate_instances(InstanceIds=[site.id])
@@ -138,7 +139,7 @@ def test_the_instance_is_lost(world, site, reference):
         in plan
     )
     resumed = site.background("resume", site.name, "--launch")
-    world.until(lambda: site.id != old, "the sweep to move")
+    until(lambda: site.id != old, "the sweep to move")
     site.open_gate()
     said = ended(resumed)
     assert "nothing of it is left" in said
@@ -156,16 +157,16 @@ def test_a_spot_notice(world, site, reference):
     site.reaches("stopping")
     site.open_gate(2)
     newest = site.folder.checkpoint_dir(2) / "epoch-0003.pkl"
-    world.until(newest.exists, "the last checkpoint to be mirrored")
+    until(newest.exists, "the last checkpoint to be mirrored")
     stopping = next(e for e in journal.read(site.folder.journal_file).events if e["event"] == "stopping")
     assert "spot notice" in stopping["reason"]
-    world.until(lambda: not journal.is_open(site.there.journal_file), "the worker to leave")
+    until(lambda: not journal.is_open(site.there.journal_file), "the worker to leave")
     site.ec2.terminate_instances(InstanceIds=[site.id])
     ended(attached, status=2)
     assert finished(site.folder) == [0, 1]
     old = site.id
     resumed = site.background("resume", site.name, "--launch", "--spot")
-    world.until(lambda: site.id != old, "the sweep to move")
+    until(lambda: site.id != old, "the sweep to move")
     site.open_gate()
     ended(resumed)
     as_if_nothing_had_happened(site.folder, reference)
@@ -194,7 +195,7 @@ def test_nobody_is_there_at_the_end(world, reference):
     site = Site(world, "alone")
     site.reaches("checkpoint", 2)
     site.open_gate()
-    world.until(lambda: site.state() == "stopped", "the instance to stop itself")
+    until(lambda: site.state() == "stopped", "the instance to stop itself")
     done = world.run("attach", "alone")
     assert "alone is gone" in done.stderr.replace(
         "alone was launched for alone, and is gone", "alone is gone"

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import time
-
 from awstune.sweeps import marks
 from awstune.sweeps.executor import Finished, Job, Noted, Reported
 from awstune.sweeps.packing import Packing
 from awstune.sweeps.pool import Pool
 from awstune.sweeps.running import Limits
 from awstune.sweeps.target import Target
+from tests.waiting import hear, so_many
 
 PARALLEL = (
     "torch.set_num_threads({threads})\nx = torch.ones(2000, 200)\nfor _ in range(3): (x.T @ x).exp().sum()\n"
@@ -58,13 +57,11 @@ def run(tmp_path, script, *, jobs=1, mode="fork", threads=1):
     (tmp_path / "train.py").write_text(script)
     target = Target("function", file="train.py", function="train")
     pool = Pool(target, cwd=tmp_path, folder=tmp_path, mode=mode, limits=Limits(threads=threads))
-    heard, deadline = [], time.monotonic() + 60
+    heard = []
     try:
         for number in range(jobs):
             pool.start(Job(number, {}, 7 + number, tmp_path / f"{mode}-{number}"))
-            while sum(isinstance(m, Finished) for m in heard) <= number:
-                assert time.monotonic() < deadline, heard
-                heard += pool.poll(1)
+            heard = hear(pool, so_many(Finished, number + 1), heard)
     finally:
         pool.close()
     assert not marks.marked(marks.of_sweep(tmp_path))
@@ -124,9 +121,7 @@ def test_a_target_that_cannot_be_imported(tmp_path):
     (tmp_path / "train.py").write_text("import no_such_package\n")
     pool = Pool(Target("function", file="train.py", function="train"), cwd=tmp_path, folder=tmp_path)
     pool.start(Job(0, {}, 7, tmp_path / "0"))
-    heard = []
-    while not any(isinstance(m, Finished) for m in heard):
-        heard += pool.poll(5)
+    heard = hear(pool, so_many(Finished))
     pool.close()
     assert heard[-1].error == "ModuleNotFoundError: No module named 'no_such_package'"
     assert "train.py" in (tmp_path / "0" / "log.txt").read_text()
@@ -136,9 +131,7 @@ def test_a_target_that_vanishes_after_the_start(tmp_path):
     """A script that is gone when its server starts is named by each trial; nothing crashes without a word."""
     pool = Pool(Target("function", file="train.py", function="train"), cwd=tmp_path, folder=tmp_path)
     pool.start(Job(0, {}, 7, tmp_path / "0"))
-    heard = []
-    while not any(isinstance(m, Finished) for m in heard):
-        heard += pool.poll(5)
+    heard = hear(pool, so_many(Finished))
     pool.close()
     assert heard[-1].error.startswith("FileNotFoundError")
     assert "train.py" in heard[-1].error
@@ -192,8 +185,6 @@ def test_slots_share_the_cores(tmp_path):
         packing = Packing(2, cores=6, settled=settled)
         pool = Pool(target, cwd=tmp_path, folder=tmp_path, packing=packing)
         pool.start(Job(0, {}, 7, tmp_path / str(settled)))
-        heard = []
-        while not any(isinstance(m, Finished) for m in heard):
-            heard += pool.poll(5)
+        heard = hear(pool, so_many(Finished))
         pool.close()
         assert [m.metrics["threads"] for m in heard if isinstance(m, Reported)] == [expected]

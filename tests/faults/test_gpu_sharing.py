@@ -23,6 +23,7 @@ from awstune.sweeps.pool import Pool
 from awstune.sweeps.results import status
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
+from tests.waiting import hear, so_many
 
 MIB = 1 << 20
 
@@ -62,7 +63,7 @@ def work(number, mib, report):
     report(1.0)
     before = looked()
     while looked() < before + 4 if number == 0 else not os.path.exists(PLACE + "-go"):
-        time.sleep(0.01)
+        time.sleep(0.01)  # the tool, and the test, are other processes
     report(0.5)
     mine.unlink()
 
@@ -106,12 +107,14 @@ class Bench:
         return Job(number, {"mib": mib}, 1, self.home / f"{number}")
 
     def hear(self, executor, count, kind):
-        """Poll until so many messages of a kind have come; all of them."""
-        deadline = time.monotonic() + 60
-        while len(found := [m for m in self.messages if isinstance(m, kind)]) < count:
-            assert time.monotonic() < deadline, self.messages
-            self.messages += executor.poll(1)
-        return found
+        """Listen until so many messages of a kind have come; all of them."""
+        self.messages = hear(executor, so_many(kind, count), self.messages)
+        return [m for m in self.messages if isinstance(m, kind)]
+
+    def holding(self, executor, count):
+        """Listen until so many trials have their memory of the first GPU."""
+        first = self.place / "0"
+        self.messages = hear(executor, lambda _: len(list(first.iterdir())) >= count, self.messages)
 
     def go(self):
         """Let all trials end."""
@@ -168,8 +171,7 @@ def test_what_does_not_fit_runs_again_alone(make_bench, kind):
     for number in (1, 2):
         executor.start(bench.job(number, 250))
     bench.hear(executor, 2, Started)
-    while len(list((bench.place / "0").iterdir())) < 2:
-        bench.messages += executor.poll(0.05)
+    bench.holding(executor, 2)
     executor.start(bench.job(3, 800))
     (displaced,) = bench.hear(executor, 1, Displaced)
     assert (displaced.trial, displaced.why) == (3, "it ran out of GPU memory beside others")
@@ -200,8 +202,7 @@ def test_a_trial_that_waits_can_be_cancelled(make_bench):
     executor = bench.executor(packing=Packing(2, ("0",), 8))
     executor.start(bench.job(1, 600))
     bench.hear(executor, 1, Started)
-    while not list((bench.place / "0").iterdir()):
-        bench.messages += executor.poll(0.05)
+    bench.holding(executor, 1)
     executor.start(bench.job(2, 600))
     bench.hear(executor, 1, Displaced)
     executor.stop(2, kill=True)

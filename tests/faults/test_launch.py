@@ -6,8 +6,6 @@ Each ends in an error with its fix or in an instance, never in a twin, and leave
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from awstune.ec2 import end, instances, intent, launch, orphans, survey, wait
@@ -16,6 +14,7 @@ from awstune.ec2.wanted import Wanted
 from awstune.errors import AwstuneError
 from tests.faults.conftest import resources
 from tests.faults.strikes import Killed
+from tests.waiting import briefly
 
 pytestmark = pytest.mark.e2e
 LOOKS = [
@@ -80,7 +79,7 @@ def _launch(cloud, keys_dir, wanted):
     plan = make_plan(wanted, survey.look(cloud, wanted, keys_dir))
     list(launch.apply(cloud, plan, keys_dir, sleep=lambda _: None))
     ids = [one.id for one in instances.own(cloud)]
-    list(wait.until_ready(cloud, ids, sleep=lambda _: time.sleep(0.01), timeout_s=20))
+    list(wait.until_ready(cloud, ids, sleep=briefly, timeout_s=20))
 
 
 def _outcome(cloud, keys_dir, wanted):
@@ -109,7 +108,7 @@ def _one_and_then_none(cloud, keys_dir, wanted, local):
 
 def _none(cloud, keys_dir, wanted, local):
     own = instances.own(cloud)
-    list(end.terminate(cloud, own, keys_dir, sleep=lambda _: time.sleep(0.01)))
+    list(end.terminate(cloud, own, keys_dir, sleep=briefly))
     list(end.clean(cloud, wanted.name, keys_dir, sleep=lambda _: None))
     assert resources(local) == []
     assert end.leftovers(cloud, own) == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import pytest
 
@@ -12,6 +11,7 @@ from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
 from awstune.localcloud import client
 from tests.faults.conftest import resources
+from tests.waiting import briefly, until
 from tests.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
@@ -35,7 +35,7 @@ def killed_after(world, local, name, number):
         (shown,) = [one for one in client.call(local, "GET", "/awstune/rules") if one["id"] == rule]
         return shown["struck"] or process.poll() is not None
 
-    world.until(struck, f"call {number} of a launch")
+    until(struck, f"call {number} of a launch")
     over = process.poll() is not None
     process.kill()
     process.wait()
@@ -63,5 +63,5 @@ def test_killed_after_every_call(cloud, local, home, world, name):
 
 def terminate(cloud, wanted, keys_dir):
     """Ends what there is, with or without an instance."""
-    list(end.terminate(cloud, instances.own(cloud), keys_dir, sleep=lambda _: time.sleep(0.01)))
+    list(end.terminate(cloud, instances.own(cloud), keys_dir, sleep=briefly))
     list(end.clean(cloud, wanted.name, keys_dir, sleep=lambda _: None))

@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -17,6 +16,8 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import results
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
+from tests.faults.workers import finish, start
+from tests.waiting import until
 
 # Its third epoch waits for the gate where the run's turn is named in "stop"; all depends on the seed.
 SCRIPT = """
@@ -28,7 +29,7 @@ def train(trial):
     for epoch in trial.epochs(3, state=[state]):
         while epoch == 2 and turn == pathlib.Path("stop").read_text() and not os.path.exists("gate"):
             pathlib.Path("waiting").touch()
-            time.sleep(0.005)
+            time.sleep(0.005)  # until the test has made the gate
         state["sum"] += random.random()
         trial.report(loss=state["sum"] * trial.params["x"])
 """
@@ -43,28 +44,6 @@ def new_sweep(tmp_path, stop):
     known = {"metric": "loss", "mode": "min", "search": "random", "trials": 3, "seed": 3}
     Spec(target, Space(x=Float(1, 2)), **known, options={"repeats": 3, "confirm": 1}).write(folder.spec_file)
     return folder
-
-
-def start(folder, tmp_path):
-    """A detached worker."""
-    words = [sys.executable, "-m", "awstune.sweeps.worker", str(folder.path)]
-    with folder.worker_log_file.open("ab") as log:
-        return subprocess.Popen(words, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
-
-
-def until(condition, what):
-    """Wait for it."""
-    give_up = time.monotonic() + 60
-    while not condition():
-        assert time.monotonic() < give_up, what
-        time.sleep(0.005)
-
-
-def finish(folder, tmp_path):
-    """Run the sweep to its end."""
-    (tmp_path / "gate").touch()
-    worker = start(folder, tmp_path)
-    assert worker.wait(60) == 0, folder.worker_log_file.read_text()
 
 
 def runs(folder):

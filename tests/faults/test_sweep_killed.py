@@ -22,8 +22,11 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import results, status
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
+from tests.faults.workers import finish, nothing_lives, reaches, start
+from tests.ways import finished, outcome
 
-# Every epoch depends on the random state; trial 2 waits in its third epoch until the gate is there.
+# Every epoch depends on the random state; trial 2 waits in its third epoch until the gate is there. The
+# process that trial 1 leaves behind stays until it is ended, for ten minutes at most.
 SCRIPT = """
 import os, random, subprocess, sys, time
 
@@ -33,7 +36,7 @@ def train(trial):
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     for epoch in trial.epochs(4, state=[state]):
         while trial.number == 2 and epoch == 2 and not os.path.exists("gate"):
-            time.sleep(0.005)
+            time.sleep(0.005)  # until the test has made the gate
         state["sum"] += random.random()
         print("epoch", epoch)
         trial.report(loss=state["sum"] * trial.params["x"])
@@ -49,53 +52,6 @@ def new_sweep(tmp_path, name, **changes):
     target = Target("function", file="train.py", function="train")
     Spec(target, Space(x=Float(1, 2)), **{**SPEC, **changes}).write(folder.spec_file)
     return folder
-
-
-def start(folder, tmp_path):
-    """A detached worker, as the command line starts one."""
-    words = [sys.executable, "-m", "awstune.sweeps.worker", str(folder.path)]
-    with folder.worker_log_file.open("ab") as log:
-        return subprocess.Popen(words, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
-
-
-def finish(folder, tmp_path):
-    """Run the sweep to its end."""
-    (tmp_path / "gate").touch()
-    worker = start(folder, tmp_path)
-    assert worker.wait(60) == 0, folder.worker_log_file.read_text()
-
-
-def until(folder, kind, trial):
-    """Wait until the journal has that event of that trial."""
-    deadline = time.monotonic() + 30
-    while time.monotonic() < deadline:
-        for event in journal.read(folder.journal_file).events:
-            if event["event"] == kind and event.get("trial") == trial:
-                return
-        time.sleep(0.002)
-    raise AssertionError(folder.worker_log_file.read_text())
-
-
-def nothing_lives(folder, within=5.0):
-    """Whether all processes of the sweep are gone soon, by themselves."""
-    deadline = time.monotonic() + within
-    # A process that was just being started when its parent died holds the journal until it notices.
-    while marks.marked(marks.of_sweep(folder.path)) or journal.is_open(folder.journal_file):
-        if time.monotonic() > deadline:
-            return False
-    return True
-
-
-def outcome(folder):
-    """What must not depend on what happened on the way."""
-    trials = results(folder)["trials"]
-    return [(t["trial"], t["params"], t["value"], t["status"], t["steps"]) for t in trials]
-
-
-def finished(folder):
-    """The trials with a ``finished`` event, as often as they have one."""
-    events = journal.read(folder.journal_file).events
-    return [event["trial"] for event in events if event["event"] == "finished"]
 
 
 @pytest.fixture(scope="module")
@@ -124,10 +80,10 @@ def test_killed_and_resumed(tmp_path, reference, kind, trial):
     """Whatever it was doing, a killed sweep leaves no process and ends as if nothing had happened."""
     folder = new_sweep(tmp_path, "killed")
     worker = start(folder, tmp_path)
-    until(folder, kind, trial)
+    reaches(folder, kind, trial)
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
-    assert nothing_lives(folder)
+    nothing_lives(folder)
     assert status(folder, time.time())["state"] == "stopped"
     before = finished(folder)
 
@@ -135,7 +91,7 @@ def test_killed_and_resumed(tmp_path, reference, kind, trial):
     assert sorted(finished(folder)) == list(range(TRIALS))
     assert finished(folder)[: len(before)] == before
     assert outcome(folder) == reference
-    assert nothing_lives(folder)
+    nothing_lives(folder)
     assert status(folder, time.time())["state"] == "finished"
 
 
@@ -145,10 +101,10 @@ def test_killed_again_and_again_in_parallel(tmp_path):
     (tmp_path / "gate").touch()
     for trial in range(TRIALS - 1):
         worker = start(folder, tmp_path)
-        until(folder, "finished", trial)
+        reaches(folder, "finished", trial)
         os.kill(worker.pid, signal.SIGKILL)
         worker.wait()
-        assert nothing_lives(folder)
+        nothing_lives(folder)
     finish(folder, tmp_path)
     assert sorted(finished(folder)) == list(range(TRIALS))
     known = fold(journal.read(folder.journal_file).events)
@@ -159,7 +115,7 @@ def test_what_outlived_everything_is_ended_before_a_sweep_goes_on(tmp_path):
     """Where even the guardian was killed, the next run ends what is left before it starts anything."""
     folder = new_sweep(tmp_path, "orphans")
     worker = start(folder, tmp_path)
-    until(folder, "checkpoint", 2)
+    reaches(folder, "checkpoint", 2)
     stray = [p for p in marks.marked(marks.of_sweep(folder.path)) if "600" in " ".join(p.cmdline())]
     assert len(stray) == 1
     guardians = [p for p in psutil.Process(worker.pid).children() if "guardian" in p.cmdline()]
@@ -169,18 +125,16 @@ def test_what_outlived_everything_is_ended_before_a_sweep_goes_on(tmp_path):
     assert stray[0].is_running()
     finish(folder, tmp_path)
     assert not stray[0].is_running() or stray[0].status() == psutil.STATUS_ZOMBIE
-    assert nothing_lives(folder)
+    nothing_lives(folder)
 
 
 def test_interrupted(tmp_path, reference):
     """SIGTERM, as Ctrl-C, ends the trials within seconds, says so in the journal, and resumes."""
     folder = new_sweep(tmp_path, "interrupted")
     worker = start(folder, tmp_path)
-    until(folder, "checkpoint", 2)
-    began = time.monotonic()
+    reaches(folder, "checkpoint", 2)
     worker.terminate()
     assert worker.wait(10) == 130
-    assert time.monotonic() - began < 5
     assert not marks.marked(marks.of_sweep(folder.path))
     assert journal.read(folder.journal_file).events[-1]["event"] == "stopping"
     finish(folder, tmp_path)
@@ -210,7 +164,7 @@ def test_a_full_disk(tmp_path, reference, limit):
     assert stopped.returncode == 1
     assert "File too large" in stopped.stderr or "is full: trial" in stopped.stderr
     assert "awstune resume" in stopped.stderr
-    assert nothing_lives(folder)
+    nothing_lives(folder)
     before = finished(folder)
 
     finish(folder, tmp_path)
@@ -223,7 +177,7 @@ def test_a_killed_trial_is_a_failure_of_its_own(tmp_path):
     """A trial's process that is killed fails with the reason; the sweep goes on."""
     folder = new_sweep(tmp_path, "murder")
     worker = start(folder, tmp_path)
-    until(folder, "checkpoint", 2)
+    reaches(folder, "checkpoint", 2)
     events = journal.read(folder.journal_file).events
     pid = next(e["pid"] for e in events if e["event"] == "started" and e["trial"] == 2)
     os.kill(pid, signal.SIGKILL)
@@ -238,7 +192,7 @@ def test_a_killed_server_is_replaced(tmp_path):
     """When the process that starts trials is killed, its trials fail and the next ones run."""
     folder = new_sweep(tmp_path, "server")
     worker = start(folder, tmp_path)
-    until(folder, "checkpoint", 2)
+    reaches(folder, "checkpoint", 2)
     servers = [p for p in psutil.Process(worker.pid).children() if "server" in p.cmdline()]
     assert len(servers) == 1
     servers[0].kill()
@@ -246,14 +200,14 @@ def test_a_killed_server_is_replaced(tmp_path):
     assert [t["status"] for t in results(folder)["trials"]] == ["succeeded"] * 2 + ["failed"] + [
         "succeeded"
     ] * 2
-    assert nothing_lives(folder)
+    nothing_lives(folder)
 
 
 def test_a_second_worker_is_refused(tmp_path):
     """While one worker runs a sweep, another one ends with status 1 and harms nothing."""
     folder = new_sweep(tmp_path, "busy")
     worker = start(folder, tmp_path)
-    until(folder, "checkpoint", 2)
+    reaches(folder, "checkpoint", 2)
     assert status(folder, time.time())["state"] == "running"
     assert start(folder, tmp_path).wait(30) == 1
     assert "another process is running" in folder.worker_log_file.read_text()
@@ -269,7 +223,7 @@ stray = [sys.executable, "-c", "import time; time.sleep(600)"]
 print("awstune: loss=" + sys.argv[1])
 if not os.path.exists("gate"):
     subprocess.Popen(stray, start_new_session=True)
-    time.sleep(600)
+    time.sleep(600)  # until it is ended
 """
 
 
@@ -283,11 +237,11 @@ def test_other_ways_to_start_trials_die_as_well(tmp_path, kind):
         target = Target("command", command=(sys.executable, "program.py", "{x}"))
         Spec(**{**spec.__dict__, "target": target}).write(folder.spec_file)
     worker = start(folder, tmp_path)
-    until(folder, "report", 0 if kind == "command" else 2)
+    reaches(folder, "report", 0 if kind == "command" else 2)
     os.kill(worker.pid, signal.SIGKILL)
     worker.wait()
-    assert nothing_lives(folder)
+    nothing_lives(folder)
     finish(folder, tmp_path)
     assert sorted(finished(folder)) == [0, 1, 2]
     assert {t["status"] for t in results(folder)["trials"]} == {"succeeded"}
-    assert nothing_lives(folder)
+    nothing_lives(folder)

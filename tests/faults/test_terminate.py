@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from awstune.ec2 import end, instances, launch, orphans, survey
@@ -12,6 +10,7 @@ from awstune.ec2.wanted import Wanted
 from awstune.errors import AwstuneError
 from tests.faults.conftest import resources
 from tests.faults.strikes import Killed
+from tests.waiting import briefly
 
 pytestmark = pytest.mark.e2e
 
@@ -43,7 +42,7 @@ def lab(cloud, keys_dir, name):
 
 
 def _terminate(cloud, doomed, keys_dir):
-    return list(end.terminate(cloud, doomed, keys_dir, sleep=lambda _: time.sleep(0.01)))
+    return list(end.terminate(cloud, doomed, keys_dir, sleep=briefly))
 
 
 def _gone_at_last(cloud, lab, keys_dir, local):

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-import time
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -19,6 +18,7 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.journal import Journal
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
+from tests.waiting import until
 
 SECRET = "T0KEN"  # what must not be found anywhere
 TRAIN = """
@@ -191,9 +191,7 @@ def test_of_a_detached_sweep(tmp_path):
         attached = [sys.executable, "-m", "awstune", "attach", "s"]
         home = {"AWSTUNE_HOME": str(tmp_path / "home"), "AWSTUNE_CLOUD": "local"}
         subprocess.run(attached, cwd=tmp_path, env={**os.environ, **home}, check=True, capture_output=True)
-        give_up = time.monotonic() + 60
-        while not posts:  # the worker posts when the journal has the end already
-            assert time.monotonic() < give_up, (tmp_path / "sweeps" / "s" / "worker.log").read_text()
-            time.sleep(0.05)
+        # The worker posts when the journal has the end already.
+        until(lambda: posts, (tmp_path / "sweeps" / "s" / "worker.log").read_text)
     assert [said["state"] for *_, said in posts] == ["finished"]
     assert secret_in(tmp_path) == []

@@ -19,6 +19,7 @@ from awstune.sweeps.picking import Picker
 from awstune.sweeps.results import results
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import of_command
+from tests.waiting import hear, so_many
 
 PARAMS = {"lr": 0.001, "model.width": 64, "opt": "adam", "nesterov": True, "decay": None}
 
@@ -163,12 +164,9 @@ def test_a_program_that_is_told_to_stop(tmp_path):
     folder = new_sweep(tmp_path, [sys.executable, "-c", script, "{args}"])
     executor = make_executor(Spec.read(folder.spec_file), folder, tmp_path)
     executor.start(Job(0, {"lr": 0.1, "opt": "a"}, 1, folder.trial_dir(0)))
-    messages = []
-    while not any(isinstance(m, Reported) for m in messages):
-        messages += executor.poll(5)
+    messages = hear(executor, so_many(Reported))
     executor.stop(0)
-    while not any(isinstance(m, Finished) for m in messages):
-        messages += executor.poll(5)
+    messages = hear(executor, so_many(Finished), messages)
     executor.close()
     assert messages[-1].status is Status.STOPPED_EARLY
 

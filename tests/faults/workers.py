@@ -1,0 +1,43 @@
+"""A sweep's detached worker: started, waited for, and whether anything of it lives on."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from awstune.sweeps import journal, marks
+from tests.waiting import until
+
+
+def start(folder, tmp_path):
+    """A detached worker, as the command line starts one."""
+    words = [sys.executable, "-m", "awstune.sweeps.worker", str(folder.path)]
+    with folder.worker_log_file.open("ab") as log:
+        return subprocess.Popen(words, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
+
+
+def finish(folder, tmp_path):
+    """Run the sweep to its end."""
+    (tmp_path / "gate").touch()
+    worker = start(folder, tmp_path)
+    assert worker.wait(60) == 0, folder.worker_log_file.read_text()
+
+
+def reaches(folder, kind, trial):
+    """Wait until the journal has that event of that trial."""
+
+    def has():
+        events = journal.read(folder.journal_file).events
+        return any(event["event"] == kind and event.get("trial") == trial for event in events)
+
+    until(has, lambda: f"{kind} of trial {trial}: {folder.worker_log_file.read_text()}", 30)
+
+
+def nothing_lives(folder):
+    """Wait until all processes of the sweep are gone, which they are soon and by themselves."""
+    # A process that was just being started when its parent died holds the journal until it notices.
+    until(
+        lambda: not marks.marked(marks.of_sweep(folder.path)) and not journal.is_open(folder.journal_file),
+        lambda: f"the end of {[process.cmdline() for process in marks.marked(marks.of_sweep(folder.path))]}",
+        5,
+    )
