@@ -8,7 +8,6 @@ import os
 import shutil
 import socket
 import subprocess
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,22 +20,8 @@ from botocore.config import Config
 from awstune import names
 from awstune.ec2 import guard
 from awstune.localcloud import lifecycle, processes
-
-DEADLINE_S = 30.0
-
-
-@pytest.fixture(scope="session")
-def until():
-    """Wait for a condition: its first true value, or a failure that names what it was waiting for."""
-
-    def wait(condition, what, deadline_s=DEADLINE_S):
-        give_up = time.monotonic() + deadline_s
-        while not (found := condition()):
-            assert time.monotonic() < give_up, f"waited {deadline_s} s for {what}"
-            time.sleep(0.02)
-        return found
-
-    return wait
+from tests.e2e.forwards import listens
+from tests.waiting import until
 
 
 @pytest.fixture(scope="session")
@@ -151,8 +136,8 @@ class Host:
 class Instance(Host):
     """A host that is an instance of the embedded cloud."""
 
-    def __init__(self, instance_id, ec2, wait, **words):
-        self._ec2, self._wait = ec2, wait
+    def __init__(self, instance_id, ec2, **words):
+        self._ec2 = ec2
         super().__init__(instance_id, names.SSH_USER, **words)
 
     @property
@@ -173,13 +158,13 @@ class Instance(Host):
 
     def reaches(self, state):
         """Wait until it is in that state."""
-        self._wait(lambda: self.state == state, f"{self.id} to be {state}")
+        until(lambda: self.state == state, f"{self.id} to be {state}")
         if state == "running":
             self._look_up()
 
     def is_ready(self):
         """Wait until its checks are passed."""
-        self._wait(lambda: self.checks == "ok", f"{self.id} to pass its checks")
+        until(lambda: self.checks == "ok", f"{self.id} to pass its checks")
         self._look_up()
         return self
 
@@ -191,7 +176,7 @@ class Instance(Host):
 
 
 @pytest.fixture(scope="session")
-def launcher(ec2, course_image, key_file, tmp_path_factory, until):
+def launcher(ec2, course_image, key_file, tmp_path_factory):
     """Launches an instance for a ``with`` block, and terminates it when the block ends."""
 
     @contextmanager
@@ -208,7 +193,7 @@ def launcher(ec2, course_image, key_file, tmp_path_factory, until):
         )
         instance_id = answer["Instances"][0]["InstanceId"]
         words = {"key_file": key_file, "host_key": host_key.public, "folder": tmp_path_factory.mktemp("host")}
-        host = Instance(instance_id, ec2, until, **words)
+        host = Instance(instance_id, ec2, **words)
         try:
             yield host
         finally:
@@ -241,11 +226,11 @@ Subsystem sftp internal-sftp
 
 
 @pytest.fixture(scope="session")
-def openssh(key_file, tmp_path_factory, until):
+def openssh(key_file, tmp_path_factory):
     """Debian's sshd, which only lets its own login in where it is not root's."""
     program = shutil.which("sshd", path="/usr/sbin:/usr/local/sbin:/opt/homebrew/sbin")
     if program is None:
-        pytest.skip("there is no sshd here (Debian: openssh-server)")
+        pytest.skip("there is no sshd here (Debian: openssh-server)")  # CI installs it
     folder = tmp_path_factory.mktemp("sshd")
     keys = guard.HostKey.generate()
     (folder / "host_key").write_text(keys.private)
@@ -260,15 +245,10 @@ def openssh(key_file, tmp_path_factory, until):
         host.port = free.getsockname()[1]
     words = [program, "-D", "-e", "-f", str(folder / "config"), "-p", str(host.port)]
     with (folder / "log").open("w") as log, subprocess.Popen(words, stderr=log) as server:
-        until(lambda: _listens(host.port), "sshd to listen")
+        until(lambda: listens(host.port), "sshd to listen")
         yield host
         host.close()
         server.terminate()
-
-
-def _listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

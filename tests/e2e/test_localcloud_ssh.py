@@ -1,20 +1,12 @@
 """SSH to an instance of the embedded cloud, by the system's OpenSSH client and by paramiko."""
 
-import fcntl
 import hashlib
 import os
-import pty
 import random
 import re
-import select
 import socket
-import struct
 import subprocess
 import sys
-import termios
-import threading
-import time
-from contextlib import contextmanager
 from pathlib import Path
 
 import paramiko
@@ -23,14 +15,11 @@ import pytest
 
 from awstune import names
 from awstune.localcloud import metadata
+from tests.e2e.forwards import ask, echo_server, forwarded
+from tests.e2e.terminals import terminal
+from tests.waiting import until
 
 pytestmark = pytest.mark.e2e
-
-TAKE_TERMINAL = """
-import fcntl, os, sys, termios
-fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-os.execvp(sys.argv[1], sys.argv[1:])
-"""
 
 
 @pytest.fixture(scope="session", params=["embedded", "openssh"])
@@ -101,7 +90,7 @@ class TestCommands:
         end = [words[0], "-O", "exit", "-o", f"ControlPath={socket_path}", words[-1]]
         subprocess.run(end, check=True, capture_output=True)
 
-    def test_a_detached_process_outlives_the_connection(self, host, place, processes_of, until):
+    def test_a_detached_process_outlives_the_connection(self, host, place, processes_of):
         """`setsid nohup … &` goes on after the disconnect, and its log can be read later."""
         host.ssh(f"setsid nohup sh -c 'echo begun; exec sleep 300' > {place}/log 2>&1 < /dev/null &")
         until(lambda: host.ssh(f"cat {place}/log").stdout == "begun\n", "the log to be written")
@@ -162,7 +151,7 @@ class TestTerminal:
     def _terminals(self, host):
         """Debian's sshd can give out terminals only where it runs as root, as it does in CI."""
         if os.geteuid() != 0 and host.id.startswith("openssh"):
-            pytest.skip("sshd without root has no terminals to give")
+            pytest.skip("sshd without root has no terminals to give")  # CI runs as root
 
     def test_a_shell_by_openssh(self, host):
         """An interactive shell prompts, runs, and ends with its status."""
@@ -210,7 +199,7 @@ class TestTerminal:
         assert channel.makefile().read() == b"later\r\n"
         assert channel.recv_exit_status() == 4
 
-    def test_hanging_up_ends_the_foreground(self, host, processes_of, until):
+    def test_hanging_up_ends_the_foreground(self, host, processes_of):
         """A terminal that goes away takes its program with it."""
         with terminal(host.ssh_words("-tt", "sleep 271")) as shell:
             until(lambda: processes_of(host.id, "271"), "the program to start")
@@ -262,9 +251,9 @@ class TestForwarding:
             assert channel.recv(5) == b"hello"
             channel.close()
 
-    def test_a_port_of_the_instance_by_openssh(self, host, until):
+    def test_a_port_of_the_instance_by_openssh(self, host):
         """`ssh -L` forwards."""
-        with echo_server() as port, forwarded(host, "-L", until) as (local, _):
+        with echo_server() as port, forwarded(host, "-L") as (local, _):
             assert local != port
             ask(local(port), b"through")
 
@@ -336,111 +325,3 @@ def test_everything_listens_on_loopback(lab, processes_of):
     addresses = {c.laddr.ip for c in sockets if c.status == "LISTEN"}
     assert addresses
     assert all(address.startswith("127.") for address in addresses)
-
-
-class Terminal:
-    """A program on a terminal of ours."""
-
-    def __init__(self, words):
-        self.descriptor, there = pty.openpty()
-        self.seen = ""
-        self.resize(33, 101)
-        ends = {"stdin": there, "stdout": there, "stderr": there}
-        take = [sys.executable, "-c", TAKE_TERMINAL, *words]
-        self.program = subprocess.Popen(take, start_new_session=True, **ends)
-        os.close(there)
-
-    def resize(self, rows, columns):
-        """Change the window."""
-        fcntl.ioctl(self.descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-
-    def send(self, text):
-        """Type."""
-        os.write(self.descriptor, text.encode())
-
-    def until(self, pattern):
-        """Read until the pattern is seen; what was read before is forgotten."""
-        give_up = time.monotonic() + 20
-        while not (match := re.search(pattern, self.seen)):
-            ready, _, _ = select.select([self.descriptor], [], [], max(0, give_up - time.monotonic()))
-            assert ready, f"no {pattern!r} in {self.seen!r}"
-            self.seen += os.read(self.descriptor, 65536).decode()
-        self.seen = self.seen[match.end() :]
-
-    def status(self):
-        """Its exit status."""
-        return self.program.wait(20)
-
-    def kill(self):
-        """End the client at once."""
-        self.program.kill()
-
-
-@contextmanager
-def terminal(words):
-    """The program ``words`` on a terminal."""
-    program = Terminal(words)
-    try:
-        yield program
-    finally:
-        os.close(program.descriptor)
-        program.kill()
-        program.program.wait(20)
-
-
-@contextmanager
-def echo_server():
-    """The port of a server on loopback that sends back what it gets."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        thread = threading.Thread(target=_echo, args=(server,), daemon=True)
-        thread.start()
-        yield server.getsockname()[1]
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
-
-
-def _echo(server):
-    while True:
-        try:
-            connection, _ = server.accept()
-        except OSError:
-            return
-        with connection:
-            while data := connection.recv(65536):
-                connection.sendall(data)
-
-
-@contextmanager
-def forwarded(host, kind, until):
-    """A function from a port there to the port here, by a client that stays as long as the block."""
-    clients = []
-
-    def forward(port):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            local = free.getsockname()[1]
-        words = host.ssh_words(
-            "-N", "-o", "ExitOnForwardFailure=yes", kind, f"127.0.0.1:{local}:127.0.0.1:{port}"
-        )
-        words = [*words[:1], *words[-5:], *words[1:-5]]
-        clients.append(subprocess.Popen(words))
-        until(lambda: _open(local), "the port to be forwarded")
-        return local
-
-    try:
-        yield forward, clients
-    finally:
-        for client in clients:
-            client.terminate()
-            client.wait(10)
-
-
-def _open(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
-
-
-def ask(port, words):
-    """Send words to an echo server and get them back."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
-        connection.sendall(words)
-        assert connection.recv(len(words)) == words

@@ -2,91 +2,20 @@
 
 from __future__ import annotations
 
-import json
 import math
-import time
-from collections import deque
 
 import pytest
 
 from awstune.errors import UsageError
-from awstune.search.folding import fold
-from awstune.search.space import Choice, Float, Space
+from awstune.search.space import Choice, Space
 from awstune.search.trials import Report, Status
 from awstune.sweeps import journal, loop, turns
 from awstune.sweeps.cancelling import request
-from awstune.sweeps.executor import Checkpointed, Finished, Noted, Reported, Started
-from awstune.sweeps.folder import Folder
+from awstune.sweeps.executor import Checkpointed, Noted, Reported
 from awstune.sweeps.results import results, status
 from awstune.sweeps.scoring import value_of
 from awstune.sweeps.spec import Spec
-from awstune.sweeps.target import Target
-
-
-class Scripted:
-    """An executor whose trials say what they are told to; ``say`` maps a job to messages."""
-
-    def __init__(self, say, slots=1):
-        self.slots, self.say = slots, say
-        self.jobs, self.queue, self.stopped, self.closed = [], deque(), [], 0
-
-    def start(self, job):
-        """Note the job and what it is going to say."""
-        assert not self.closed
-        self.jobs.append(job)
-        self.queue.append([Started(job.trial, 100 + job.trial, 0), *self.say(job)])
-
-    def poll(self, timeout_s):
-        """All that the oldest trial has to say."""
-        assert timeout_s > 0
-        return self.queue.popleft() if self.queue else []
-
-    def stop(self, trial, *, kill=False):
-        """Note who was stopped."""
-        self.stopped.append((trial, kill))
-
-    def close(self):
-        """Note the end."""
-        self.closed += 1
-
-
-def reports(*losses, metric="loss", status=Status.SUCCEEDED, error=None):
-    """A trial that reports these and finishes."""
-
-    def say(job):
-        said = [Reported(job.trial, step, {metric: value}) for step, value in enumerate(losses)]
-        return [*said, Finished(job.trial, status, error, 0.5)]
-
-    return say
-
-
-def in_turn(*losses, metric="loss"):
-    """Trials that report one loss each."""
-    left = iter(losses)
-
-    def say(job):
-        return reports(next(left), metric=metric)(job)
-
-    return say
-
-
-def new_sweep(tmp_path, space=None, **changes):
-    """The folder of a sweep."""
-    folder = Folder.create(tmp_path, None, "train")
-    known = {"metric": "loss", "mode": "min", "search": "random", "trials": 3, "seed": 1, **changes}
-    spec = Spec(Target("function", file="train.py", function="train"), space or Space(x=Float(0, 1)), **known)
-    spec.write(folder.spec_file)
-    return folder
-
-
-def run(folder, executor):
-    """All events of a run."""
-    return list(loop.run(folder, executor, now=lambda: 10.0, linger_s=0))
-
-
-def kinds(events):
-    """Which events, of which trials."""
-    return [(e["event"], e.get("trial")) for e in events]
+from tests.unit.sweeps.scripted import Scripted, in_turn, kinds, new_sweep, reports, run
 
 
 def test_a_sweep_from_start_to_end(tmp_path):
@@ -388,25 +317,3 @@ def test_seeds_differ_and_repeat():
     assert max(seeds) < 2**31
     assert seeds[:5] == [turns.seed_of(0, number) for number in range(5)]
     assert seeds[0] != turns.seed_of(1, 0)
-
-
-def test_many_events_fold_quickly(tmp_path):
-    """Reading and folding a large journal takes a few times what parsing its JSON takes, and no more."""
-    path = tmp_path / "j"
-    line = '{"t":1.0,"event":"report","trial":%d,"epoch":1,"step":%d,"metrics":{"loss":0.5}}\n'
-    asked = '{"t":1.0,"event":"asked","trial":%d,"epoch":1,"params":{"x":1}}\n'
-    with path.open("w") as file:
-        for trial in range(100):
-            file.write(asked % trial)
-            file.writelines(line % (trial, step) for step in range(199))
-    bare = min(
-        _seconds(lambda: [json.loads(text) for text in path.read_text().splitlines()]) for _ in range(3)
-    )
-    assert min(_seconds(lambda: fold(journal.read(path).events)) for _ in range(3)) < 8 * bare
-    assert len(fold(journal.read(path).events).trials[99].reports) == 199
-
-
-def _seconds(work):
-    began = time.process_time()
-    work()
-    return time.process_time() - began

@@ -1,0 +1,69 @@
+"""Ports that an SSH client forwards, and a server that sends back what it gets."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import threading
+from contextlib import contextmanager
+
+from tests.waiting import until
+
+
+@contextmanager
+def echo_server():
+    """The port of a server on loopback that sends back what it gets."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=_echo, args=(server,), daemon=True)
+        thread.start()
+        yield server.getsockname()[1]
+        server.shutdown(socket.SHUT_RDWR)
+        thread.join(5)
+
+
+def _echo(server):
+    while True:
+        try:
+            connection, _ = server.accept()
+        except OSError:
+            return
+        with connection:
+            while data := connection.recv(65536):
+                connection.sendall(data)
+
+
+@contextmanager
+def forwarded(host, kind):
+    """A function from a port there to the port here, by a client that stays as long as the block."""
+    clients = []
+
+    def forward(port):
+        with socket.create_server(("127.0.0.1", 0)) as free:
+            local = free.getsockname()[1]
+        words = host.ssh_words(
+            "-N", "-o", "ExitOnForwardFailure=yes", kind, f"127.0.0.1:{local}:127.0.0.1:{port}"
+        )
+        words = [*words[:1], *words[-5:], *words[1:-5]]
+        clients.append(subprocess.Popen(words))
+        until(lambda: listens(local), "the port to be forwarded")
+        return local
+
+    try:
+        yield forward, clients
+    finally:
+        for client in clients:
+            client.terminate()
+            client.wait(10)
+
+
+def listens(port):
+    """Whether somebody listens there, on loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def ask(port, words):
+    """Send words to an echo server and get them back."""
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+        connection.sendall(words)
+        assert connection.recv(len(words)) == words
