@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,6 +29,24 @@ def train(trial):
         trial.report(loss=abs(trial.params["x"] - 0.3) + 0.01 * trial.params["n"] + 0.001 * epoch)
     print("done with", trial.params)
 """
+
+# Says what an epoch waits for.
+PACED = """
+import time
+from pathlib import Path
+from awstune import Float, Space
+
+space = Space(x=Float(0.0, 1.0))
+metric, mode = "loss", "min"
+
+
+def train(trial):
+    for epoch in trial.epochs(20):
+        {wait}
+        trial.report(loss=trial.params["x"] + epoch)
+"""
+# A trial takes a second: time to look at a sweep, to interrupt it and to end its instance.
+SLOW = PACED.format(wait="time.sleep(0.05)")
 
 
 class World:
@@ -74,14 +91,6 @@ class World:
             stdout=quiet,
             stderr=quiet,
         )
-
-    def until(self, condition, what: str, deadline_s: float = 60.0):
-        """The first true value of a condition, or a failure that names what was waited for."""
-        give_up = time.monotonic() + deadline_s
-        while not (found := condition()):
-            assert time.monotonic() < give_up, f"waited {deadline_s} s for {what}"
-            time.sleep(0.05)
-        return found
 
     def json(self, *words: str, check: int = 0):
         """The one JSON document that a command prints."""

@@ -5,23 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.command import Running
-from tests.world import TRAIN, running
+from tests.waiting import until
+from tests.world import SLOW, TRAIN, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("interrupts")]
-
-SLOW = """
-import time
-from awstune import Float, Space
-
-space = Space(x=Float(0.0, 1.0))
-metric, mode = "loss", "min"
-
-
-def train(trial):
-    for epoch in trial.epochs(20):
-        time.sleep(0.05)
-        trial.report(loss=trial.params["x"] + epoch)
-"""
 
 
 @pytest.fixture(scope="module")
@@ -86,7 +73,7 @@ def test_cancel_and_logs_there(world, lab):
     assert world.json("results", "gone")["trials"][0]["status"] == "succeeded"
     world.run("cancel", "gone", "--trial", "0", check=2)
     world.run("cancel", "gone")
-    world.until(lambda: world.json("status", "gone")["state"] == "cancelled", "the sweep to end")
+    until(lambda: world.json("status", "gone")["state"] == "cancelled", "the sweep to end")
     world.run("cancel", "gone", check=2)
 
 

@@ -18,7 +18,8 @@ from awstune.ec2 import instances
 from awstune.ec2.session import Endpoint, open_cloud
 from awstune.localcloud import client, lifecycle
 from tests.command import Running
-from tests.world import World, living_of, running
+from tests.waiting import until
+from tests.world import SLOW, World, living_of, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("phases")]
 
@@ -34,19 +35,7 @@ ROWS = [
     for phase in PHASES
     for name in phase.get("signals", SIGNALS)
 ]
-SLOW = """
-import time
-from awstune import Float, Space
-
-space = Space(x=Float(0.0, 1.0))
-metric, mode = "loss", "min"
-
-
-def train(trial):
-    for epoch in trial.epochs(20):
-        time.sleep(0.05)
-        trial.report(loss=trial.params["x"] + epoch)
-"""
+# Is imported for ever, until it is ended.
 HANGS = "import time\ntime.sleep(600)\n\n\ndef train(trial):\n    return 0.0\n"
 NUMBERS = count()
 
@@ -118,9 +107,9 @@ def _struck(lab, world, phase, words, numbers, **settings):
             command.says(_named(phase["says"], words))
             # Between a question and the wait for its answer Python misses a signal until the next one.
             asleep = psutil.Process(command.process.pid).status
-            world.until(lambda: "stdin" not in settings or asleep() == psutil.STATUS_SLEEPING, "the prompt")
+            until(lambda: "stdin" not in settings or asleep() == psutil.STATUS_SLEEPING, "the prompt")
         else:
-            world.until(lambda: reached() or command.process.poll() is not None, f"{phase['slow']}")
+            until(lambda: reached() or command.process.poll() is not None, f"{phase['slow']}")
         return command.signalled(*numbers)
 
 
@@ -152,7 +141,7 @@ def test_interrupted(lab, tmp_path, phase, numbers):
         assert living_of(world.home) == []
         return
     expected = {_named(name, words): state for name, state in phase["there"].items()}
-    world.until(lambda: _matches(lab.states(), expected), f"{expected}, not {lab.states()}", 15)
+    until(lambda: _matches(lab.states(), expected), f"{expected}, not {lab.states()}", 15)
     if "sweep" in phase:
         assert world.json("status", sweep)["state"] == phase["sweep"]
     elif not expected:

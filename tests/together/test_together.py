@@ -11,22 +11,14 @@ import pytest
 from awstune.localcloud import lifecycle
 from awstune.sweeps import journal
 from tests.command import Running
-from tests.interrupts.test_phases import SLOW, Lab
-from tests.world import TRAIN, World, running
+from tests.interrupts.test_phases import Lab
+from tests.waiting import until
+from tests.world import PACED, SLOW, TRAIN, World, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("together")]
 
 
-WAITS = (
-    SLOW.replace("time.sleep(0.05)", "wait()")
-    + """
-
-def wait():
-    from pathlib import Path
-    while not Path("gate").exists():
-        time.sleep(0.02)
-"""
-)
+WAITS = PACED.format(wait='while not Path("gate").exists(): time.sleep(0.02)')
 
 
 @pytest.fixture(scope="module")
@@ -79,7 +71,7 @@ def test_launch_twice(lab, beside):
         rule = {"service": "ec2", "action": "DescribeSecurityGroups", "skip": 1, "delay_s": 2}
         with lab.slowed(rule) as reached:
             half = Running(lab.world, "launch", "lab")
-            lab.world.until(reached, "the launch to be half done")
+            until(reached, "the launch to be half done")
             half.signalled()
         assert lab.beside()
     said = at_once(lab.world, *["launch lab"] * 3)
@@ -134,7 +126,7 @@ def test_one_sweep_folder(lab):
     assert following.ended().count("baseline") == 2
     gate.unlink()
     resumed = [Running(world, "resume", "shared", "--trials", "+2") for _ in range(2)]
-    world.until(
+    until(
         lambda: (
             None in [one.process.poll() for one in resumed] and 1 in [one.process.poll() for one in resumed]
         ),
@@ -206,10 +198,10 @@ def test_a_starter_that_is_killed(tmp_path):
     """A start that is killed half way leaves no server that nobody knows; the next start works."""
     world = World(tmp_path / "home", tmp_path)
     half = Running(world, "local", "start")
-    (first,) = world.until(lambda: servers(world), "the server's process")
+    (first,) = until(lambda: servers(world), "the server's process")
     half.process.kill()
     world.run("local", "start")
-    world.until(lambda: first not in servers(world), "the first server to leave")
+    until(lambda: first not in servers(world), "the first server to leave")
     assert servers(world) == [lifecycle.find(world.home).pid]
     world.run("local", "stop")
     assert servers(world) == []
