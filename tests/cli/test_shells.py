@@ -39,7 +39,7 @@ def typed(shell, line, folder, program="printf '%s\\n' "):
     """The words that a program gets from a line, by way of a shell that reads no configuration."""
     path = shutil.which(shell)
     if path is None:
-        pytest.skip(f"{shell} is not installed")
+        pytest.skip(f"{shell} is not installed")  # CI installs all of them, and forgives no skip
     # A folder with files, which a pattern could match.
     for name in ("a", "lr=1", "train.py"):
         (folder / name).touch()

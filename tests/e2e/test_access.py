@@ -233,7 +233,7 @@ def wrapped_ssh(world, tmp_path):
     """The system's ssh with an ssh_config of the test's own, in place of the user's: (config, PATH)."""
     real = shutil.which("ssh")
     if real is None:
-        pytest.skip("there is no ssh here (Debian: openssh-client)")
+        pytest.skip("there is no ssh here (Debian: openssh-client)")  # CI installs it
     config = tmp_path / "config"
     wrapper = tmp_path / "bin" / "ssh"
     wrapper.parent.mkdir()
@@ -254,6 +254,7 @@ Host bastion
 """
 
 
+# The jump host has a loopback address of its own, and elsewhere there is only one.
 @pytest.mark.skipif(sys.platform != "linux", reason="one loopback address only")
 def test_a_jump_host(world, ec2, lab, wrapped_ssh, tmp_path):
     """Launched, entered and swept by way of another host, which a tag remembers; its own key is verified."""

@@ -129,8 +129,8 @@ def test_ways_to_shut_down(world, words, reboot):
 
     async def story():
         await world.call(*words)
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # a turn for the task that tells the cloud
+        await asyncio.sleep(0)  # and one for what it tells
 
     asyncio.run(story())
     assert world.events == [{"event": "shutdown", "reboot": reboot}]
@@ -155,7 +155,7 @@ def test_cloud_init_waits(world):
     async def story():
         assert await world.call("cloud-init", "status") == (0, "status: running\n")
         waiting = asyncio.create_task(world.call("cloud-init", "status", "--wait"))
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # a turn for it to begin
         assert not waiting.done()
         world.init.finished.set()
         return await waiting

@@ -92,7 +92,7 @@ def test_a_repl(tmp_path):
 
 def test_a_notebook(tmp_path):
     """Cells of a real kernel: a function of a cell runs in trials, and one that cannot travel says why."""
-    pytest.importorskip("ipykernel")
+    pytest.importorskip("ipykernel")  # the extra dev has it, which CI installs
     cells = f"{CODE}{LOCKED}"
     told = run(tmp_path, sys.executable, "-c", KERNEL, stdin=cells, IPYTHONDIR=str(tmp_path / "ipython"))
     assert told.startswith("{'x': 3} 0.0\n")
