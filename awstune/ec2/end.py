@@ -217,7 +217,7 @@ def _until(
             return
         if now() >= deadline:
             raise _late(late, seen, wanted)
-        sleep(_EVERY_S)
+        sleep(_EVERY_S)  # AWS tells nobody of a new state: one asks
 
 
 def _late(late: Sequence[Instance], seen: dict[str, str], wanted: str) -> errors.LeftBehind:
@@ -234,7 +234,7 @@ def _delete_group(cloud: Cloud, group_id: str, sleep: Sleep) -> None:
                 return
             if error.code != "DependencyViolation":
                 raise
-            sleep(_EVERY_S)
+            sleep(_EVERY_S)  # an ended instance has its group for a moment longer
         else:
             return
     raise errors.LeftBehind(

@@ -77,7 +77,7 @@ def _until_shown(cloud: Cloud, launched: list[Instance], sleep: Sleep) -> None:
         with contextlib.suppress(Throttled, Unreachable):
             if ids <= {found.id for found in instances.named(cloud, {one.name for one in launched})}:
                 return
-        sleep(1.0)
+        sleep(1.0)  # nothing tells when AWS shows it
 
 
 class PartLaunched(errors.CloudError):

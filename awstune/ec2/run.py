@@ -122,7 +122,7 @@ def _ask(
                     intent.forget()
                 raise
             yield Retried(step.name, error.message, pause)
-            sleep(pause)
+            sleep(pause)  # AWS asked for patience, each time for more
         else:
             intent.forget()
             found = instances.from_facts(answer["Instances"][0], cloud.region)

@@ -71,7 +71,7 @@ def until_ready(
             return
         if now() >= deadline:
             raise _too_long(seen, open_ids, timeout_s)
-        sleep(pause)
+        sleep(pause)  # AWS tells nobody that a check is passed: one asks
 
 
 def checks(facts: Any) -> dict[str, str]:

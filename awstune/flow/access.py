@@ -136,4 +136,4 @@ def connect(
         except ConnectionLost:
             if now() >= deadline:
                 raise
-        sleep(RETRY_S)
+        sleep(RETRY_S)  # nothing tells from afar that sshd listens now

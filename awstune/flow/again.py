@@ -234,7 +234,7 @@ def there(config: Config, again: Again, run: Folder, cloud: Cloud, one: Instance
                 alive = mirror.poll().alive
                 yield from tail.news()
                 if alive:
-                    time.sleep(follow.EVERY_S)
+                    time.sleep(follow.EVERY_S)  # a journal over there tells nobody that it has grown
         except KeyboardInterrupt:
             mirror.stop_worker()
             raise

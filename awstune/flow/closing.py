@@ -92,4 +92,4 @@ def _await_shown(
                 return
         if now() >= deadline:
             raise RemoteError("sshd still shows the first host key")
-        sleep(access.RETRY_S)
+        sleep(access.RETRY_S)  # nothing but a connection tells which key is shown

@@ -156,7 +156,7 @@ def _attach_here(folder: Folder, tail: Tail, pace: Pace) -> Iterator[journal.Eve
         running = journal.is_open(folder.journal_file)
         yield from tail.news()
         if running:
-            pace.sleep(EVERY_S)
+            pace.sleep(EVERY_S)  # a file tells nobody that it has grown
 
 
 def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: Pace) -> Story[None]:
@@ -194,7 +194,7 @@ def _mirrored(mirror: Mirror, tail: Tail, pace: Pace) -> Story[None]:
         if not here or pace.now() - looked >= REST_EVERY_S:
             here, looked = mirror.step(), pace.now()
         elif not look.over:
-            pace.sleep(EVERY_S)
+            pace.sleep(EVERY_S)  # a journal over there tells nobody that it has grown
     yield Doing(f"fetching {mirror.folder.name}")
     mirror.fetch()
     yield from tail.news()

@@ -157,7 +157,7 @@ def _grown(folder: Folder, number: int, bring: Callable[[], bool], *, follow: bo
             offset += len(more)
             yield Output(more)
         if going_on:
-            time.sleep(FOLLOW_EVERY_S)
+            time.sleep(FOLLOW_EVERY_S)  # a file tells nobody that it has grown, here or there
     if not path.exists():
         numbers = _numbers(folder)
         known = f"trials are 0 to {max(numbers)}" if numbers else "no trial has begun"

@@ -62,7 +62,7 @@ class Faults:
         if rule.after_commit:
             commit(self._app, environ)
         if rule.delay_s:
-            time.sleep(rule.delay_s)
+            time.sleep(rule.delay_s)  # to be slow is what the rule says
         if rule.reset:
             reset(environ)
         if rule.error:

@@ -182,10 +182,10 @@ class Init:
     async def _keep_time(self, source: Path) -> None:
         timer = units.read_timer(source)
         service = units.path(self._root, timer.unit)
-        await asyncio.sleep(timer.first_s or 0.0)
+        await asyncio.sleep(timer.first_s or 0.0)  # OnBootSec: a timer waits
         await self._run(service)
         while timer.again_s is not None:
-            await asyncio.sleep(timer.again_s)
+            await asyncio.sleep(timer.again_s)  # OnUnitActiveSec
             await self._run(service)
 
     async def _run(self, source: Path) -> None:

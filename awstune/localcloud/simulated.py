@@ -88,4 +88,4 @@ class Simulated:
     def end(self) -> None:
         """End, as slowly as it was made to."""
         self._ended.set()
-        time.sleep(self._end_s)
+        time.sleep(self._end_s)  # to be slow is what was asked for

@@ -56,7 +56,7 @@ def start(folder: Folder, variables: Mapping[str, str] | None = None) -> int:
         ended, _ = os.waitpid(pid, os.WNOHANG)
         if ended and _running(folder) != pid:
             return _other(folder)
-        time.sleep(_EVERY_S)
+        time.sleep(_EVERY_S)  # it says in a file that it has begun; its end must not be missed meanwhile
     return pid
 
 

@@ -239,7 +239,7 @@ def _lock(descriptor: int, path: Path) -> None:
         except BlockingIOError:
             if time.monotonic() > deadline:
                 raise _busy(path) from None
-            time.sleep(0.01)
+            time.sleep(0.01)  # a lock that waits by itself could not give up
         else:
             return
 

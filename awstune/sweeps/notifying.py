@@ -88,7 +88,7 @@ def post(
     why = ""
     for attempt in range(_ATTEMPTS):
         if attempt:
-            sleep(_BETWEEN_S * 2 ** (attempt - 1))
+            sleep(_BETWEEN_S * 2 ** (attempt - 1))  # what did not answer gets time to come back
         why, again = _once(url, body)
         if not why:
             return None

@@ -135,7 +135,7 @@ def leave(
     """
     began = now()
     while _held(site.file(names.HOLD_FILE), now()) and now() - began < PATIENCE_S:
-        sleep(_EVERY_S)
+        sleep(_EVERY_S)  # who fetches touches a file, and nobody tells that he has left
     if busy():
         return False
     shut_down()
