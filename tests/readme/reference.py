@@ -24,7 +24,7 @@ def help_of(name: str) -> str:
     """What ``awstune NAME --help`` prints, no wider than 80 columns."""
     command = awstune.get_command(click.Context(awstune), name)
     assert command is not None
-    parent = click.Context(awstune, info_name="awstune")
+    parent = click.Context(awstune, info_name="awstune", **awstune.context_settings)
     return command.get_help(click.Context(command, info_name=name, parent=parent)).rstrip()
 
 
