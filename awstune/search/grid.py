@@ -7,18 +7,19 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from awstune.errors import SpaceError
+from awstune.search.compact import show
 from awstune.search.parameters import Choice
+from awstune.search.points import point, spread
 from awstune.search.seen import Seen
 from awstune.search.trials import Suggestion, TrialRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from awstune.search.space import Params, Space
+    from awstune.search.points import Axes
+    from awstune.search.space import Space
 
 MOST_POINTS = 1_000_000
-GOLDEN = (math.sqrt(5) - 1) / 2
-Axes = list[list[Any]]
 
 
 class GridSearcher:
@@ -58,30 +59,6 @@ def _seen(space: Space, suggestion: Suggestion, taken: set[str]) -> bool:
         return True
     taken.add(key)
     return False
-
-
-def spread(total: int) -> Iterator[int]:
-    """0 … total - 1, each once, by golden-ratio steps: any prefix is nearly evenly spread (Weyl 1916)."""
-    stride = max(round(total * GOLDEN), 1)
-    while math.gcd(stride, total) > 1:
-        stride += 1
-    return (rank * stride % total for rank in range(total))
-
-
-def point(space: Space, grid: Axes, index: int) -> Params:
-    """The grid's point of that index, the last parameter varying fastest."""
-    values: list[Any] = []
-    for axis in reversed(grid):
-        index, place = divmod(index, len(axis))
-        values.append(axis[place])
-    chosen = dict(zip(space.searched, reversed(values), strict=True))
-    return space.trim({name: chosen.get(name, p.baseline) for name, p in space.items()})
-
-
-def every_point(space: Space) -> Iterator[Params]:
-    """Every trial of a space that has an end, in the order of ``spread``."""
-    whole = [p.level(p.count or 1) for p in space.searched.values()]
-    return (point(space, whole, index) for index in spread(math.prod(map(len, whole))))
 
 
 def axes(space: Space, budget: int | None) -> Axes:
@@ -138,8 +115,6 @@ def _points(space: Space, name: str, budget: int | None) -> int:
 def _refuse_floats(space: Space, names: list[str]) -> None:
     for name in names:
         if space.searched[name].count is None:
-            from awstune.search.compact import show
-
             hint = f"write {name}={show(space[name])}:n=5, or give the number of trials with --trials"
             raise SpaceError(f"grid search cannot run every value of {name}", hint)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from awstune.search.points import every_point
 from awstune.search.seen import Seen
 from awstune.search.trials import Suggestion, TrialRecord, next_number
 
@@ -98,8 +99,6 @@ def fresh(space: Space, seed: Sequence[int], taken: set[str]) -> Params | None:
 
 def _left_over(space: Space, taken: set[str]) -> Params | None:
     """One of what is left in a space that is nearly used up, or that a prior never draws from."""
-    from awstune.search.grid import every_point
-
     return next(
         (params for params in every_point(space) if space.allows(params) and space.key(params) not in taken),
         None,

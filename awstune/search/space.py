@@ -8,9 +8,13 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from awstune.errors import SpaceError
+from awstune.search import conditions
+from awstune.search.compact import from_table, show
+from awstune.search.conditions import Params
 from awstune.search.constraints import Constraint
 from awstune.search.joint import Copula, Correlated, read_joint
 from awstune.search.parameters import Choice, Fixed, Float, Int, Parameter, Searched, key_of
+from awstune.search.points import every_point, searched_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -18,7 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Choice", "Correlated", "Fixed", "Float", "Int", "Parameter", "Params", "Space"]
 
-Params = dict[str, Any]
 MOST_COUNTED = 100_000
 MOST_DRAWS = 10_000
 KINDS: tuple[type, ...] = (Float, Int, Choice, Fixed)
@@ -68,10 +71,8 @@ class Space(Mapping[str, Parameter]):
             if not isinstance(parameter, KINDS):
                 hint = f"write {name}=Fixed({parameter!r}), or Float, Int or Choice"
                 raise SpaceError(f"{name}={parameter!r} is no parameter", hint)
-        self.searched: dict[str, Searched] = {
-            name: p for name, p in self._parameters.items() if not isinstance(p, Fixed)
-        }
-        self._check_conditions()
+        self.searched: dict[str, Searched] = searched_of(self._parameters)
+        conditions.check(self)
         self.joint = tuple(joint)
         self.copula = self._copula()
         self.constraints = tuple(Constraint(text) for text in constraints)
@@ -137,32 +138,10 @@ class Space(Mapping[str, Parameter]):
             return None
         total = math.prod(c for c in counts if c is not None)
         if self.constraints and total <= MOST_COUNTED:
-            from awstune.search.grid import every_point
-
             return len({self.key(p) for p in every_point(self) if self.allows(p)})
-        return self._conditional_size() if any(p.conditions for p in self.searched.values()) else total
-
-    def _conditional_size(self) -> int:
-        """Count by the values of those parameters that others depend on."""
-        from awstune.search.conditions import combinations
-
-        return sum(combinations(self))
-
-    def _check_conditions(self) -> None:
-        for name, parameter in self._parameters.items():
-            # Its values may be no option of the parent's: -p narrows a parent, and the condition then fails.
-            for parent, _values in parameter.conditions:
-                if parent not in self._parameters:
-                    hint = f"add {parent} to the space, or drop the condition"
-                    raise SpaceError(f"{name} depends on {parent}, which is not in the space", hint)
-            self._check_circle(name, ())
-
-    def _check_circle(self, name: str, seen: tuple[str, ...]) -> None:
-        if name in seen:
-            hint = "let one of them be there always"
-            raise SpaceError(f"{' depends on '.join((*seen, name))}: a circle", hint)
-        for parent, _ in self._parameters[name].conditions:
-            self._check_circle(parent, (*seen, name))
+        return (
+            sum(conditions.combinations(self)) if any(p.conditions for p in self.searched.values()) else total
+        )
 
     @property
     def informed(self) -> bool:
@@ -171,14 +150,11 @@ class Space(Mapping[str, Parameter]):
 
     def active(self, name: str, params: Mapping[str, Any]) -> bool:
         """Whether a parameter is there, given the others' values."""
-        return all(
-            self.active(parent, params) and key_of(params.get(parent)) in {key_of(v) for v in values}
-            for parent, values in self._parameters[name].conditions
-        )
+        return conditions.active(self, name, params)
 
     def trim(self, params: Mapping[str, Any]) -> Params:
         """The parameters that are there, in the space's order, without those whose condition fails."""
-        return {name: params[name] for name in self if name in params and self.active(name, params)}
+        return conditions.trim(self, params)
 
     def defaults(self) -> Params:
         """The baseline: the given defaults, else the middle (of the logs), the first option."""
@@ -269,8 +245,6 @@ class Space(Mapping[str, Parameter]):
         ``joint = [["lr", "batch", 0.7]]`` is a joint prior, ``constraints = ["hidden <= 4 * width"]`` what
         it says.
         """
-        from awstune.search.compact import from_table
-
         if not isinstance(table, Mapping):
             raise SpaceError(f"the space is {table!r}, no table", 'write lr = "1e-5..1e-1:log", a line each')
         parameters = {n: from_table(n, value) for n, value in table.items() if n not in RESERVED}
@@ -279,8 +253,6 @@ class Space(Mapping[str, Parameter]):
 
     def to_toml(self) -> dict[str, Any]:
         """Name to compact form: what ``from_toml`` reads."""
-        from awstune.search.compact import show
-
         table: dict[str, Any] = {name: show(parameter) for name, parameter in self.items()}
         if self.joint:
             table["joint"] = [[pair.a, pair.b, pair.rho] for pair in self.joint]

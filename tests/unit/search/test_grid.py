@@ -5,7 +5,8 @@ import itertools
 import pytest
 
 from awstune.errors import SpaceError, UsageError
-from awstune.search.grid import GridSearcher, axes, spread
+from awstune.search.grid import GridSearcher, axes
+from awstune.search.points import spread
 from awstune.search.random import fresh
 from awstune.search.searchers import make
 from awstune.search.space import Choice, Float, Int, Space
