@@ -15,7 +15,7 @@ problems that nothing was chosen by it has .37, Optuna's GP .35 (one or two seed
 - A kernel in which all parameters act together: .063 on the 13 problems to develop on. With a sum of
   kernels of one parameter each beside it, as here: .047. This helped more than anything else.
 - The likeliest hyperparameters alone .052. Draws from the normal approximation walked off a cliff where a
-  length may as well be longer (``gp.nearby`` shortens such steps): .048 before, .046 after.
+  length may as well be longer (``evidence.nearby`` shortens such steps): .048 before, .046 after.
 - Plateaus (trees and support vector machines on small data): .39; asking for a gain of one step of the
   metric where several trials share the best (``outputs.resolution``): .13 to .15. Counting each value once
   where the worse half is laid out (``outputs.shown``; before, a plateau was all of the good half, and

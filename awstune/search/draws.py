@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from scipy.linalg import cho_solve
 
-from awstune.search.gp import NOISE_FLOOR
+from awstune.search.evidence import NOISE_FLOOR
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

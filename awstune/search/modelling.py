@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from awstune.search import gp
 from awstune.search.cube import Cube
 from awstune.search.curves import Curves
+from awstune.search.evidence import Evidence, Pairs, fit, nearby
 from awstune.search.outputs import Outputs, shown
 from awstune.search.seen import Seen
 from awstune.search.surrogate import Pending, Surrogate
@@ -77,11 +77,11 @@ class Fits:
         if len(y) > MOST_FITTED:
             keep = _most_telling(y, MOST_FITTED)
             x, y, doubt = x[keep], y[keep], doubt[keep]
-        mode = gp.fit(x, y, cube.categorical, doubt)
+        mode = fit(x, y, cube.categorical, doubt)
         if not draws:
             return [mode]
-        evidence = gp.Evidence(gp.squared_distances(x, x, cube.categorical), y, doubt)
-        return [mode, *gp.nearby(evidence, mode, rng, draws)]
+        evidence = Evidence(Pairs.of(x, cube.categorical), y, doubt)
+        return [mode, *nearby(evidence, mode, rng, draws)]
 
 
 @dataclass(frozen=True)

@@ -50,7 +50,7 @@ class Surrogate:
 
     Args:
         cube: the space.
-        thetas: (2 d + 3,) each; see ``gp.fit``. The likeliest comes first.
+        thetas: (2 d + 3,) each; see ``evidence.fit``. The likeliest comes first.
         pending: running trials.
         doubt: (n,) standard deviations of the targets to come, beside the noise.
     """

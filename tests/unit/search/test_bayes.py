@@ -5,12 +5,15 @@ import math
 import numpy as np
 import pytest
 from bayes_opt.target_space import TargetSpace
+from scipy.stats import multivariate_normal
 
 from awstune.search import gp
 from awstune.search.acquisition import log_expected_improvement, prior_weight
 from awstune.search.bayes import BayesSearcher, Chooser, Record
 from awstune.search.cube import Cube
 from awstune.search.draws import FunctionDraw
+from awstune.search.evidence import NOISE_FLOOR, Evidence, Pairs, _credible, log_prior, start
+from awstune.search.kernel import Kernel
 from awstune.search.modelling import Fits, Model, last_fit
 from awstune.search.outlook import expected_gain
 from awstune.search.outputs import resolution, shown
@@ -42,27 +45,39 @@ def test_gradient_of_the_evidence():
     rng = np.random.default_rng(0)
     x, y, names = rng.random((15, 3)), rng.standard_normal(15), np.array([False, False, True])
     x[:, 2] = np.round(2 * x[:, 2]) / 2
-    evidence = gp.Evidence(gp.squared_distances(x, x, names), y)
-    theta = gp.start(3) + 0.2 * rng.standard_normal(9)
+    evidence = Evidence(Pairs.of(x, names), y)
+    theta = start(3) + 0.2 * rng.standard_normal(9)
     steps = 1e-5 * np.eye(9)
     numeric = [(evidence(theta + s)[0] - evidence(theta - s)[0]) / 2e-5 for s in steps]
     assert evidence(theta)[1] == pytest.approx(numeric, abs=1e-4)
+
+
+def test_evidence_is_the_values_density():
+    """Worked out pair by pair, it is the normal density of the values under the kernel's covariance."""
+    rng = np.random.default_rng(0)
+    x, y, names = rng.random((12, 2)), rng.standard_normal(12), np.array([False, True])
+    x[:, 1] = np.round(x[:, 1])
+    theta, doubt = start(2) + 0.1, np.linspace(0, 0.5, 12)
+    kernel = Kernel.of(theta)
+    covariance = kernel(x, x, names) + np.diag(kernel.noise + NOISE_FLOOR + doubt**2)
+    density = multivariate_normal(np.zeros(12), covariance).logpdf(y) + 6 * math.log(2 * math.pi)
+    assert Evidence(Pairs.of(x, names), y, doubt)(theta)[0] == pytest.approx(-density - log_prior(theta)[0])
 
 
 def test_believing_is_conditioning():
     """Pending trials taken for what is expected leave the mean and lower the doubt, as refitting would."""
     rng = np.random.default_rng(0)
     x, y, names = rng.random((12, 2)), rng.standard_normal(12), np.array([False, False])
-    model = gp.Posterior.given(x, y, gp.start(2), names)
+    model = gp.Posterior.given(x, y, start(2), names)
     more, places = rng.random((3, 2)), rng.random((5, 2))
     mean, sd = model.predict(places)
     believing_mean, believing_sd = model.believing(more).predict(places)
-    again = gp.Posterior.given(np.vstack([x, more]), np.append(y, model.predict(more)[0]), gp.start(2), names)
+    again = gp.Posterior.given(np.vstack([x, more]), np.append(y, model.predict(more)[0]), start(2), names)
     assert believing_mean == pytest.approx(mean)
     assert believing_sd == pytest.approx(again.predict(places)[1])
     assert (believing_sd <= sd + 1e-12).all()
     told = rng.standard_normal(3)
-    known = gp.Posterior.given(np.vstack([x, more]), np.append(y, told), gp.start(2), names)
+    known = gp.Posterior.given(np.vstack([x, more]), np.append(y, told), start(2), names)
     assert model.believing(more, told).predict(places)[0] == pytest.approx(known.predict(places)[0])
     doubted = model.believing(more, told, np.full(3, 1e6)).predict(places)[0]
     assert doubted == pytest.approx(mean, abs=1e-6)
@@ -142,7 +157,7 @@ def test_why_in_words():
     assert "from trial " in suggestion.why
     model = Model.of(MIXED, trials, mode="min", fits=Fits(0))
     assert "a repeat of trial" in why(model, model.surrogate(), model.x[3], "min")
-    wide = Surrogate(model.cube, [gp.start(3)], Pending.untold(np.empty((0, 3)))).fit(
+    wide = Surrogate(model.cube, [start(3)], Pending.untold(np.empty((0, 3)))).fit(
         model.x[:1], np.array([0.0])
     )
     far = np.array([1.0, 1.0, 1.0]) - np.round(model.x[0])
@@ -156,7 +171,7 @@ def test_in_the_package_s_places():
     record = Record(dict.fromkeys(cube.names, (0.0, 1.0)), x, -((x - 0.3) ** 2).sum(1))
     assert isinstance(record, TargetSpace)
     assert len(record) == 8
-    surrogate = Surrogate(cube, [gp.start(3)], Pending.untold(np.empty((0, 3)))).fit(
+    surrogate = Surrogate(cube, [start(3)], Pending.untold(np.empty((0, 3)))).fit(
         record.params, record.target
     )
     chooser = Chooser("ei", cube, np.random.default_rng(0), set())
@@ -212,12 +227,12 @@ def test_matrices_that_are_none():
     """A covariance that is not positive gets what it lacks; an evidence without one is the worst."""
     factor = gp._stable_cholesky(np.array([[1.0, 1.0], [1.0, 1.0 - 1e-7]]))
     assert np.isfinite(factor).all()
-    squared = np.array([[[0.0, 9.0, 0.0], [9.0, 0.0, 0.0], [0.0, 0.0, 0.0]]])
-    evidence = gp.Evidence(squared, np.array([1.0, 0.0, -1.0]))
+    pairs = Pairs(np.array([1, 2, 5]), np.array([[9.0, 0.0, 0.0]]), np.array([[0.0, 0.0, 0.0]]))
+    evidence = Evidence(pairs, np.array([1.0, 0.0, -1.0]))
     theta = np.array([math.log(0.1), 0.0, -6.0, 6.0, math.log(1e-6)])
     assert evidence(theta)[0] == 1e10
     assert (
-        gp._credible(lambda t: (1e9 * float(np.abs(t).sum()), t), np.zeros(5), np.ones(5), 0.0).tolist()
+        _credible(lambda t: (1e9 * float(np.abs(t).sum()), t), np.zeros(5), np.ones(5), 0.0).tolist()
         == [0] * 5
     )
 
