@@ -24,10 +24,9 @@ Event = Changed | Removed
 Left = list[dict[str, str]]
 Now = Callable[[], float]
 Sleep = Callable[[float], None]
-_EVERY_S = 1.0
 TIMEOUT_S = 10 * 60.0
 # A group stays in use for a while after its last instance has ended.
-_GROUP_TRIES = 30
+_GROUP_TRIES, _GROUP_EVERY_S = 30, 1.0
 
 
 def terminate(
@@ -217,7 +216,7 @@ def _until(
             return
         if now() >= deadline:
             raise _late(late, seen, wanted)
-        sleep(_EVERY_S)  # AWS tells nobody of a new state: one asks
+        sleep(cloud.look_every_s)  # AWS tells nobody of a new state: one asks
 
 
 def _late(late: Sequence[Instance], seen: dict[str, str], wanted: str) -> errors.LeftBehind:
@@ -234,7 +233,7 @@ def _delete_group(cloud: Cloud, group_id: str, sleep: Sleep) -> None:
                 return
             if error.code != "DependencyViolation":
                 raise
-            sleep(_EVERY_S)  # an ended instance has its group for a moment longer
+            sleep(_GROUP_EVERY_S)  # an ended instance has its group for a moment longer
         else:
             return
     raise errors.LeftBehind(

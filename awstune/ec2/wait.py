@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from awstune.ec2.session import Cloud
 
 TIMEOUT_S = 15 * 60.0
-_EVERY_S = 1.0
 _PATIENT_S = 5.0
 _IDS_A_CALL = 100
 _PAGE = 1000
@@ -56,7 +55,7 @@ def until_ready(
     deadline = now() + timeout_s
     open_ids, seen = list(ids), dict[str, Waiting]()
     while True:
-        pause = _EVERY_S
+        pause = cloud.look_every_s
         try:
             statuses = _poll(cloud, open_ids)
         except (Throttled, Unreachable):

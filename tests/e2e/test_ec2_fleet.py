@@ -9,7 +9,7 @@ import pytest
 
 from awstune.ec2 import end, instances, launch, survey, wait
 from awstune.ec2.plan import make_plan
-from awstune.ec2.session import Endpoint, open_cloud
+from awstune.ec2.session import Cloud, Endpoint, open_cloud
 from awstune.ec2.wanted import Wanted
 from awstune.localcloud import client, lifecycle
 
@@ -19,12 +19,19 @@ _FOR_ONE = 14
 PACE = {"boot_s": [0, 4], "checks_s": [0, 4], "end_s": [0, 1]}
 
 
+class AsOften(Cloud):
+    """A cloud that is looked at as often as AWS may be."""
+
+    look_every_s = 1.0
+
+
 @pytest.fixture
 def fleet(cloud):
     """Simulated instances for the rest of the test, and a counter of calls."""
     client.call(cloud, "PUT", "/awstune/quotas/L-417A185B", {"value": 8 * SIZE})
     client.call(cloud, "PUT", "/awstune/simulated", PACE)
     there = open_cloud(endpoint=Endpoint(cloud.endpoint_url, cloud.access_key, cloud.secret_key))
+    there = AsOften(there.session, there.region, there.endpoint)
     calls = collections.Counter()
     for one in (there.ec2, there.launcher):
         one.meta.events.register("before-call", lambda model, **_: calls.update([model.name]))

@@ -22,6 +22,7 @@ class _Script:
         self.slept = []
         self.calls = []
         self.region = "us-east-1"
+        self.look_every_s = 1.0
         self.ec2 = self
 
     def now(self):
