@@ -218,6 +218,8 @@ def findings(document: Document, found: Document) -> str:
     if found["importance"]:
         shares = (f"{' x '.join(i['params'])} {_share(i)}" for i in found["importance"][:MOST_NAMED])
         lines.append(f"what mattered: {', '.join(shares)}")
+    if found["likely"]:
+        lines.append(f"good values: {', '.join(_likely(one) for one in found['likely'])}")
     guess = found["guess"]
     if guess:
         expected = f"{value(guess['value'])} +- {guess['sd']:.2g}"
@@ -229,6 +231,12 @@ def findings(document: Document, found: Document) -> str:
             sets = " ".join(f"--set {shlex.quote(f'{n}={value(v)}')}" for n, v in other.items())
             lines.append(f"to try it: awstune run {document['sweep']} {sets}")
     return "\n".join([*lines, *(one["text"] for one in found["advice"])])
+
+
+def _likely(where: Document) -> str:
+    values = list(dict.fromkeys(value(one) for one in where["values"]))
+    words = "..".join(values) if where["ordered"] else " or ".join(values)
+    return f"{where['param']} {words} ({where['share']:.0%})"
 
 
 def _share(importance: Document) -> str:

@@ -30,6 +30,8 @@ SAMPLES = 2048
 BINS = 12
 EDGE = 0.02
 QUANTILE = 0.1
+MOST, SAID = 0.8, 0.67
+"""How much of the posterior is most of it; and in how much of the range that is, where it says something."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,23 @@ class Marginal:
     values: tuple[list[Any], ...]
     prior: Array
     posterior: Array
+
+
+@dataclass(frozen=True)
+class Likely:
+    """Where most of the good values of a parameter are believed to lie.
+
+    Attributes:
+        name: the parameter's.
+        values: the least and the greatest of them where they have an order, else the likeliest options.
+        ordered: whether they have.
+        share: of the posterior that they hold.
+    """
+
+    name: str
+    values: tuple[Any, ...]
+    ordered: bool
+    share: float
 
 
 @dataclass(frozen=True)
@@ -106,6 +125,36 @@ class Belief:
         middles = tuple(self._values(c, e) for c, e in zip(columns, edges, strict=True))
         return Marginal(names, middles, prior / prior.sum(), after / after.sum())
 
+    def likely(self, name: str) -> Likely | None:
+        """The fewest values that hold four fifths of the posterior; None where these are nearly all."""
+        column = self.cube.names.index(name)
+        mass = self.marginal(name).posterior
+        if self.cube.categorical[column]:
+            return self._likely_options(name, mass)
+        first, last = _shortest(mass)
+        if last - first + 1 > SAID * len(mass):
+            return None
+        ends = self._ends(column, first, last)
+        values = tuple(self.space.searched[name].decode(end) for end in ends)
+        return Likely(name, values, ordered=True, share=float(mass[first : last + 1].sum()))
+
+    def _likely_options(self, name: str, mass: Array) -> Likely | None:
+        order = np.argsort(-mass, kind="stable")
+        held = np.cumsum(mass[order])
+        count = int(np.searchsorted(held, MOST)) + 1
+        if count > SAID * len(mass):
+            return None
+        options = self.marginal(name).values[0]
+        chosen = tuple(options[i] for i in order[:count])
+        return Likely(name, chosen, ordered=False, share=float(held[count - 1]))
+
+    def _ends(self, column: int, first: int, last: int) -> tuple[float, float]:
+        codes = self.cube.columns[column].codes
+        if codes is None or len(codes) > BINS:
+            edges = self._edges(column)
+            return float(edges[first]), float(edges[last + 1])
+        return float(codes[first]), float(codes[last])
+
     def _edges(self, column: int) -> Array:
         codes = self.cube.columns[column].codes
         if codes is None or len(codes) > BINS:
@@ -121,6 +170,13 @@ class Belief:
     def sample(self, rng: np.random.Generator) -> Params:
         """A draw from p(theta | M)."""
         return self.space.decode(self.places[rng.choice(len(self.places), p=self.weights)])
+
+
+def _shortest(mass: Array) -> tuple[int, int]:
+    """The first and the last bin of the shortest run of them that holds most of the mass."""
+    sums = np.concatenate([[0.0], np.cumsum(mass)])
+    runs = ((i, j) for i in range(len(mass)) for j in range(i, len(mass)) if sums[j + 1] - sums[i] >= MOST)
+    return min(runs, key=lambda run: (run[1] - run[0], -(sums[run[1] + 1] - sums[run[0]])))
 
 
 def best_guess(model: Model, mode: Mode, *, seed: int = 0) -> Guess:

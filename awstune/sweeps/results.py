@@ -77,7 +77,7 @@ def rerun(run: Folder) -> dict[str, Any]:
 
 
 def findings(folder: Folder, *, model: bool = True) -> dict[str, Any]:
-    """``{importance: [{params, share, sd}], guess: {params, value, sd} | None, advice: [{param, text}]}``.
+    """What its trials tell: see ``Findings.to_json``.
 
     Args:
         folder: the sweep's.
@@ -88,7 +88,7 @@ def findings(folder: Folder, *, model: bool = True) -> dict[str, Any]:
 
     spec, trials = Spec.read(folder.spec_file), history(folder).trials
     if spec.mode is None:
-        return Findings([], None, []).to_json()
+        return Findings().to_json()
     return found(spec.space, trials, mode=spec.mode, metric=spec.metric, model=model).to_json()
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from awstune.errors import NothingSucceeded
 from awstune.report import formats, tables, words
+from awstune.search.findings import Findings
 
 
 def trial(number, value=None, **fields):
@@ -172,6 +173,11 @@ def test_findings_are_lines_with_the_command_that_tries_the_guess():
             {"params": ["lr"], "share": 0.7, "sd": 0.05},
             {"params": ["opt"], "share": 0.1, "sd": 0},
         ],
+        "likely": [
+            {"param": "lr", "values": [0.01, 0.1], "ordered": True, "share": 0.83},
+            {"param": "width", "values": [64, 64], "ordered": True, "share": 0.9},
+            {"param": "opt", "values": ["a b", "c"], "ordered": False, "share": 0.95},
+        ],
         "guess": {"params": {"lr": 0.1, "opt": "c d"}, "value": 0.25, "sd": 0.011},
         "advice": [{"param": "lr", "text": "the best lr is at the upper end"}],
     }
@@ -181,8 +187,13 @@ def test_findings_are_lines_with_the_command_that_tries_the_guess():
         "to try it: awstune run s-1 --set 'opt=c d'\n"
         "the best lr is at the upper end"
     )
-    same = {**found, "importance": [], "guess": {**found["guess"], "params": {"lr": 0.1, "opt": "a b"}}}
+    same = {
+        **found,
+        "importance": [],
+        "likely": [],
+        "guess": {**found["guess"], "params": {"lr": 0.1, "opt": "a b"}},
+    }
     assert tables.findings(document, same).startswith(
         "the model's own guess: loss 0.25 +- 0.011 at the best trial's values\nthe best lr"
     )
-    assert tables.findings(document, {"importance": [], "guess": None, "advice": []}) == ""
+    assert tables.findings(document, Findings().to_json()) == ""

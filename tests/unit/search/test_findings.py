@@ -6,7 +6,7 @@ import json
 
 import numpy as np
 
-from awstune.search.findings import findings
+from awstune.search.findings import Findings, findings
 from awstune.search.seen import Seen
 from awstune.search.space import Correlated, Float, Int, Space
 from awstune.search.trials import Status, TrialRecord
@@ -34,7 +34,12 @@ def test_what_mattered_the_guess_and_the_edge():
     found = findings(SPACE, trials, mode="min")
     assert found.importance[0].names == ("x",)
     assert found.importance[0].share > 0.8
-    assert {len(one.names) for one in found.importance} == {1}
+    assert {len(one.names) for one in found.importance} == {1, 2}
+    assert [(one.name, one.ordered) for one in found.likely] == [("x", True)]
+    assert found.likely[0].values[0] == 0.5
+    assert found.likely[0].values[1] < 0.8
+    assert [one.names for one in found.posterior][:3] == [("x",), ("y",), ("n",)]
+    assert len(found.posterior[3].names) == 2
     assert found.guess is not None
     truth = 5 * found.guess.params["x"] ** 2 + 0.1 * (found.guess.params["y"] - 0.3) ** 2
     assert abs(found.guess.mean - truth) < 0.1
@@ -43,22 +48,15 @@ def test_what_mattered_the_guess_and_the_edge():
     assert json.loads(json.dumps(found.to_json()))["importance"][0]["params"] == ["x"]
 
 
-def test_pairs_and_no_model_on_request():
-    """Pairs come when asked for; without a model there is the advice alone."""
-    trials = trials_of(12)
-    pairs = findings(SPACE, trials, mode="max", pairs=True).importance
-    assert {len(one.names) for one in pairs} == {1, 2}
-    bare = findings(SPACE, trials, mode="max", model=False)
-    assert (bare.importance, bare.guess) == ([], None)
+def test_no_model_on_request():
+    """Without a model there is the advice alone."""
+    bare = findings(SPACE, trials_of(12), mode="max", model=False)
+    assert (bare.importance, bare.likely, bare.posterior, bare.guess) == ([], [], [], None)
 
 
 def test_too_little_to_tell():
     """Before ten values nothing is told, however good they are."""
-    assert findings(SPACE, trials_of(9), mode="min").to_json() == {
-        "importance": [],
-        "guess": None,
-        "advice": [],
-    }
+    assert findings(SPACE, trials_of(9), mode="min") == Findings()
 
 
 def test_seen_tells_what_the_space_does():

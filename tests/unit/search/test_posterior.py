@@ -76,6 +76,20 @@ def test_posterior_of_a_correlated_valley():
     assert belief.marginal("a").posterior.max() < 0.2
 
 
+def within(value, where):
+    """Whether a value lies between the ends of a range."""
+    return where.values[0] <= value <= where.values[1]
+
+
+def test_likely_options():
+    """An option without which hardly any trial is good is named; an integer's values are its own."""
+    space = Space(opt=Choice("a", "b", "c"), x=Float(0, 1), n=Int(1, 4))
+    belief = Belief(model_of(space, lambda opt, x, n: {"a": 5, "b": 0, "c": 9}[opt] + x + 2 * n))
+    assert belief.likely("opt").values == ("b",)
+    assert not belief.likely("opt").ordered
+    assert belief.likely("n").values == (1, 2)
+
+
 def test_posterior_of_one_parameter():
     """The mass moves to where values are good; bins carry values; a draw comes from there."""
     space = Space(lr=Float(1e-4, 1, log=True), n=Int(1, 4), opt=Choice("x", "y"))
@@ -86,6 +100,13 @@ def test_posterior_of_one_parameter():
     assert (n.values[0], opt.values[0]) == ([1, 2, 3, 4], ["x", "y"])
     assert n.posterior.argmax() == 0
     assert belief.sample(np.random.default_rng(0))["n"] in {1, 2, 3, 4}
+    where = belief.likely("lr")
+    assert where.values[0] < 1e-3 < where.values[1]
+    inside = [share for at, share in zip(lr.values[0], lr.posterior, strict=True) if within(at, where)]
+    assert where.share == pytest.approx(sum(inside))
+    assert where.share >= 0.8
+    assert len(inside) < 6
+    assert belief.likely("opt") is None
 
 
 @pytest.mark.parametrize("mode", ["min", "max"])
