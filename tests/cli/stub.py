@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from tests.serving import Answering, serving
 
 WORDS = {
     "SignatureDoesNotMatch": "Signature expired: 20261123T000000Z is now earlier than 20261123T010000Z",
@@ -18,31 +18,20 @@ EC2 = "<Response><Errors>{error}</Errors><RequestID>r</RequestID></Response>"
 STS = "<ErrorResponse>{error}<RequestId>r</RequestId></ErrorResponse>"
 
 
-class _Refusing(BaseHTTPRequestHandler):
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+class _Refusing(Answering):
+    def post(self) -> None:
+        body = self.body()
         found = re.search(r"Credential=([^/]+)/", self.headers["Authorization"])
         assert found
         code = found[1]
         words = WORDS.get(code, "You are not authorized")
         error = f"<Error><Code>{code}</Code><Message>{words}</Message></Error>"
-        answer = (STS if b"GetCallerIdentity" in body else EC2).format(error=error).encode()
-        self.send_response(403)
-        self.send_header("Content-Type", "text/xml")
-        self.send_header("Content-Length", str(len(answer)))
-        self.end_headers()
-        self.wfile.write(answer)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        document = STS if b"GetCallerIdentity" in body else EC2
+        self.answer(403, document.format(error=error), Content_Type="text/xml")
 
 
 @contextmanager
 def refusing() -> Iterator[str]:
     """Its address, while it runs."""
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Refusing) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with serving(_Refusing) as server:
+        yield server.url

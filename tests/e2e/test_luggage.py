@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import http.server
 import json
 import os
-import threading
 
 import pytest
 
@@ -14,6 +12,7 @@ from awstune.ec2 import instances
 from awstune.flow import clouds, login
 from awstune.remote import bootstrap, delivery
 from awstune.sweeps import data
+from tests.serving import Answering, serving
 from tests.world import running
 
 pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("luggage")]
@@ -98,36 +97,26 @@ def test_unchanged_data_travels_once(lab, tmp_path):
     assert lab.run(f"cat {first.path}/b.bin").stdout == before
 
 
-class Handler(http.server.BaseHTTPRequestHandler):
+class Handler(Answering):
     """Notes what it is sent."""
 
-    posts: list = []  # noqa: RUF012  # one server a test module
-
-    def do_POST(self):
+    def post(self):
         """Answers that it is fine."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.posts.append((self.path, json.loads(body)))
-        self.send_response(204)
-        self.end_headers()
-
-    def log_message(self, *_):
-        """Nothing."""
+        self.server.posts.append((self.path, json.loads(self.body())))
+        self.answer(204)
 
 
 @pytest.fixture(scope="module")
 def hook():
-    """A web server, and its address with a secret in it."""
-    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{listening.server_port}/{SECRET}"
-        listening.shutdown()
-        thread.join()
+    """A web server's address with a secret in it, and what it was sent."""
+    with serving(Handler, posts=[]) as server:
+        yield f"{server.url}/{SECRET}", server.posts
 
 
 def test_a_sweep_with_all_of_it(world, hook):
     """Data of the project is found by its name and its place; the worker there posts; runs run there."""
-    options = ("--on", "lab", "--trials", "2", "--data", "set", "--notify", hook)
+    url, posts = hook
+    options = ("--on", "lab", "--trials", "2", "--data", "set", "--notify", url)
     ahead = world.json("sweep", "train.py", *options, "--dry-run")
     assert ahead["data"] == {"path": str(world.cwd / "set"), "files": 2, "bytes": SIZE + SIZE // 2}
     assert ahead["travels"]["bytes"] < 10_000
@@ -137,10 +126,10 @@ def test_a_sweep_with_all_of_it(world, hook):
     assert "set is there now: 0." in first.stderr
     second = world.run("sweep", "train.py", *options, "--name", "two")
     assert "set was there already: nothing of it was sent" in second.stderr
-    assert [(path, said["sweep"], said["state"]) for path, said in Handler.posts] == [
+    assert [(path, said["sweep"], said["state"]) for path, said in posts] == [
         (f"/{SECRET}", name, "finished") for name in ("one", "two")
     ]
-    assert Handler.posts[0][1]["usd_so_far"] > 0
+    assert posts[0][1]["usd_so_far"] > 0
     results = world.json("results", "one")
     assert [len(trial["repeats"]) for trial in results["trials"]] == [2, 2]
     assert len(results["best"]["confirmed"]["runs"]) == 3

@@ -2,12 +2,10 @@
 
 import datetime as dt
 import hashlib
-import http.server
 import json
 import os
 import subprocess
 import sys
-import threading
 
 import pytest
 from botocore.exceptions import TokenRetrievalError
@@ -15,6 +13,7 @@ from moto import mock_aws
 
 from awstune.ec2 import faults, session
 from awstune.errors import CredentialsError
+from tests.serving import Answering, serving
 from tests.unit.ec2.test_session import _forget_aws
 
 ROLE = "arn:aws:iam::123456789012:role/Lab"
@@ -129,33 +128,21 @@ def test_an_sso_session_that_has_ended(laptop, had):
     assert err == ""
 
 
-class _Portal(http.server.BaseHTTPRequestHandler):
+class _Portal(Answering):
     """IAM Identity Center, as far as it hands out a role's keys."""
 
-    def do_GET(self):
+    def get(self):
         expires = int((_now() + dt.timedelta(hours=1)).timestamp() * 1000)
         keys = {"accessKeyId": "ASIASSO", "secretAccessKey": "s", "sessionToken": "t", "expiration": expires}
-        body = json.dumps({"roleCredentials": keys}).encode()
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        """Nothing."""
+        self.answer(200, json.dumps({"roleCredentials": keys}))
 
 
 def test_an_sso_session_that_lasts(laptop):
     """The token that `aws sso login` left is exchanged for the role's keys."""
     (laptop / "config").write_text(SSO)
     _cached(laptop, _now() + dt.timedelta(hours=1))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Portal) as portal:
-        threading.Thread(target=portal.serve_forever, daemon=True).start()
-        url = {"AWS_ENDPOINT_URL_SSO": f"http://127.0.0.1:{portal.server_port}"}
-        out, err = _in_a_process_of_its_own(
-            laptop, "print(cloud.session.get_credentials().access_key)", **url
-        )
-        portal.shutdown()
+    with serving(_Portal) as portal:
+        out, err = _in_a_process_of_its_own(laptop, KEYS, AWS_ENDPOINT_URL_SSO=portal.url)
     assert out == "ASIASSO\n", err
 
 

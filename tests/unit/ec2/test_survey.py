@@ -1,6 +1,3 @@
-import http.server
-import threading
-
 import pytest
 from botocore.awsrequest import AWSResponse
 
@@ -8,6 +5,7 @@ from awstune import names
 from awstune.ec2 import faults, images, instances, keys, launch, network, prices, survey
 from awstune.ec2.wanted import Wanted
 from awstune.errors import KeyFileError, NameTaken, NotOffered, UsageError
+from tests.serving import Answering, serving
 from tests.unit.ec2.conftest import COURSE_IMAGE, NEW_IMAGE
 from tests.unit.ec2.launches import G4, HERE, launched, only, planned
 
@@ -152,20 +150,12 @@ def test_the_address_is_fetched_without_a_proxy(monkeypatch):
     """What checkip says is the address that SSH comes from, not a proxy's."""
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
 
-    class Answer(http.server.BaseHTTPRequestHandler):
-        def do_GET(self):
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(b"203.0.113.7\n")
+    class Checkip(Answering):
+        def get(self):
+            self.answer(200, "203.0.113.7\n")
 
-        def log_message(self, *_):
-            """Says nothing."""
-
-    with http.server.HTTPServer(("127.0.0.1", 0), Answer) as server:
-        thread = threading.Thread(target=server.handle_request)
-        thread.start()
-        assert network.fetch(f"http://127.0.0.1:{server.server_port}/").strip() == "203.0.113.7"
-        thread.join()
+    with serving(Checkip) as server:
+        assert network.fetch(f"{server.url}/").strip() == "203.0.113.7"
 
 
 def test_a_pem_that_aws_knows_is_linked(cloud, keys_dir, tmp_path):

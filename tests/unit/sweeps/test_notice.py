@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
@@ -17,53 +15,40 @@ from awstune.sweeps.imds import Metadata
 from awstune.sweeps.leaving import MARGIN_S, Leaving
 from awstune.sweeps.notice import AHEAD_S, REBALANCE, SPOT, Notice, Watch
 from awstune.sweeps.onsite import Site
+from tests.serving import Answering, serving
 
 TEXT = '{"action": "terminate", "time": "2026-11-23T18:02:00Z"}'
 ENDS = 1795456920.0  # the same in seconds since the epoch
 
 
-class Imds(BaseHTTPRequestHandler):
+class Imds(Answering):
     """IMDSv2: nothing without a token of its own."""
 
-    def do_PUT(self):
+    def put(self):
         """A new token."""
         self.server.tokens.append(f"token-{len(self.server.tokens)}")
         self.answer(200, self.server.tokens[-1])
 
-    def do_GET(self):
+    def get(self):
         """A value, for the newest token only."""
         if self.headers["X-aws-ec2-metadata-token"] != self.server.tokens[-1]:
-            self.answer(401, "")
+            self.answer(401)
             return
         text = self.server.values.get(self.path.removeprefix("/latest/meta-data/"))
         self.answer(200 if text else 404, text or "")
-
-    def answer(self, status, text):
-        """One answer."""
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(text)))
-        self.end_headers()
-        self.wfile.write(text.encode())
-
-    def log_message(self, *_):
-        """Say nothing."""
 
 
 @pytest.fixture
 def imds():
     """A metadata service."""
-    made = ThreadingHTTPServer(("127.0.0.1", 0), Imds)
-    made.tokens, made.values = [], {}
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with serving(Imds, tokens=[], values={}) as server:
+        yield server
 
 
 @pytest.fixture
 def metadata(imds):
     """Asks it."""
-    return Metadata(f"http://127.0.0.1:{imds.server_port}")
+    return Metadata(imds.url)
 
 
 def test_a_value_and_none(imds, metadata):

@@ -6,9 +6,7 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
@@ -18,6 +16,7 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.journal import Journal
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
+from tests.serving import Answering, serving
 from tests.waiting import until
 
 SECRET = "T0KEN"  # what must not be found anywhere
@@ -36,26 +35,14 @@ def server(*answers):
     """A web server that answers so, the last answer again and again; its address and what it was sent."""
     left, posts = list(answers), []
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self):
+    class Handler(Answering):
+        def post(self):
             """Notes what comes."""
-            body = self.rfile.read(int(self.headers["Content-Length"]))
-            posts.append((self.path, self.headers["Content-Type"], json.loads(body)))
-            self.send_response(left.pop(0) if len(left) > 1 else left[0])
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            posts.append((self.path, self.headers["Content-Type"], json.loads(self.body())))
+            self.answer(left.pop(0) if len(left) > 1 else left[0])
 
-        def log_message(self, *_):
-            """Nothing."""
-
-    with HTTPServer(("127.0.0.1", 0), Handler) as listening:
-        thread = threading.Thread(target=listening.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{listening.server_port}/hook/{SECRET}", posts
-        finally:
-            listening.shutdown()
-            thread.join()
+    with serving(Handler) as listening:
+        yield f"{listening.url}/hook/{SECRET}", posts
 
 
 def ended(tmp_path, **options):
