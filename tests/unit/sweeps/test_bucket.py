@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
 from datetime import UTC, datetime
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from botocore.auth import S3SigV4Auth
@@ -14,48 +12,37 @@ from botocore.credentials import Credentials as BotoCredentials
 from awstune.sweeps import bucket
 from awstune.sweeps.bucket import S3, BucketError, Copy, Credentials
 from awstune.sweeps.folder import Folder
+from tests.serving import Answering, serving
 
 KEYS = Credentials("AKIDEXAMPLE", "wJalrXUtnFEMI/K7MDENG", "the-session's-token")
 NOW = datetime(2026, 11, 23, 18, 0, 0, tzinfo=UTC)
 
 
-class Kept(BaseHTTPRequestHandler):
+class Kept(Answering):
     """Keeps what is put; a path in ``refused`` is answered with that status."""
 
-    def do_PUT(self):
+    def put(self):
         """One PutObject."""
-        body = self.rfile.read(int(self.headers["Content-Length"]))
+        body = self.body()
         status, region = self.server.refused.pop(self.path, (200, ""))
         if status == 200:
             self.server.kept[self.path] = body
             self.server.order.append(self.path)
         self.server.headers.append(dict(self.headers))
-        self.send_response(status)
-        if region:
-            self.send_header("x-amz-bucket-region", region)
-        self.send_header("Content-Length", "0")
-        self.end_headers()
-
-    def log_message(self, *_):
-        """Say nothing."""
+        self.answer(status, **({"x_amz_bucket_region": region} if region else {}))
 
 
 @pytest.fixture
 def server():
     """An HTTP server that keeps what it is given."""
-    made = ThreadingHTTPServer(("127.0.0.1", 0), Kept)
-    made.kept, made.refused, made.headers, made.order = {}, {}, [], []
-    threading.Thread(target=made.serve_forever, daemon=True).start()
-    yield made
-    made.shutdown()
-    made.server_close()
+    with serving(Kept, kept={}, refused={}, headers=[], order=[]) as made:
+        yield made
 
 
 @pytest.fixture
 def s3(server):
     """A bucket on it."""
-    place = f"http://127.0.0.1:{server.server_port}"
-    return S3("results", "us-east-1", lambda: KEYS, now=lambda: NOW, endpoint=place)
+    return S3("results", "us-east-1", lambda: KEYS, now=lambda: NOW, endpoint=server.url)
 
 
 @pytest.fixture
