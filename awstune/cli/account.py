@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from awstune.cli.options import command, option
-from awstune.cli.screen import Screen
+from awstune.cli.params import Dollars, Span
+from awstune.cli.screen import LOOK, Screen
 from awstune.config import Config
 from awstune.names import DEFAULT_TYPE
 
@@ -108,13 +109,13 @@ def iam_command(config: Config) -> None:
 
 @command("extend", example="awstune extend lab 4h")
 @click.argument("words", nargs=-1, required=True, metavar="[NAME] DURATION")
+@option("--max-usd", type=Dollars(), metavar="X", help="Another dollar cap, on all that it costs.")
 @option("--yes", is_flag=True, help="Answer the question in advance.")
-def extend_command(config: Config, words: tuple[str, ...], yes: bool) -> None:
+def extend_command(config: Config, words: tuple[str, ...], max_usd: float | None, yes: bool) -> None:
     """Move an instance's end to a later time.
 
     Shows first what it may cost by then. A left-out NAME is the only instance there is.
     """
-    from awstune.cli.params import Span
     from awstune.ec2 import extend, instances, prices
     from awstune.flow import clouds, extending
 
@@ -124,7 +125,7 @@ def extend_command(config: Config, words: tuple[str, ...], yes: bool) -> None:
     with Screen(config) as screen:
         cloud = clouds.open_for(config, warn=screen.warn)
         one = instances.find(cloud, words[0] if len(words) > 1 else None)
-        extension = extend.propose(one, by_s, prices.shipped(), time.time())
+        extension = extend.propose(one, by_s, prices.shipped(), time.time(), max_usd)
         screen.say("\n".join(extension.prose()))
         if not cloud.local:
             screen.confirm("Move it?", yes=yes)

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import math
 import time
 from typing import Any
 
 import click
 
 from awstune.cli.options import command, option
-from awstune.cli.params import Span
-from awstune.cli.screen import Screen
+from awstune.cli.params import Dollars, Span
+from awstune.cli.screen import LOOK, Screen
 from awstune.config import Config
-from awstune.names import DEFAULT_TTL_S
 
 
 @command("ls", example="awstune ls --json")
@@ -63,32 +61,33 @@ def stop_command(config: Config, names: tuple[str, ...]) -> None:
 
 @command("start", example="awstune start lab --ttl 2h")
 @click.argument("names", nargs=-1, metavar="[NAME...]")
-@option(
-    "--ttl",
-    type=Span(may_be_none=True),
-    default=DEFAULT_TTL_S,
-    help="Time to live from now, then it ends itself.  [default: 8h]",
-)
+@option("--ttl", type=Span(may_be_none=True), help="Time to live from now.  [default: as launched]")
+@option("--max-usd", type=Dollars(), metavar="X", help="Another dollar cap, on all that it costs.")
 @option("--yes", is_flag=True, help="Answer the question in advance.")
-def start_command(config: Config, names: tuple[str, ...], ttl: float, yes: bool) -> None:
+def start_command(
+    config: Config, names: tuple[str, ...], ttl: float | None, max_usd: float | None, yes: bool
+) -> None:
     """Start stopped instances again.
 
     Each gets a new end, and is waited for until it passes every status check.
     """
     from awstune.cli.launch import show_launched
-    from awstune.ec2 import prices
+    from awstune.ec2 import prices, restart
     from awstune.flow import clouds, end
     from awstune.report.words import money
 
     with Screen(config) as screen:
         cloud = clouds.open_for(config, warn=screen.warn)
-        which = end.chosen(cloud, names)
+        table, now = prices.shipped(), time.time()
+        restarts = [
+            restart.propose(one, table, now, ttl_s=ttl, max_usd=max_usd) for one in end.chosen(cloud, names)
+        ]
+        screen.say("\n".join(one.prose() for one in restarts))
         if not cloud.local:
-            rates = [prices.shipped().usd_per_hour(one.type, one.market) or 0.0 for one in which]
-            screen.confirm(
-                f"Start {' '.join(one.name for one in which)}, at {money(sum(rates))} an hour?", yes=yes
-            )
-        ready = screen.follow(end.start(config, cloud, which, ttl_s=None if math.isinf(ttl) else ttl))
+            screen.confirm("Start?", yes=yes)
+        ready = screen.follow(end.start(config, cloud, restarts))
+        goes_on = " ".join(one.instance.name for one in restarts)
+        screen.if_interrupted(f"{goes_on}: running, and costs", f"awstune stop {goes_on}")
         show_launched(screen, config, ready)
 
 

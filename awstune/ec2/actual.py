@@ -54,6 +54,7 @@ class Actual:
         network: the network that instances go to.
         ssh_from: the range that may reach port 22.
         quota: what the account may run of the type; None where nobody says.
+        left_out: the caller's own address, where the range that was typed leaves it out.
     """
 
     region: str
@@ -70,3 +71,4 @@ class Actual:
     network: Network = field(default_factory=lambda: Network(""))
     ssh_from: str = ""
     quota: Quota | None = None
+    left_out: str = ""

@@ -1,17 +1,16 @@
-"""Ends, stops and starts instances, and looks afterwards: hidden is not gone."""
+"""Ends and stops instances, and looks afterwards: hidden is not gone."""
 
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
-from awstune.ec2 import backstop, guard, instances, keys, metadata, network
+from awstune.ec2 import backstop, instances, keys, network
 from awstune.ec2.events import Changed, Removed
 from awstune.ec2.faults import Refused
-from awstune.ec2.instances import TAG_RAN, TAG_SEEN, Instance
+from awstune.ec2.instances import TAG_SEEN, Instance
 from awstune.ec2.intent import forget_all
 from awstune.ec2.network import tag_list
 
@@ -160,40 +159,6 @@ def stop(
         cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(seen))
     cloud.ec2.stop_instances(InstanceIds=[instance.id for instance in chosen])
     yield from _until(cloud, chosen, "stopped", now=now, sleep=sleep, timeout_s=timeout_s)
-
-
-def start(
-    cloud: Cloud, chosen: Sequence[Instance], *, ttl_s: float | None, now: Now = time.time
-) -> Iterator[Changed]:
-    """Starts stopped instances with a new end. Waiting is the caller's (`awstune.ec2.wait`).
-
-    The new end travels as new user-data, whose ``bootcmd`` runs before anything else at each boot: the
-    guard never meets the old end.
-
-    Args:
-        cloud: where they are.
-        chosen: which; those that run already are left as they are.
-        ttl_s: seconds until the new end; None for none.
-        now: the clock, in seconds since the epoch.
-
-    Yields:
-        `Changed` for each that AWS starts.
-
-    Raises:
-        CloudError: AWS refused.
-    """
-    for instance in chosen:
-        if instance.state in ("running", "pending"):
-            continue
-        ends = None if ttl_s is None else now() + ttl_s
-        text = guard.user_data(None, ends=ends, stamp=f"start-{uuid.uuid4()}", bucket=instance.bucket)
-        cloud.ec2.modify_instance_attribute(InstanceId=instance.id, UserData={"Value": text.encode()})
-        tags = {names.TAG_ENDS: guard.ends_word(ends), TAG_RAN: str(round(instance.running_s(now())))}
-        cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(tags))
-        backstop.arm(cloud, instance, ends)
-        metadata.open_for_boot(cloud, instance)
-        cloud.ec2.start_instances(InstanceIds=[instance.id])
-        yield Changed(instance.id, instance.name, "pending")
 
 
 def base_name(instance: Instance) -> str:

@@ -7,14 +7,16 @@ repeating the command mends it.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
 from awstune.ec2 import backstop, guard
-from awstune.ec2.instances import TAG_RAN, TAG_SEEN, Instance, iso
+from awstune.ec2.instances import TAG_CAP, TAG_RAN, TAG_SEEN, Instance, iso
 from awstune.ec2.network import tag_list
 from awstune.ec2.steps import span
+from awstune.money import dollars
 
 if TYPE_CHECKING:
     from awstune.ec2.prices import Prices
@@ -29,36 +31,60 @@ class Extension:
         instance: whose.
         ends: the new end, seconds since the epoch.
         usd_worst_case: what it can have cost in all by then; None where its price is unknown.
+        usd_by_then: the same, had it no dollar cap.
+        limits: another dollar cap, as its disk has it; None where that stays.
     """
 
     instance: Instance
     ends: float
     usd_worst_case: float | None
+    usd_by_then: float | None = None
+    limits: guard.Limits | None = None
+
+    @property
+    def max_usd(self) -> float | None:
+        """Its dollar cap from then on; None for none."""
+        return self.instance.max_usd if self.limits is None else self.limits.max_usd
 
     def prose(self) -> list[str]:
         """One sentence a line: what changes, and what it may cost."""
         name, was = self.instance.name, self.instance.ends
-        by = span(self.ends - was) if was is not None else ""
-        known = self.usd_worst_case is not None
-        cost = f"${self.usd_worst_case:,.2f} at most" if known else "unknown: the type is in no price table"
-        return [
-            f"move the end of {name} to {iso(self.ends)}, {by} later",
-            f"what {name} will have cost by then, with what it has cost already: {cost}",
-        ]
+        later = f", {span(self.ends - was)} later" if was is not None else ""
+        worst = self.usd_worst_case
+        cost = "unknown: the type is in no price table" if worst is None else f"{dollars(worst)} at most"
+        lines = [f"move the end of {name} to {iso(self.ends)}{later}"]
+        if self.limits is not None and self.max_usd is not None:
+            lines.append(f"have {name} end itself when it has cost {dollars(self.max_usd)}")
+        lines.append(f"what {name} will have cost by then, with what it has cost already: {cost}")
+        if self.max_usd is not None and (self.usd_by_then or 0.0) > self.max_usd:
+            raised = math.ceil(self.usd_by_then or 0.0)
+            lines.append(
+                f"its dollar cap of {dollars(self.max_usd)} ends {name} before that: --max-usd {raised} "
+                "lets it run so long"
+            )
+        return lines
 
     def to_json(self) -> dict[str, Any]:
         """The plan's object."""
-        return {
-            "plan": [{"action": "extend", "name": self.instance.name, "ends": iso(self.ends)}],
-            "usd_worst_case": self.usd_worst_case,
-        }
+        step = {"action": "extend", "name": self.instance.name, "ends": iso(self.ends)}
+        capped = {} if self.limits is None else {"max_usd": self.max_usd}
+        return {"plan": [{**step, **capped}], "usd_worst_case": self.usd_worst_case}
 
 
-def propose(instance: Instance, by_s: float, prices: Prices, now: float) -> Extension:
+def propose(
+    instance: Instance, by_s: float, prices: Prices, now: float, max_usd: float | None = None
+) -> Extension:
     """The end moved by ``by_s`` seconds; one that has passed already is moved from now on.
 
+    Args:
+        instance: whose.
+        by_s: seconds.
+        prices: of its region.
+        now: seconds since the epoch.
+        max_usd: another dollar cap, on all that it has cost and will; None keeps the one it has.
+
     Raises:
-        UsageError: the instance does not run, has no end, or the time is not above zero.
+        UsageError: the instance does not run, has no end, the time is not above zero, or the cap is spent.
     """
     if by_s <= 0:
         raise errors.UsageError("the end can only be moved to a later time", "awstune extend NAME 4h")
@@ -69,8 +95,25 @@ def propose(instance: Instance, by_s: float, prices: Prices, now: float) -> Exte
     if instance.ends is None:
         raise errors.UsageError(f"{instance.name} has no end to move: it was launched with --ttl none")
     ends = max(instance.ends, now) + by_s
-    worst = instance.usd_so_far(ends, prices)
-    return Extension(instance, ends, None if worst is None else round(worst, 4))
+    limits = None if max_usd is None else _capped(instance, max_usd, prices, now)
+    cap = instance.max_usd if max_usd is None else max_usd
+    by_then = instance.usd_so_far(ends, prices)
+    worst = by_then if by_then is None or cap is None else min(by_then, cap)
+    return Extension(instance, ends, None if worst is None else round(worst, 4), by_then, limits)
+
+
+def _capped(instance: Instance, max_usd: float, prices: Prices, now: float) -> guard.Limits:
+    rate, spent = instance.usd_per_hour(prices), instance.usd_so_far(now, prices)
+    if rate is None or spent is None:
+        raise errors.UsageError(
+            f"nobody knows the price of {instance.type}, so --max-usd cannot be held", "leave --max-usd out"
+        )
+    if spent >= max_usd:
+        what = f"{instance.name} has cost {dollars(spent)}, so --max-usd {max_usd:g} would end it at once"
+        raise errors.UsageError(what, f"awstune stop {instance.name}, or a larger --max-usd")
+    # A spot price may rise as far as the one on demand.
+    hourly = max(rate, prices.ceiling_per_hour(instance.type) or 0.0) + prices.public_ipv4_hour
+    return guard.Limits(None, max_usd, hourly, prices.disk_usd_per_hour(instance.disk_gib))
 
 
 def write_end(cloud: Cloud, instance: Instance, ends: float | None) -> None:
@@ -81,6 +124,15 @@ def write_end(cloud: Cloud, instance: Instance, ends: float | None) -> None:
     """
     _tag(cloud, instance, names.TAG_ENDS, guard.ends_word(ends))
     backstop.arm(cloud, instance, ends)
+
+
+def write_cap(cloud: Cloud, instance: Instance, max_usd: float) -> None:
+    """Writes the dollar cap to the tag; the disk has it already (`guard.more_limits_command`).
+
+    Raises:
+        CloudError: AWS refused.
+    """
+    _tag(cloud, instance, TAG_CAP, f"{max_usd:.10g}")
 
 
 def write_host_keys(cloud: Cloud, instance: Instance, keys: tuple[str, ...]) -> None:

@@ -32,6 +32,7 @@ https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/user-data.html (16 KB before
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from importlib import resources
 from textwrap import indent
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
 GUARD_PATH = "/usr/local/lib/awstune/guard"
+LIMITS_FILE = f"{names.GUARD_DIR}/limits"
 STAMP_FILE = f"{names.GUARD_DIR}/stamp"
 # Seconds that the instance has run, over all its starts.
 RAN_FILE = "/var/lib/awstune/ran"
@@ -110,7 +112,8 @@ class Limits:
 
     Attributes:
         idle_s: seconds of idling; None for no such end.
-        max_usd: dollars, over all its starts and with its disk; None for no such end.
+        max_usd: dollars, over all its starts and with its disk; None for no such end, and infinity takes
+            away one that the disk has.
         usd_per_hour: what an hour of running is reckoned at; for spot the on-demand price, which it
             never exceeds.
         disk_usd_per_hour: what an hour of its disk costs, running or not.
@@ -124,7 +127,9 @@ class Limits:
     def words(self) -> list[str]:
         """The lines of the guard's file of limits; money is whole microdollars there."""
         words = [f"idle_s={round(self.idle_s)}"] if self.idle_s is not None else []
-        if self.max_usd is not None:
+        if self.max_usd == math.inf:
+            words.append("cap=")
+        elif self.max_usd is not None:
             money = {"cap": self.max_usd, "hourly": self.usd_per_hour, "disk_hourly": self.disk_usd_per_hour}
             words += [f"{key}={round(usd * 1_000_000)}" for key, usd in money.items()]
         return words
@@ -145,7 +150,8 @@ def user_data(
         host_key: what sshd there shows to the first connection; None where it has its key already.
         ends: seconds since the epoch, or None for an instance that nothing ends.
         stamp: another word for each new end that is set through user-data (the client token).
-        limits: what else ends it; None keeps what its disk says.
+        limits: what else ends it; for an instance that has its host key already they stand above what its
+            disk says, and None changes nothing there.
         bucket: where results are copied to; empty for nowhere.
         keep_host_keys: for an image that may find no metadata service at a later boot, and would take
             itself for a new instance and make new host keys.
@@ -156,7 +162,7 @@ def user_data(
     text = "\n".join(
         [
             "#cloud-config",
-            f"bootcmd:\n{_bootcmd(ends, stamp, limits, bucket)}",
+            f"bootcmd:\n{_bootcmd(ends, stamp, limits, bucket, fresh=host_key is not None)}",
             *([f"ssh_keys:\n{_ssh_keys(host_key)}"] if host_key else []),
             f"write_files:\n{_write_files(keep_host_keys=keep_host_keys)}",
             f"runcmd:\n- [sh, -c, 'sh \"${{AWSTUNE_ROOT:-}}{GUARD_PATH}\" arm']",
@@ -179,10 +185,18 @@ def move_end_command(ends: float | None) -> str:
     return f"echo {word} | sudo tee {file}.new > /dev/null && sudo mv {file}.new {file}"
 
 
-def _bootcmd(ends: float | None, stamp: str, limits: Limits | None, bucket: str) -> str:
+def more_limits_command(limits: Limits) -> str:
+    """The shell command that puts limits on the instance's disk above those that it has."""
+    file = f'"${{{names.ROOT_VARIABLE}:-}}{LIMITS_FILE}"'
+    return f'printf "%s\\n" {" ".join(limits.words())} | sudo tee -a {file} > /dev/null'
+
+
+def _bootcmd(ends: float | None, stamp: str, limits: Limits | None, bucket: str, *, fresh: bool) -> str:
     files = [f'echo {ends_word(ends)} > "$d/ends"']
     if limits is not None:
-        files.append(f'printf "%s\\n" {" ".join(limits.words())} > "$d/limits"')
+        # Of two lines that say the same limit the guard takes the last.
+        into = ">" if fresh else ">>"
+        files.append(f'printf "%s\\n" {" ".join(limits.words())} {into} "$d/limits"')
     files.append(f'echo {stamp} > "$d/stamp"')
     write_ends = (
         f'r="${{AWSTUNE_ROOT:-}}"; d="$r{names.GUARD_DIR}"; mkdir -p "$d"; rm -rf "$r{_RUN_DIR}"; '

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ TAG_BASE = f"{names.TAG_PREFIX}base"
 TAG_DISK = f"{names.TAG_PREFIX}disk-gib"
 TAG_RAN = f"{names.TAG_PREFIX}ran-s"
 TAG_SEEN = f"{names.TAG_PREFIX}seen-s"
+# How long it may live after a start, and what it may cost in all: what launch was asked.
+TAG_TTL = f"{names.TAG_PREFIX}ttl-s"
+TAG_CAP = f"{names.TAG_PREFIX}max-usd"
 # Whom to log in as, where its image's is not `names.SSH_USER`.
 TAG_USER = f"{names.TAG_PREFIX}user"
 # Its price when it was launched, where it was launched: `ls` asks no price list.
@@ -73,6 +77,7 @@ class Instance:
         http_tokens: ``required`` where its metadata service answers nobody without a token.
         volume_ids: the disks that it has, the user's own among them.
         interface_ids: the network interfaces that were put to it; its first one ends with it.
+        born: since when its root disk is there, and billed; None where AWS does not say.
     """
 
     id: str
@@ -104,6 +109,7 @@ class Instance:
     http_tokens: str = "required"
     volume_ids: tuple[str, ...] = ()
     interface_ids: tuple[str, ...] = ()
+    born: float | None = None
 
     @property
     def jump(self) -> str:
@@ -138,6 +144,18 @@ class Instance:
         return _shaped(self.tags.get(TAG_USER, ""), _LOGIN) or names.SSH_USER
 
     @property
+    def ttl_s(self) -> float:
+        """Seconds that it may live after a start; infinity for ever."""
+        word = self.tags.get(TAG_TTL, "")
+        return math.inf if word == "none" else _seconds(word) or names.DEFAULT_TTL_S
+
+    @property
+    def max_usd(self) -> float | None:
+        """The dollar cap on all that it costs, as far as a tag says so; None for none."""
+        cap = _dollars(self.tags.get(TAG_CAP, ""))
+        return cap if cap is not None and 0 < cap < math.inf else None
+
+    @property
     def bucket(self) -> str:
         """The bucket that its results are copied to; empty for none."""
         return _shaped(self.tags.get(names.TAG_BUCKET, ""), BUCKET)
@@ -154,7 +172,8 @@ class Instance:
         ran = self.running_s(now) / 3600
         gone = self.state in ENDED and self.stopped is not None
         until = self.stopped if gone and self.stopped is not None else now
-        kept = max(ran, (until - self.launched) / 3600)
+        born = self.launched if self.born is None else min(self.born, self.launched)
+        kept = max(ran, (until - born) / 3600)
         return ran * (rate + prices.public_ipv4_hour) + kept * prices.disk_usd_per_hour(self.disk_gib)
 
     def to_json(self, now: float, prices: Prices, keys_dir: Path) -> dict[str, Any]:
@@ -299,6 +318,7 @@ def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
             for card in facts.get("NetworkInterfaces", [])
             if card.get("Attachment", {}).get("DeviceIndex", 0) > 0
         ),
+        born=_born(facts),
     )
 
 
@@ -340,6 +360,16 @@ def _reason(facts: InstanceTypeDef) -> str:
     reason = facts.get("StateReason", {})
     words = [reason.get("Code", ""), reason.get("Message", "")]
     return words[1] if words[1].startswith(words[0]) else ": ".join(word for word in words if word)
+
+
+def _born(facts: InstanceTypeDef) -> float | None:
+    """When its root disk was put to it, which a start does not move."""
+    roots = [
+        disk["Ebs"]["AttachTime"].timestamp()
+        for disk in facts.get("BlockDeviceMappings", [])
+        if disk["DeviceName"] == facts.get("RootDeviceName") and "AttachTime" in disk.get("Ebs", {})
+    ]
+    return roots[0] if roots else None
 
 
 def _stopped_at(facts: InstanceTypeDef) -> float | None:

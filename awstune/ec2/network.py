@@ -214,6 +214,13 @@ def find_group(cloud: Cloud, name: str, vpc_id: str) -> Group | None:
     return _group(found[0]) if found else None
 
 
+def groups(cloud: Cloud, ids: Iterable[str]) -> list[Group]:
+    """Security groups by their ids."""
+    return [
+        _group(facts) for facts in cloud.ec2.describe_security_groups(GroupIds=list(ids))["SecurityGroups"]
+    ]
+
+
 def group_id(cloud: Cloud, group: str, vpc_id: str) -> str:
     """The id of a group that is named by its id already, or by its name.
 
@@ -293,8 +300,7 @@ def refresh_ssh(cloud: Cloud, group_ids: Iterable[str], ssh_from: Callable[[], s
     Raises:
         CloudError: AWS refused.
     """
-    found = cloud.ec2.describe_security_groups(GroupIds=list(group_ids))["SecurityGroups"]
-    own = [group for group in map(_group, found) if group.owner == cloud.owner and not group.typed]
+    own = [group for group in groups(cloud, group_ids) if group.owner == cloud.owner and not group.typed]
     mine = ssh_from() if own else ""
     moved = [group for group in own if group.ssh_from != {mine}]
     for group in moved:

@@ -43,10 +43,15 @@ def wanted_group(wanted: Wanted) -> str:
 def notes(actual: Actual, runs: tuple[RunInstance, ...]) -> tuple[str, ...]:
     """What belongs under the steps: what is open for a while, and what nobody can reach from outside."""
     lines = []
+    if actual.left_out:
+        lines.append(
+            f"--ssh-from {actual.ssh_from} leaves out this machine, which comes from {actual.left_out}: it "
+            "cannot get in, nor see that the guard is armed (--no-wait does without)"
+        )
     if any(run.imds_v1_boot for run in runs):
         lines.append(
-            "the image is older than IMDSv2: until the guard is armed its metadata service asks for no "
-            "token, from then on it does"
+            "the image is older than IMDSv2: its metadata service asks for no token until the first verified "
+            "login, which is launch's own, unless --no-wait leaves it to you"
         )
     if runs[0].subnet and not (actual.network.public or actual.network.ipv6 or runs[0].ssh_jump):
         lines.append(

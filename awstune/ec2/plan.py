@@ -26,6 +26,7 @@ from awstune.ec2.steps import (
     told,
 )
 from awstune.ec2.wanted import Wanted
+from awstune.money import dollars
 
 
 @dataclass(frozen=True)
@@ -203,6 +204,7 @@ def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
             f"--disk {image.min_disk_gib}, or leave --disk out",
         )
     rate = actual.prices.usd_per_hour(actual.type, wanted.market)
+    disk_usd_per_hour = actual.prices.disk_usd_per_hour(disk_gib)
     facts = actual.prices.types.get(actual.type)
     return RunInstance(
         name=name,
@@ -220,7 +222,7 @@ def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
         usd_per_hour=actual.prices.ceiling_per_hour(actual.type),
         rate=rate,
         address_usd_per_hour=actual.prices.public_ipv4_hour,
-        disk_usd_per_hour=actual.prices.disk_usd_per_hour(disk_gib),
+        disk_usd_per_hour=disk_usd_per_hour,
         pair=actual.key.pair,
         group=openings.wanted_group(wanted),
         vpc_id=actual.network.vpc_id,
@@ -231,11 +233,13 @@ def _run(wanted: Wanted, actual: Actual, name: str) -> RunInstance:
         wishes=wanted.wishes_tag(),
         tags=dict(wanted.tags),
         facts=str(replace(facts, usd_per_hour=rate)) if facts else "",
-        fallbacks=_fallbacks(wanted, actual, image),
+        fallbacks=_fallbacks(wanted, actual, image, disk_usd_per_hour),
     )
 
 
-def _fallbacks(wanted: Wanted, actual: Actual, image: Image) -> tuple[Fallback, ...]:
+def _fallbacks(
+    wanted: Wanted, actual: Actual, image: Image, disk_usd_per_hour: float
+) -> tuple[Fallback, ...]:
     """Types that the same image drives, whose whole time to live the cap would pay for."""
     if not wanted.or_similar:
         return ()
@@ -243,7 +247,7 @@ def _fallbacks(wanted: Wanted, actual: Actual, image: Image) -> tuple[Fallback, 
     return tuple(
         Fallback(one.type, one.usd_per_hour, str(replace(one, usd_per_hour=rate)), rate)
         for one, rate in ((one, actual.prices.usd_per_hour(one.type, wanted.market)) for one in others)
-        if _fits(image, one) and _affordable(wanted, one)
+        if _fits(image, one) and _affordable(wanted, one, actual.prices.public_ipv4_hour + disk_usd_per_hour)
     )
 
 
@@ -252,10 +256,12 @@ def _fits(image: Image, facts: TypeFacts) -> bool:
     return fit is None or fit.ok
 
 
-def _affordable(wanted: Wanted, facts: TypeFacts) -> bool:
-    if wanted.max_usd is None or wanted.ttl_s is None:
+def _affordable(wanted: Wanted, facts: TypeFacts, beside: float) -> bool:
+    """Whether the cap pays for the whole time to live, with what an hour costs beside the type's price."""
+    if wanted.max_usd is None:
         return True
-    return (facts.usd_per_hour or 0.0) * wanted.ttl_s / 3600 <= wanted.max_usd
+    hours = (wanted.ttl_s or 0.0) / 3600
+    return facts.usd_per_hour is not None and (facts.usd_per_hour + beside) * hours <= wanted.max_usd
 
 
 def _priced(actual: Actual, plan: Plan, runs: tuple[RunInstance, ...]) -> Plan:
@@ -287,12 +293,12 @@ def _total(amounts: list[float | None]) -> float | None:
 def _notes(
     runs: tuple[RunInstance, ...], prices: Prices, hourly: float | None, worst: float | None
 ) -> tuple[str, ...]:
-    price = "the price is unknown" if hourly is None else f"${hourly:,.2f} an hour"
-    until = "without limit" if worst is None else f"${worst:,.2f} at most until the end"
+    price = "the price is unknown" if hourly is None else f"{dollars(hourly)} an hour"
+    until = "without limit" if worst is None else f"{dollars(worst)} at most until the end"
     lines = [f"costs: {price}; {until} ({prices.region} prices of {prices.as_of})"]
     if any(run.at_end == "stop" for run in runs):
         daily = sum(run.disk_usd_per_hour for run in runs) * 24
-        lines.append(f"stopped, the disk goes on costing ${daily:,.2f} a day until it is terminated")
+        lines.append(f"stopped, the disk goes on costing {dollars(daily)} a day until it is terminated")
     if any(run.market == "spot" for run in runs):
         lines.append(
             "AWS may take a spot instance away; what is only on its disk is then lost. The spot price may "

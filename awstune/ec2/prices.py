@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
 
+from awstune.money import dollars
+
 HOURS_A_MONTH = 730
 
 
@@ -32,8 +34,8 @@ class TypeFacts:
     usd_per_hour: float | None
 
     def __str__(self) -> str:
-        """One line for a choice of types: ``g4dn.xlarge (1 x T4, 16 GiB, $0.526/h)``."""
-        price = "price unknown" if self.usd_per_hour is None else f"${self.usd_per_hour:g}/h"
+        """One line for a choice of types: ``g4dn.xlarge (1 x T4, 16 GiB, $0.53/h)``."""
+        price = "price unknown" if self.usd_per_hour is None else f"{dollars(self.usd_per_hour)}/h"
         if not self.gpus:
             return f"{self.type} (no GPU, {price})"
         return f"{self.type} ({self.gpus} x {self.gpu}, {self.gpu_memory_gib:g} GiB, {price})"

@@ -169,6 +169,8 @@ def request(cloud: Cloud, step: RunInstance, group_id: str, now: float, *, zone:
         **({names.TAG_BUCKET: step.bucket} if step.bucket else {}),
         **({names.TAG_IMDS: metadata.V1_BOOT} if step.imds_v1_boot else {}),
         **_user_tag(step.image),
+        instances.TAG_TTL: guard.ends_word(step.ttl_s),
+        **({instances.TAG_CAP: f"{step.max_usd:.10g}"} if step.max_usd is not None else {}),
         **({instances.TAG_RATE: f"{step.rate:g}"} if step.rate is not None else {}),
     }
     asked: dict[str, Any] = {

@@ -10,6 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
+from awstune.money import dollars
+
 _NAMED = 4  # instances that are told one by one
 
 
@@ -242,7 +244,7 @@ class RunInstance(Step):
         ends = [
             f"after {span(self.ttl_s)}" if self.ttl_s is not None else "",
             f"after {span(self.idle_s)} idle" if self.idle_s is not None else "",
-            f"at ${self.max_usd:,.2f}" if self.max_usd is not None else "",
+            f"at {dollars(self.max_usd)}" if self.max_usd is not None else "",
         ]
         said = ", or ".join(end for end in ends if end)
         verb = "stops" if self.at_end == "stop" else "terminates"

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from awstune import names
-from awstune.ec2 import images, instances, keys, network, offers, pricelist, prices, quotas
+from awstune.ec2 import images, instances, keys, network, offers, pricelist, prices, quotas, reach
 from awstune.ec2.actual import Actual, KeyFacts
 from awstune.ec2.session import Cloud
 from awstune.ec2.wanted import Wanted
@@ -55,11 +55,13 @@ def _with_network(cloud: Cloud, wanted: Wanted, actual: Actual, fetch: network.F
         network.check_group(cloud, wanted.security_group, there.vpc_id)
         return replace(actual, network=there)
     by_ipv6 = there.ipv6 and not there.public
+    typed = [network.cidr(wanted.ssh_from)] if wanted.ssh_from and not wanted.ssh_jump else []
     return replace(
         actual,
         network=there,
         group=network.find_group(cloud, network.group_name(wanted.name), there.vpc_id),
         ssh_from=network.caller_cidr(cloud, wanted.ssh_from, ipv6=by_ipv6, fetch=fetch),
+        left_out=reach.left_out(cloud, typed, fetch=fetch),
     )
 
 

@@ -39,6 +39,23 @@ def address_of(config: Config, cloud: Cloud, instance: Instance) -> ssh.Address:
             else f"awstune ls shows {instance.name}"
         )
         raise UnknownName(f"{instance.name} is {instance.state}, so nobody can get in", hint)
+    return ssh.Address(
+        host=instance.address,
+        port=instance.ssh_port,
+        user=instance.user,
+        key_file=key_file_of(config, cloud, instance),
+        alias=instance.id,
+        host_keys=pinned_keys(config.home, instance),
+        jump=instance.jump,
+    )
+
+
+def key_file_of(config: Config, cloud: Cloud, instance: Instance) -> Path:
+    """An instance's private key.
+
+    Raises:
+        KeyFileError: it is not here, or others can read it.
+    """
     key_file = instance.key_file(keys_dir(config, cloud))
     if key_file is None:
         path = keys.key_path(keys_dir(config, cloud), instance.key_name, instance.region)
@@ -48,15 +65,7 @@ def address_of(config: Config, cloud: Cloud, instance: Instance) -> ssh.Address:
             f"awstune terminate {instance.name}",
         )
     keys.check_mode(key_file)
-    return ssh.Address(
-        host=instance.address,
-        port=instance.ssh_port,
-        user=instance.user,
-        key_file=key_file,
-        alias=instance.id,
-        host_keys=pinned_keys(config.home, instance),
-        jump=instance.jump,
-    )
+    return key_file
 
 
 def pinned_keys(home: Path, instance: Instance) -> tuple[str, ...]:

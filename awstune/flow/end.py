@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from awstune.config import Config
-from awstune.ec2 import end, events, instances, regions, unfetched
+from awstune.ec2 import end, events, instances, regions, restart, unfetched
 from awstune.ec2.instances import Instance
+from awstune.ec2.restart import Restart
 from awstune.ec2.session import Cloud
 from awstune.errors import (
     AwstuneError,
+    InstanceDied,
     Interrupted,
     KeyFileError,
     LeftBehind,
@@ -20,8 +22,9 @@ from awstune.errors import (
     UnknownName,
     UsageError,
 )
-from awstune.flow import access, launch, login
+from awstune.flow import access, arriving, launch, login
 from awstune.flow.events import Doing, Done, Story, Warned
+from awstune.money import dollars
 from awstune.names import SWEEPS_DIR
 from awstune.remote import hosts
 from awstune.remote.mirror import Mirror, remote_path, sweeps_on
@@ -175,9 +178,7 @@ def stop(cloud: Cloud, which: Sequence[Instance]) -> Story[None]:
         ) from None
 
 
-def start(
-    config: Config, cloud: Cloud, which: Sequence[Instance], *, ttl_s: float | None
-) -> Story[list[launch.Ready]]:
+def start(config: Config, cloud: Cloud, restarts: Sequence[Restart]) -> Story[list[launch.Ready]]:
     """Starts stopped instances with a new end, and waits until they are ready.
 
     Raises:
@@ -186,17 +187,22 @@ def start(
         NameBusy: another awstune is at work on one of them.
         Interrupted: by Ctrl-C; what was started goes on.
     """
+    which = [one.instance for one in restarts]
+    for one in which:
+        access.key_file_of(config, cloud, one)
     try:
         claim = launch.claimed(config, cloud, [one.name for one in which], "start")
         try:
-            for event in end.start(cloud, which, ttl_s=ttl_s):
+            for event in restart.apply(cloud, restarts):
                 yield _told(event)
         finally:
             claim.release()
-        yield from launch.until_in(config, cloud, which)
+        yield from arriving.until_in(config, cloud, which)
     except NoGuard as error:
         yield from stop(cloud, which)
         raise NoGuard(f"{error.message}, so it was stopped again", error.hint) from error
+    except InstanceDied as error:
+        raise _perhaps_capped(error, which) from error
     except KeyboardInterrupt:
         names = " ".join(one.name for one in which)
         raise Interrupted(
@@ -204,6 +210,15 @@ def start(
         ) from None
     now = instances.describe(cloud, [one.id for one in which])
     return [launch.describe(config, cloud, one) for one in now]
+
+
+def _perhaps_capped(error: InstanceDied, which: Sequence[Instance]) -> InstanceDied:
+    """Its tags may not know all of its hours; its disk does, and its guard has ended it again."""
+    for one in which:
+        if one.max_usd is not None and one.id in error.message:
+            what = f"{error.message}; its dollar cap of {dollars(one.max_usd)} may be spent"
+            return InstanceDied(what, f"{restart.way_on(one, 2 * one.max_usd)} lets it cost more in all")
+    return error
 
 
 def _told(event: events.Changed | events.Removed) -> Doing | Done:

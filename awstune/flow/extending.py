@@ -25,11 +25,15 @@ def carry_out(config: Config, cloud: Cloud, extension: Extension) -> Story[None]
     yield Doing(f"{one.name}: moving the end on its disk")
     try:
         with login.enter(config, cloud, one) as connection:
+            if extension.limits is not None:
+                connection.run(guard.more_limits_command(extension.limits))
             connection.run(guard.move_end_command(extension.ends))
     except (RemoteError, KeyFileError) as error:
         raise type(error)(
             f"the end of {one.name} has not moved, as its disk cannot be written: {error.message}",
             error.hint or f"awstune ssh {one.name} shows whether it can be reached; then repeat",
         ) from error
+    if extension.limits is not None and extension.max_usd is not None:
+        extend.write_cap(cloud, one, extension.max_usd)
     extend.write_end(cloud, one, extension.ends)
     yield Done(f"{one.name}: the end is moved, on its disk and in its tag")

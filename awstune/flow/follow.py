@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -10,8 +11,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from awstune.config import Config
-from awstune.ec2 import unfetched
+from awstune.ec2 import prices, restart, unfetched
+from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
+from awstune.ec2.steps import span
 from awstune.errors import (
     DISK_FULL,
     AwstuneError,
@@ -26,6 +29,7 @@ from awstune.errors import (
 )
 from awstune.flow import access, end, login
 from awstune.flow.events import Doing, Done, Story, Warned
+from awstune.money import dollars
 from awstune.names import NOTIFY_VARIABLE
 from awstune.remote.mirror import Look, Mirror
 from awstune.remote.where import Where
@@ -164,7 +168,7 @@ def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
     one = access.instance_of(cloud, where)
     if one.state == "stopped" and where.owned:
         yield Doing(f"{one.name} had ended itself; starting it to fetch {tail.folder.name}")
-        yield from end.start(config, cloud, [one], ttl_s=FETCH_TTL_S)
+        yield from _start_to_fetch(config, cloud, one)
     while True:
         one = access.instance_of(cloud, where)
         try:
@@ -184,6 +188,16 @@ def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
             if patience_s == 0.0:
                 raise
             yield Warned(f"{error.message}; the sweep goes on there, trying to get back")
+
+
+def _start_to_fetch(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
+    """A cap that is spent would end it before anything is fetched: this start has an end, and no cap."""
+    again = restart.propose(one, prices.shipped(), time.time(), ttl_s=FETCH_TTL_S, max_usd=math.inf)
+    if one.max_usd is not None:
+        most = "" if again.usd_more is None else f", {dollars(again.usd_more)} more at most"
+        beyond = f"its dollar cap of {dollars(one.max_usd)} does not hold"
+        yield Warned(f"{one.name} runs for {span(FETCH_TTL_S)} at the longest{most}; for that {beyond}")
+    yield from end.start(config, cloud, [again])
 
 
 def _mirrored(mirror: Mirror, tail: Tail, pace: Pace) -> Story[None]:

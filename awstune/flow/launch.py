@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from awstune.config import Config, ensure_home
-from awstune.ec2 import end, events, instances, prices, survey, wait
+from awstune.ec2 import end, events, prices, survey
 from awstune.ec2 import launch as ec2_launch
 from awstune.ec2.instances import Instance
 from awstune.ec2.launch import PartLaunched
@@ -20,27 +19,17 @@ from awstune.ec2.wanted import Wanted
 from awstune.errors import (
     AwstuneError,
     CloudError,
-    ConnectionLost,
     CredentialsError,
     InstanceDied,
     Interrupted,
     NoGuard,
     NotReady,
 )
-from awstune.flow import access, closing, clouds
+from awstune.flow import access, arriving, closing, clouds
 from awstune.flow.claim import Claim, take
 from awstune.flow.events import Doing, Done, Story, Warned
-from awstune.names import ARMED_FILE, ROOT_VARIABLE
+from awstune.money import dollars
 from awstune.remote import hosts, jump, openssh
-from awstune.remote.ssh import Connection
-
-SSH_PATIENCE_S = 60.0
-# The guard's timer may fire a moment after sshd lets us in, as it does after a quick start.
-_ARMED = (
-    f'for _ in $(seq {{looks}}); do test -e "${{{{{ROOT_VARIABLE}}}}}{ARMED_FILE}" && exit 0; '
-    "sleep 0.2; done; exit 1"
-)
-_NAMED = 6  # instances that a line can name
 
 
 @dataclass(frozen=True)
@@ -118,7 +107,8 @@ def carry_out(
     *,
     ready: bool = True,
     again: str = "",
-    ssh_patience_s: float = SSH_PATIENCE_S,
+    running: Callable[[str], object] = lambda _: None,
+    ssh_patience_s: float = arriving.SSH_PATIENCE_S,
 ) -> Story[list[Ready]]:
     """Applies the plan, waits until all instances are ready, and gets in once.
 
@@ -126,6 +116,7 @@ def carry_out(
         proposal: a plan made just now.
         ready: whether to wait.
         again: the command that takes up an interrupted one.
+        running: told the NAME of each instance that runs, and whose checks are still to pass.
         ssh_patience_s: how long sshd may take once the checks are passed.
 
     Returns:
@@ -147,7 +138,7 @@ def carry_out(
             if proposal.claim:
                 proposal.claim.release()
         if ready and (waited := _waited(proposal)):
-            yield from until_in(config, cloud, _live(cloud, waited), ssh_patience_s)
+            yield from arriving.until_in(config, cloud, arriving.live(cloud, waited), ssh_patience_s, running)
     except KeyboardInterrupt:
         raise Interrupted(*_stands(proposal, made, again)) from None
     except OSError as error:
@@ -161,7 +152,7 @@ def carry_out(
     except NoGuard as error:
         # An instance without an end is the surprise bill itself.
         try:
-            yield from undo(config, cloud, _live(cloud, error.names))
+            yield from undo(config, cloud, arriving.live(cloud, error.names))
         except AwstuneError as failed:
             what = f"{error.message}, and could not be terminated: {failed.message}; it goes on, and costs"
             raise NoGuard(what, error.hint, names=error.names) from failed
@@ -169,7 +160,7 @@ def carry_out(
         raise NoGuard(f"{error.message}, so it was terminated", hint, names=error.names) from error
     except (InstanceDied, NotReady) as error:
         raise _as_part(cloud, error, made.launched) from error
-    return [describe(config, cloud, one) for one in _live(cloud, proposal.wanted.names)]
+    return [describe(config, cloud, one) for one in arriving.live(cloud, proposal.wanted.names)]
 
 
 def _waited(proposal: Proposal) -> list[str]:
@@ -201,7 +192,7 @@ def undo(config: Config, cloud: Cloud, launched: Sequence[Instance]) -> Story[No
 
 def _as_part(cloud: Cloud, error: CloudError, launched: Sequence[Instance]) -> CloudError:
     """Of several instances one did not get ready: the error names those that are there all the same."""
-    there = tuple(_live(cloud, [one.name for one in launched])) if len(launched) > 1 else ()
+    there = tuple(arriving.live(cloud, [one.name for one in launched])) if len(launched) > 1 else ()
     if not there:
         return error
     names = ", ".join(one.name for one in there)
@@ -227,7 +218,7 @@ def _stands(proposal: Proposal, made: _Made, again: str, *, asked: bool = True) 
     if made.launched:
         planned = proposal.plan.usd_per_hour
         rate = planned and planned * len(made.launched) / len(proposal.plan.launches)
-        price = f", at ${rate:.2f} an hour together" if rate and not proposal.cloud.local else ""
+        price = f", at {dollars(rate)} an hour together" if rate and not proposal.cloud.local else ""
         missing = len(proposal.plan.launches) - len(made.launched)
         more = f"; AWS may have accepted {missing} more, awstune ls shows them" if missing > 0 else ""
         verbs = "is launched and goes on" if len(made.launched) == 1 else "are launched and go on"
@@ -261,71 +252,6 @@ def _apply(proposal: Proposal, made: _Made) -> Story[None]:
             yield Doing(event.step.prose())
 
 
-def until_in(
-    config: Config, cloud: Cloud, waited: Sequence[Instance], ssh_patience_s: float = SSH_PATIENCE_S
-) -> Story[None]:
-    """Waits until instances run, pass every status check, let us in, and their guard is armed.
-
-    Raises:
-        InstanceDied: one ended meanwhile.
-        NotReady: one does not pass its checks, lets nobody in, or has no guard.
-    """
-    began = time.monotonic()
-    name_of = {one.id: one.name for one in waited}
-    seen = dict.fromkeys(name_of, "pending")
-    for event in wait.until_ready(cloud, list(name_of)):
-        seen[event.id] = f"{event.state}, {event.checks} checks" if event.state == "running" else event.state
-        yield Doing(f"waiting: {_standing({name_of[id_]: word for id_, word in seen.items()})}")
-    unguarded: list[str] = []
-    for one in _live(cloud, name_of.values()):
-        yield Doing(f"{one.name}: opening a verified SSH connection")
-        try:
-            guarded = yield from _got_in(config, cloud, one, ssh_patience_s)
-        except AwstuneError as error:
-            if unguarded:  # what nothing ends comes before what only lets nobody in
-                raise _no_guard(unguarded, error.message) from error
-            raise
-        if guarded:
-            yield Done(f"{one.name} is ready after {time.monotonic() - began:.0f} s: {one.address}")
-        else:
-            unguarded.append(one.name)
-    if unguarded:
-        raise _no_guard(unguarded)
-
-
-def _got_in(config: Config, cloud: Cloud, one: Instance, patience_s: float) -> Story[bool]:
-    """Logs in for the first time and shuts what is due; whether the guard is armed."""
-    with _first_login(config, cloud, one, patience_s) as connection:
-        guarded = connection.run(_ARMED.format(looks=round(patience_s)), check=False).status == 0
-        access.note_hours(cloud, one, connection)
-        if guarded:
-            yield from closing.close(config.home, cloud, one, connection)
-    return guarded
-
-
-def _no_guard(names: Sequence[str], also: str = "") -> NoGuard:
-    which = " ".join(names)
-    what = f"{also}; and {which}" if also else which
-    return NoGuard(f"{what} has no guard that would end it", f"awstune terminate {which}", names=tuple(names))
-
-
-def _standing(words: Mapping[str, str]) -> str:
-    """Each instance with its state; of many, how many are in each."""
-    if len(words) <= _NAMED:
-        return " · ".join(f"{name} {word}" for name, word in words.items())
-    return " · ".join(f"{number} {word}" for word, number in Counter(words.values()).most_common())
-
-
-def _first_login(config: Config, cloud: Cloud, one: Instance, patience_s: float) -> Connection:
-    try:
-        return access.connect(access.address_of(config, cloud, one), patience_s=patience_s)
-    except ConnectionLost as error:
-        raise NotReady(
-            f"{one.name} passes its checks, but lets nobody in: {error.message}; it goes on, and costs",
-            f"awstune terminate {one.name}",
-        ) from error
-
-
 def describe(config: Config, cloud: Cloud, one: Instance) -> Ready:
     """An instance with the line that lets one in."""
     document = one.to_json(time.time(), prices.shipped(), access.keys_dir(config, cloud))
@@ -333,7 +259,3 @@ def describe(config: Config, cloud: Cloud, one: Instance) -> Ready:
         return Ready(one, document, "")
     address = access.address_of(config, cloud, one)
     return Ready(one, document, openssh.line(address, hosts.file_of(config.home)))
-
-
-def _live(cloud: Cloud, names: Sequence[str] | Any) -> list[Instance]:
-    return sorted((one for one in instances.named(cloud, names) if one.live), key=lambda one: one.name)

@@ -6,10 +6,10 @@ import time
 from collections.abc import Callable
 
 from awstune.config import Config
-from awstune.ec2 import network
+from awstune.ec2 import network, reach
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import AwstuneError, RemoteError
+from awstune.errors import AwstuneError, ConnectionLost, RemoteError
 from awstune.flow import access, closing
 from awstune.flow.events import Doing, Story, Warned
 from awstune.remote import ssh
@@ -26,9 +26,12 @@ def ready(config: Config, cloud: Cloud, one: Instance) -> Story[ssh.Address]:
         HostKeyError: it shows a host key that is not the pinned one.
     """
     address = access.address_of(config, cloud, one)
-    moved = admit(cloud, one, address)
+    silent = not (address.jump or ssh.answers(address))
+    moved = admit(cloud, one, address, answers=lambda _: not silent)
     if moved:
         yield Warned(f"your address has changed: port 22 of {one.name} is now open to {moved} only")
+    elif silent and (said := reach.shut_out(cloud, one.group_ids)):
+        yield Warned(f"{said}; {reach.way_in(one.name)}")
     if closing.due(one):
         yield Doing(f"{one.name}: what its launch left open is shut")
         yield from _close(config, cloud, one, address)
@@ -62,12 +65,21 @@ def enter(
     """
     address = access.address_of(config, cloud, one)
     admit(cloud, one, address)
-    connection = access.connect(address, patience_s=patience_s, now=now, sleep=sleep)
+    try:
+        connection = access.connect(address, patience_s=patience_s, now=now, sleep=sleep)
+    except ConnectionLost as error:
+        raise explained(cloud, one, error) from error
     access.note_hours(cloud, one, connection)
     if closing.due(one):
         for _ in closing.close(config.home, cloud, one, connection):
             pass
     return connection
+
+
+def explained(cloud: Cloud, one: Instance, error: ConnectionLost) -> ConnectionLost:
+    """The same error, saying that the range that was typed leaves this machine out, where it does."""
+    said = reach.shut_out(cloud, one.group_ids)
+    return ConnectionLost(f"{error.message}: {said}", reach.way_in(one.name)) if said else error
 
 
 def admit(

@@ -6,6 +6,8 @@ import math
 import time
 from typing import TYPE_CHECKING, Any
 
+from awstune.money import dollars
+
 if TYPE_CHECKING:
     from awstune.sweeps.outlook import Outlook
 
@@ -28,10 +30,8 @@ def duration(seconds: float | None) -> str:
 
 
 def money(usd: float | None) -> str:
-    """US dollars: ``$7.20``, below a cent ``$0.0031``; a dash where the price is not known."""
-    if usd is None:
-        return "-"
-    return f"${usd:.4f}" if 0 < usd < 0.01 else f"${usd:.2f}"  # noqa: PLR2004  # a cent
+    """As `awstune.money.dollars`; a dash where the price is not known."""
+    return "-" if usd is None else dollars(usd)
 
 
 def outlook(ahead: Outlook, now: float) -> str:

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from awstune.errors import UsageError
-from awstune.search.trials import by_completion
+from awstune.money import dollars
+from awstune.search.trials import Status, by_completion
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -108,8 +109,8 @@ class Worth:
         gain = self.outlook.gain(trials)
         if gain is None or gain * self.usd >= usd_per_trial:
             return None
-        worth = f"${gain * self.usd:.2g}"
-        return f"the next trial is expected to gain {gain:.2g}, worth {worth}, and costs ${usd_per_trial:.2g}"
+        worth, cost = dollars(gain * self.usd), dollars(usd_per_trial)
+        return f"the next trial is expected to gain {gain:.2g}, worth {worth}, and costs {cost}"
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,11 @@
 """A launch on the mocked account, and what AWS then shows of it."""
 
 import base64
+import time
 
 import yaml
 
-from awstune.ec2 import launch, survey
+from awstune.ec2 import instances, launch, prices, restart, survey
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
 
@@ -27,6 +28,12 @@ def planned(cloud, keys_dir, **wishes):
 def launched(cloud, keys_dir, **wishes):
     """That plan, applied: its events."""
     return list(launch.apply(cloud, planned(cloud, keys_dir, **wishes), keys_dir))
+
+
+def started(cloud, *, now=time.time, **typed):
+    """The stopped instance called lab, started again: its events."""
+    proposed = restart.propose(instances.find(cloud, "lab"), prices.shipped(), now(), **typed)
+    return list(restart.apply(cloud, [proposed], now=now))
 
 
 def only(cloud):

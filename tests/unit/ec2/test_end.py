@@ -1,7 +1,4 @@
-import base64
-
 import pytest
-import yaml
 from botocore.awsrequest import AWSResponse
 from botocore.exceptions import ClientError
 
@@ -182,20 +179,6 @@ def test_a_group_that_is_still_in_use_is_tried_again(cloud, keys_dir):
         cloud.ec2.meta.events.unregister("before-send.ec2.DeleteSecurityGroup", busy)
 
 
-@pytest.fixture
-def new_user_data(cloud):
-    """What ModifyInstanceAttribute was asked to make the user-data; moto cannot (it decodes it twice)."""
-    seen = []
-
-    def answer(params, **_):
-        seen.append(yaml.safe_load(base64.b64decode(params["body"]["UserData.Value"])))
-        return AWSResponse("", 200, {}, None), {}
-
-    cloud.ec2.meta.events.register("before-call.ec2.ModifyInstanceAttribute", answer)
-    yield seen
-    cloud.ec2.meta.events.unregister("before-call.ec2.ModifyInstanceAttribute", answer)
-
-
 def test_a_spot_instance_is_not_stopped(cloud, keys_dir):
     """AWS would refuse it; it is said before AWS is asked, with what can be done instead."""
     _launch(cloud, keys_dir, market="spot")
@@ -204,30 +187,6 @@ def test_a_spot_instance_is_not_stopped(cloud, keys_dir):
         list(end.stop(cloud, spot))
     assert "awstune terminate lab" in caught.value.hint
     assert [one.state for one in instances.own(cloud)] == ["running"]
-
-
-def test_stop_and_start_with_a_new_end(cloud, keys_dir, new_user_data):
-    """Stopped, then started: tag and user-data carry the new end, and the hours are kept."""
-    lab = _launch(cloud, keys_dir)
-    told = list(end.stop(cloud, lab, sleep=lambda _: None))
-    assert told[-1].state == "stopped"
-    stopped = instances.find(cloud, "lab")
-    later = stopped.launched + 7200
-    told = list(end.start(cloud, [stopped], ttl_s=3600, now=lambda: later))
-    assert [event.state for event in told] == ["pending"]
-    started = instances.find(cloud, "lab")
-    assert started.ends == int(later + 3600)
-    assert f"echo {int(later + 3600)} >" in new_user_data[0]["bootcmd"][0][2]
-    assert "ssh_keys" not in new_user_data[0]
-    assert list(end.start(cloud, [started], ttl_s=3600)) == []
-
-
-def test_start_without_an_end(cloud, keys_dir, new_user_data):
-    """--ttl none, typed again."""
-    lab = _launch(cloud, keys_dir)
-    list(end.stop(cloud, lab, sleep=lambda _: None))
-    list(end.start(cloud, [instances.find(cloud, "lab")], ttl_s=None))
-    assert instances.find(cloud, "lab").ends is None
 
 
 def test_states_are_told_once_each(cloud, keys_dir):

@@ -32,6 +32,24 @@ def test_an_end_that_has_passed_is_moved_from_now():
     assert extend.propose(RUNNING, 3600, TABLE, now=7200.0).ends == 10800
 
 
+def test_a_cap_that_comes_first():
+    """The end is not promised beyond the cap: it is said, with the cap that would pay for so long."""
+    capped = replace(RUNNING, tags={"awstune:max-usd": "2"})
+    found = extend.propose(capped, 4 * 3600, TABLE, now=1800.0)
+    assert found.usd_worst_case == 2.0
+    assert found.prose()[1:] == [
+        "what lab will have cost by then, with what it has cost already: $2.00 at most",
+        "its dollar cap of $2.00 ends lab before that: --max-usd 5 lets it run so long",
+    ]
+    raised = extend.propose(capped, 4 * 3600, TABLE, now=1800.0, max_usd=5.0)
+    assert raised.prose()[1:] == [
+        "have lab end itself when it has cost $5.00",
+        "what lab will have cost by then, with what it has cost already: $4.58 at most",
+    ]
+    assert raised.to_json()["plan"][0]["max_usd"] == 5.0
+    assert raised.limits.words() == ["cap=5000000", "hourly=905000", "disk_hourly=10959"]
+
+
 def test_an_unknown_price_is_said():
     """Where no table knows the type the cost is unknown, not zero."""
     found = extend.propose(replace(RUNNING, type="x9.huge"), 3600, TABLE, now=0.0)
@@ -40,17 +58,19 @@ def test_an_unknown_price_is_said():
 
 
 @pytest.mark.parametrize(
-    ("instance", "by_s", "said"),
+    ("instance", "by_s", "max_usd", "said"),
     [
-        (RUNNING, 0.0, "later time"),
-        (replace(RUNNING, state="stopped"), 60.0, "lab is stopped"),
-        (replace(RUNNING, ends=None), 60.0, "has no end"),
+        (RUNNING, 0.0, None, "later time"),
+        (replace(RUNNING, state="stopped"), 60.0, None, "lab is stopped"),
+        (replace(RUNNING, ends=None), 60.0, None, "has no end"),
+        (RUNNING, 60.0, 0.5, r"lab has cost \$0.92, so --max-usd 0.5 would end it at once"),
+        (replace(RUNNING, type="x9.huge"), 60.0, 5.0, "nobody knows the price of x9.huge"),
     ],
 )
-def test_what_cannot_be_extended(instance, by_s, said):
+def test_what_cannot_be_extended(instance, by_s, max_usd, said):
     """Refused with the reason."""
     with pytest.raises(UsageError, match=said):
-        extend.propose(instance, by_s, TABLE, now=0.0)
+        extend.propose(instance, by_s, TABLE, now=3600.0, max_usd=max_usd)
 
 
 def test_tags_are_written(cloud, keys_dir):

@@ -1,8 +1,10 @@
+import math
 import os
 import shutil
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -48,8 +50,10 @@ def _guard(root, verb="check"):
 
 
 def test_the_document_is_small_and_says_what_it_is():
-    """AWS takes 16 KB of user-data; ours stays under 12 and names its format."""
-    text = guard.user_data(guard.HostKey.generate(), ends=time.time(), stamp="t")
+    """AWS takes 16 KB of user-data; ours stays under 12 with all that it may hold, and names its format."""
+    limits = guard.Limits(86400.0 * 3650, 1e9, 1e6, 1e6)
+    most = {"stamp": f"awstune-{'0' * 36}", "limits": limits, "bucket": "b" * 63, "keep_host_keys": True}
+    text = guard.user_data(guard.HostKey.generate(), ends=time.time(), **most)
     assert text.startswith("#cloud-config\n")
     assert len(text.encode()) < 12 * 1024
 
@@ -269,6 +273,22 @@ def test_the_cap_counts_all_starts_and_the_disk(root):
     (state / "born").write_text(f"{now - 11 * 3600}\n")
     _guard(root)
     assert _ended(root) == "dollar cap"
+
+
+@pytest.mark.parametrize(("cap", "ends"), [(2.0, False), (math.inf, False), (0.5, True)])
+def test_the_last_word_about_the_cap_holds(root, cap, ends):
+    """A start, or extend, puts another cap below the one that is spent, or takes it away."""
+    limits = guard.Limits(max_usd=0.9, usd_per_hour=0.9)
+    _boot(root, _document(ends=None, limits=limits))
+    _guard(root)
+    Path(f"{root}{guard.RAN_FILE}").write_text("3600\n")
+    later = replace(limits, max_usd=cap)
+    _boot(root, yaml.safe_load(guard.user_data(None, ends=None, stamp="t2", limits=later)))
+    _guard(root)
+    assert (root / "shutdowns").exists() is ends
+    command = guard.more_limits_command(replace(limits, max_usd=3.0)).replace("sudo ", "")
+    subprocess.run(["sh", "-c", command], env=_env(root), check=True)
+    assert "cap=3000000" in Path(f"{root}{guard.LIMITS_FILE}").read_text()
 
 
 def test_hours_are_counted(root):

@@ -182,7 +182,7 @@ def test_prices_of_the_package():
     """The table is dated, knows the course's type, and says what it does not know."""
     assert TABLE.usd_per_hour("p2.xlarge") == 0.9
     assert TABLE.usd_per_hour("x9.huge") is None
-    assert str(TABLE.types["t3.micro"]) == "t3.micro (no GPU, $0.0104/h)"
+    assert str(TABLE.types["t3.micro"]) == "t3.micro (no GPU, $0.01/h)"
     unknown = prices.TypeFacts("x9.huge", "X9", 1, 8, 4, None)
     assert str(unknown) == "x9.huge (1 x X9, 8 GiB, price unknown)"
     more = TABLE.with_types({"x9.huge": replace(unknown, usd_per_hour=9.0)})

@@ -8,8 +8,8 @@ from botocore.exceptions import ClientError
 from awstune import names
 from awstune.ec2 import end, fits, guard, instances, metadata, unfetched
 from awstune.errors import CloudError
-from tests.unit.ec2.launches import launched, only, tags_of, user_data_of
-from tests.unit.ec2.test_end import new_user_data
+from tests.unit.ec2.launches import launched, only, started, tags_of, user_data_of
+from tests.unit.ec2.test_restart import new_user_data
 
 __all__ = ["new_user_data"]
 
@@ -47,7 +47,7 @@ def test_a_start_lets_it_boot_so_once_more(cloud, course, new_user_data):
     """The new end travels in user-data, which it must be able to read."""
     metadata.require_tokens(cloud, course)
     list(end.stop(cloud, [course], sleep=lambda _: None))
-    list(end.start(cloud, [instances.find(cloud, "lab")], ttl_s=3600))
+    list(started(cloud, ttl_s=3600))
     assert only(cloud)["MetadataOptions"]["HttpTokens"] == "optional"
     assert metadata.due(instances.find(cloud, "lab"))
     assert new_user_data
@@ -61,7 +61,7 @@ def test_an_image_of_today_needs_them_from_the_first_second(cloud, keys_dir, new
     assert names.TAG_IMDS not in lab.tags
     assert "cloud.cfg.d" not in str(user_data_of(cloud, lab.id))
     list(end.stop(cloud, [lab], sleep=lambda _: None))
-    list(end.start(cloud, [instances.find(cloud, "lab")], ttl_s=3600))
+    list(started(cloud, ttl_s=3600))
     assert only(cloud)["MetadataOptions"]["HttpTokens"] == "required"
 
 
@@ -109,7 +109,7 @@ def test_a_results_bucket(cloud, keys_dir, tmp_path, new_user_data):
     _boot(tmp_path, user_data_of(cloud, facts["InstanceId"]))
     assert (tmp_path / names.BUCKET_FILE.lstrip("/")).read_text() == "my-results\n"
     list(end.stop(cloud, instances.own(cloud), sleep=lambda _: None))
-    list(end.start(cloud, [instances.find(cloud, "lab")], ttl_s=3600))
+    list(started(cloud, ttl_s=3600))
     (tmp_path / names.BUCKET_FILE.lstrip("/")).unlink()
     _boot(tmp_path, new_user_data[0])
     assert (tmp_path / names.BUCKET_FILE.lstrip("/")).read_text() == "my-results\n"

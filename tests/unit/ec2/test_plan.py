@@ -26,15 +26,16 @@ def test_a_first_launch_word_for_word():
         "create the security group awstune-lab in vpc-1",
         "let 203.0.113.7/32 reach port 22, and nobody else",
         (
-            "run lab: p2.xlarge (1 x K80, 12 GiB, $0.9/h) on demand, from Deep Learning AMI (Ubuntu) Version "
-            "21.2 (ami-1), with an encrypted disk of 100 GiB; it stops by itself after 8h, or after 30m idle"
+            "run lab: p2.xlarge (1 x K80, 12 GiB, $0.90/h) on demand, from Deep Learning AMI (Ubuntu) "
+            "Version 21.2 (ami-1), with an encrypted disk of 100 GiB; it stops by itself after 8h, or after "
+            "30m idle"
         ),
         "wait until lab is running and passes its status checks",
         "costs: $0.90 an hour; $7.33 at most until the end (us-east-1 prices of 2026-06)",
         "stopped, the disk goes on costing $0.26 a day until it is terminated",
         (
-            "the image is older than IMDSv2: until the guard is armed its metadata service asks for no "
-            "token, from then on it does"
+            "the image is older than IMDSv2: its metadata service asks for no token until the first verified "
+            "login, which is launch's own, unless --no-wait leaves it to you"
         ),
     ]
 
@@ -45,7 +46,7 @@ def test_a_spot_fleet_word_for_word():
     today = replace(NOTHING.prices, spot={"g4dn.xlarge": 0.158})
     lines = make_plan(wanted, replace(NOTHING, type="g4dn.xlarge", group=GROUP, prices=today)).prose()
     assert [line for line in lines if "run fleet" in line][1] == (
-        "run fleet-2: g4dn.xlarge (1 x T4, 16 GiB, $0.158/h) at the spot price, from Deep Learning AMI "
+        "run fleet-2: g4dn.xlarge (1 x T4, 16 GiB, $0.16/h) at the spot price, from Deep Learning AMI "
         "(Ubuntu) Version 21.2 (ami-1), with an encrypted disk of 100 GiB; it terminates by itself after "
         "30m, or after 10m idle, or at $1.50"
     )
@@ -220,11 +221,13 @@ def test_stand_ins_for_a_full_zone():
     run = make_plan(Wanted("lab", or_similar=True), actual).launches[0]
     assert [other.type for other in run.fallbacks] == ["g4dn.xlarge", "p3.2xlarge"]
     assert run.prose().endswith(
-        "; where there is no capacity: g4dn.xlarge (1 x T4, 16 GiB, $0.526/h), "
+        "; where there is no capacity: g4dn.xlarge (1 x T4, 16 GiB, $0.53/h), "
         "then p3.2xlarge (1 x V100, 16 GiB, $3.06/h)"
     )
     capped = make_plan(Wanted("lab", or_similar=True, max_usd=10), actual)
     assert [other.type for other in capped.launches[0].fallbacks] == ["g4dn.xlarge"]
+    # Eight hours are $4.21 for the type alone, and $4.34 with its address and its disk.
+    assert make_plan(Wanted("lab", or_similar=True, max_usd=4.3), actual).launches[0].fallbacks == ()
     dear = make_plan(Wanted("lab", or_similar=True), actual)
     assert dear.usd_worst_case == pytest.approx(8 * (3.06 + 0.005 + 100 * 0.08 / 730), abs=1e-3)
 

@@ -61,7 +61,7 @@ def test_a_type_that_is_not_offered():
         make_plan(Wanted("lab"), actual)
     assert caught.value.message == (
         "us-east-1 does not offer p2.xlarge (AWS has retired it nearly everywhere); nearest: "
-        "g4dn.xlarge (1 x T4, 16 GiB, $0.526/h), g6.xlarge (1 x L4, 24 GiB, $0.8048/h)"
+        "g4dn.xlarge (1 x T4, 16 GiB, $0.53/h), g6.xlarge (1 x L4, 24 GiB, $0.80/h)"
     )
     assert "--or-similar" in caught.value.hint
     assert caught.value.nearest == "g4dn.xlarge"
@@ -76,7 +76,7 @@ def test_the_nearest_types_say_what_the_quota_allows():
     with pytest.raises(NotOffered) as caught:
         make_plan(Wanted("lab"), replace(NOTHING, offered=False, stand_ins=near, quotas={"G": quota}))
     assert caught.value.message.endswith(
-        "nearest: g4dn.xlarge (1 x T4, 16 GiB, $0.526/h, 4 of 8 vCPUs of your quota left)"
+        "nearest: g4dn.xlarge (1 x T4, 16 GiB, $0.53/h, 4 of 8 vCPUs of your quota left)"
     )
 
 

@@ -151,7 +151,22 @@ def test_durations(seconds, said):
     assert words.duration(seconds) == said
 
 
-@pytest.mark.parametrize(("usd", "said"), [(None, "-"), (0.0, "$0.00"), (0.0031, "$0.0031"), (7.2, "$7.20")])
+MONEY = [
+    (None, "-"),
+    (0.0, "$0.00"),
+    (0.0031, "$0.0031"),
+    (0.004, "$0.004"),
+    (0.00099, "$0.00099"),
+    (0.0000123, "$0.000012"),
+    (1e-14, "$0.00"),
+    (0.00996, "$0.01"),
+    (0.9, "$0.90"),
+    (7.2, "$7.20"),
+    (1250, "$1,250.00"),
+]
+
+
+@pytest.mark.parametrize(("usd", "said"), MONEY)
 def test_money(usd, said):
     """Cents as cents, and what is less than one in full."""
     assert words.money(usd) == said
