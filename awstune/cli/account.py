@@ -12,6 +12,7 @@ from awstune.cli.options import command, option
 from awstune.cli.params import Dollars, Span
 from awstune.cli.screen import LOOK, Screen
 from awstune.config import Config
+from awstune.errors import UsageError
 from awstune.names import DEFAULT_TYPE
 
 
@@ -96,13 +97,17 @@ def _what_next(found: list[dict[str, Any]], type_: str) -> str:
 
 
 @command("iam", example="awstune iam > policy.json")
-def iam_command(config: Config) -> None:
+@option("--role", metavar="NAME", help="For whoever assumes this role, and no IAM user.")
+@option("--everyone", is_flag=True, help="May also change what others launched with awstune.")
+def iam_command(config: Config, role: str | None, everyone: bool) -> None:
     """Print the least-privilege policy for what awstune calls, as JSON.
 
     It asks nothing and needs no credentials: give the output to whoever owns the account.
     """
     from awstune.ec2 import iam
 
+    if role and everyone:
+        raise UsageError("--role and --everyone contradict each other", "awstune iam --everyone")
     del config
     click.echo(json.dumps(iam.policy(), indent=2))
 

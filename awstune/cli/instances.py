@@ -69,12 +69,12 @@ def start_command(
 ) -> None:
     """Start stopped instances again.
 
-    Each gets a new end, and is waited for until it passes every status check.
+    Each gets a new end, and is waited for until it passes every status check. One that its dollar cap has
+    ended needs another cap.
     """
     from awstune.cli.launch import show_launched
     from awstune.ec2 import prices, restart
     from awstune.flow import clouds, end
-    from awstune.report.words import money
 
     with Screen(config) as screen:
         cloud = clouds.open_for(config, warn=screen.warn)

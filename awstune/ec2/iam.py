@@ -1,17 +1,22 @@
 """`awstune iam`: the least-privilege policy, made from the list of calls that the code makes.
 
 Whoever changes what the code calls changes `CALLS`; a test compares it with the calls that botocore saw.
-Changing calls are confined to what carries awstune's tags, or gets them in the same call.
+Changing calls are confined to one's own: what carries the caller's tag `awstune:owner`, or gets it in the
+same call. That tag is the caller's ARN. For an IAM user IAM has it as a variable, so one user cannot touch
+what another launched. Of a role IAM knows the ARN of the role, not that of the session that EC2 and STS see,
+so there the role has to be named (``--role``); unnamed, what any role's sessions launched is allowed, since
+whoever may launch must be able to terminate. Schedules carry no tags: their group is the limit there.
 
 Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
 """
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
-from awstune import names
+from awstune import errors, names
 from awstune.ec2 import backstop
 
 _ANY = "any"
@@ -20,6 +25,11 @@ _MARKED = "marked"
 _KEYS = "keys"
 _PARAMETERS = "parameters"
 _SCHEDULES = "schedules"
+_RESULTS = "results"
+_LISTED = "listed"
+# https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_iam-quotas.html#reference_iam-quotas-names
+_ROLE = re.compile(r"[\w+=,.@-]{1,64}", re.ASCII)
+_OWNER = f"aws:ResourceTag/{names.TAG_OWNER}"
 _SPOT_ROLE = "arn:aws:iam::*:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
 
 _BACKSTOP = [
@@ -64,7 +74,7 @@ CALLS = (
     Call("ec2:RunInstances", _MADE, "launch"),
     Call("ec2:CreateSecurityGroup", _MADE, "launch: a group that admits one's own address only"),
     Call("ec2:ImportKeyPair", _KEYS, "launch: the public half of a key made here"),
-    Call("ec2:DeleteKeyPair", _KEYS, "terminate"),
+    Call("ec2:DeleteKeyPair", _MARKED, "terminate"),
     Call("ec2:CreateTags", _MARKED, "extend, start, and the rotation of the host key"),
     Call("ec2:AuthorizeSecurityGroupIngress", _MARKED, "port 22 from one's own address"),
     Call("ec2:RevokeSecurityGroupIngress", _MARKED, "the same, when the address has changed"),
@@ -88,8 +98,17 @@ CALLS = (
 )
 
 
-def policy() -> dict[str, Any]:
-    """The policy document."""
+def policy(*, role: str | None = None, everyone: bool = False) -> dict[str, Any]:
+    """The policy document.
+
+    Args:
+        role: the name of the role that it is for, whose sessions are one owner; of a permission set of IAM
+            Identity Center (AWSReservedSSO_...) everybody who has it. None is for users, and any role.
+        everyone: whether what others launched with awstune may be changed, too.
+
+    Raises:
+        UsageError: that is no role's name.
+    """
     return {
         "Version": "2012-10-17",
         "Statement": [
@@ -103,7 +122,7 @@ def policy() -> dict[str, Any]:
             _statement("GroupsIn", ["ec2:CreateSecurityGroup"], _ec2("vpc/*")),
             _tag_on_create(),
             _statement("KeyPairs", _of(_KEYS), _ec2(f"key-pair/{names.KEY_PAIR_NAME.format(name='*')}")),
-            _marked(),
+            *([_marked("ChangeMarked", {"Null": {_OWNER: "false"}})] if everyone else _own(role)),
             _statement("PublicParameters", _of(_PARAMETERS), "arn:aws:ssm:*::parameter/aws/service/*"),
             _statement("Backstop", _of(_SCHEDULES), _BACKSTOP),
             _pass_role("BackstopActsAs", backstop.ROLE, "scheduler.amazonaws.com"),
@@ -130,9 +149,23 @@ def _tag_on_create() -> dict[str, Any]:
     return _statement("TagOnCreate", ["ec2:CreateTags"], _ec2("*/*"), condition)
 
 
-def _marked() -> dict[str, Any]:
-    condition = {"Null": {f"aws:ResourceTag/{names.TAG_OWNER}": "false"}}
-    return _statement("ChangeOwn", _of(_MARKED), _ec2("*/*"), condition)
+def _own(role: str | None) -> list[dict[str, Any]]:
+    if role is not None and not _ROLE.fullmatch(role):
+        raise errors.UsageError(f"{role!r} is no role's name", "awstune iam --role Dev")
+    sessions = "arn:aws:sts::${aws:PrincipalAccount}:assumed-role/"
+    # A session of IAM Identity Center is a person, and stays in the tag.
+    whose = [f"{sessions}{role}", f"{sessions}{role}/*"] if role else [f"{sessions}*"]
+    by_role = {"StringEquals": {"aws:PrincipalType": "AssumedRole"}, "StringLike": {_OWNER: whose}}
+    of_role = _marked("ChangeOwnOfRole", by_role)
+    return (
+        [of_role]
+        if role
+        else [_marked("ChangeOwn", {"StringEquals": {_OWNER: "${aws:PrincipalArn}"}}), of_role]
+    )
+
+
+def _marked(sid: str, condition: dict[str, Any]) -> dict[str, Any]:
+    return _statement(sid, _of(_MARKED), _ec2("*/*"), condition)
 
 
 def _pass_role(sid: str, role: str, service: str) -> dict[str, Any]:

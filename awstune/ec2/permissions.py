@@ -97,7 +97,6 @@ def requests(cloud: Cloud, what: Launchable, own: Instance | None) -> Mapping[st
         "PublicKeyMaterial": _PUBLIC_KEY,
         "TagSpecifications": [{"ResourceType": "key-pair", "Tags": tags}],
     }
-    forms["DeleteKeyPair"] = {"KeyName": pair}
     if what.vpc_id:
         forms["CreateSecurityGroup"] = {
             "GroupName": network.group_name(_NAME),
@@ -119,6 +118,7 @@ def requests(cloud: Cloud, what: Launchable, own: Instance | None) -> Mapping[st
 def _on(own: Instance) -> dict[str, dict[str, Any]]:
     one = {"InstanceIds": [own.id]}
     return {
+        "DeleteKeyPair": {"KeyName": own.key_name},
         "CreateTags": {"Resources": [own.id], "Tags": [{"Key": names.TAG_NAME, "Value": own.name}]},
         "StartInstances": one,
         "StopInstances": one,

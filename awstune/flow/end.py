@@ -182,6 +182,7 @@ def start(config: Config, cloud: Cloud, restarts: Sequence[Restart]) -> Story[li
     """Starts stopped instances with a new end, and waits until they are ready.
 
     Raises:
+        KeyFileError: a private key is not here; nothing was started.
         InstanceDied: one ended instead.
         NotReady: one does not pass its checks, or lets nobody in.
         NameBusy: another awstune is at work on one of them.

@@ -1,7 +1,12 @@
+import fnmatch
 import re
+
+import pytest
 
 from awstune import names
 from awstune.ec2 import iam
+from awstune.ec2.session import owner_of
+from awstune.errors import UsageError
 from tests import calls
 
 
@@ -29,9 +34,67 @@ def test_what_changes_things_is_confined():
             for action in one["Action"]:
                 assert re.match(r"\w+:(Describe|Get|Decode|RequestServiceQuota)", action)
     own = {one["Sid"]: one for one in iam.policy()["Statement"]}
-    assert own["ChangeOwn"]["Condition"] == {"Null": {f"aws:ResourceTag/{names.TAG_OWNER}": "false"}}
     assert own["KeyPairs"]["Resource"] == "arn:aws:ec2:*:*:key-pair/awstune-*"
     assert "ec2:TerminateInstances" in own["ChangeOwn"]["Action"]
+    assert own["ChangeOwn"]["Action"] == own["ChangeOwnOfRole"]["Action"]
+
+
+USER, OTHER = "arn:aws:iam::1:user/team/me", "arn:aws:iam::1:user/team/you"
+DEV, OPS = "arn:aws:sts::1:assumed-role/Dev/laptop", "arn:aws:sts::1:assumed-role/Ops/desk"
+SSO = "arn:aws:sts::1:assumed-role/AWSReservedSSO_Power_01ab/me@example.org"
+
+
+def changes(policy, caller, owner):
+    """Whether a policy lets a caller change what an owner launched, as IAM evaluates these conditions."""
+    role = ":assumed-role/" in caller
+    # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
+    variables = {
+        "aws:PrincipalAccount": "1",
+        "aws:PrincipalArn": caller if not role else "arn:aws:iam::1:role/x",
+    }
+    context = {f"aws:ResourceTag/{names.TAG_OWNER}": owner_of(owner)}
+    context["aws:PrincipalType"] = "AssumedRole" if role else "User"
+
+    def holds(operator, key, wanted):
+        if operator == "Null":
+            return key in context
+        patterns = [re.sub(r"\$\{(.*?)\}", lambda found: variables[found[1]], one) for one in words(wanted)]
+        return any(fnmatch.fnmatchcase(context[key], one) for one in patterns)
+
+    return any(
+        all(holds(operator, *pair) for operator, keys in one["Condition"].items() for pair in keys.items())
+        for one in policy["Statement"]
+        if "ec2:TerminateInstances" in one["Action"]
+    )
+
+
+def words(value):
+    """One or several, as IAM takes them."""
+    return [value] if isinstance(value, str) else value
+
+
+@pytest.mark.parametrize(
+    ("given", "caller", "owner", "may"),
+    [
+        ({}, USER, USER, True),
+        ({}, USER, OTHER, False),
+        ({}, USER, DEV, False),
+        ({}, DEV, DEV, True),
+        ({}, SSO, SSO, True),
+        ({}, DEV, USER, False),
+        ({}, DEV, OPS, True),  # IAM cannot tell, and nobody may be kept from ending what he pays for
+        ({"role": "Dev"}, DEV, DEV.replace("laptop", "phone"), True),
+        ({"role": "Dev"}, DEV, OPS, False),
+        ({"role": "Dev"}, DEV, USER, False),
+        ({"role": "AWSReservedSSO_Power_01ab"}, SSO, SSO, True),
+        ({"role": "AWSReservedSSO_Power_01ab"}, SSO, DEV, False),
+        ({"everyone": True}, USER, OTHER, True),
+        ({"everyone": True}, DEV, USER, True),
+    ],
+)
+def test_whose_instances_may_be_changed(given, caller, owner, may):
+    """One's own always; others' only where IAM cannot tell roles apart, or where that was asked for."""
+    assert changes(iam.policy(**given), caller, owner) is may
 
 
 def test_the_recorder_refuses_what_the_policy_lacks(cloud):
@@ -43,7 +106,15 @@ def test_the_recorder_refuses_what_the_policy_lacks(cloud):
     assert check_listed("ec2", "RunInstances")
 
 
-def test_the_policy_is_short_enough():
+@pytest.mark.parametrize("given", [{}, {"role": "r" * 64}, {"everyone": True}])
+def test_the_policy_is_short_enough(given):
     """A managed policy holds 6,144 characters without white space."""
-    text = re.sub(r"\s", "", str(iam.policy()))
+    text = re.sub(r"\s", "", str(iam.policy(**given)))
     assert len(text) < 6144
+
+
+@pytest.mark.parametrize("role", ["", "*", "arn:aws:iam::1:role/Dev", "r" * 65])
+def test_a_role_is_a_name(role):
+    """A wildcard would let in whom nobody named."""
+    with pytest.raises(UsageError, match="is no role's name"):
+        iam.policy(role=role)
