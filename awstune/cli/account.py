@@ -102,14 +102,16 @@ def _what_next(found: list[dict[str, Any]], type_: str) -> str:
 def iam_command(config: Config, role: str | None, everyone: bool) -> None:
     """Print the least-privilege policy for what awstune calls, as JSON.
 
-    It asks nothing and needs no credentials: give the output to whoever owns the account.
+    It asks nothing and needs no credentials: give the output to whoever owns the account. A user may change
+    only what that user launched. Sessions of a role may change what sessions of any role launched, as IAM
+    cannot tell them apart, unless the role is named.
     """
     from awstune.ec2 import iam
 
     if role and everyone:
         raise UsageError("--role and --everyone contradict each other", "awstune iam --everyone")
     del config
-    click.echo(json.dumps(iam.policy(), indent=2))
+    click.echo(json.dumps(iam.policy(role=role, everyone=everyone), indent=2))
 
 
 @command("extend", example="awstune extend lab 4h")
