@@ -153,7 +153,7 @@ def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: 
         screen.document(document)
         return 0 if document["best"] else NothingSucceeded.exit_status
     if document["best"] is None:
-        raise _nothing(document)
+        raise _nothing(document, Spec.read(folder.spec_file).trials)
     from awstune.sweeps import results
 
     screen.result(tables.best(document))
@@ -189,12 +189,14 @@ def _left(folder: Folder, where: str | None) -> tuple[str, str]:
     )
 
 
-def _nothing(document: dict[str, Any]) -> NothingSucceeded:
+def _nothing(document: dict[str, Any], planned: int | None) -> NothingSucceeded:
     trials = document["trials"]
     errors = [trial["error"] for trial in trials if trial["error"]]
     why = f": {errors[0]}" if errors else ""
     name = document["sweep"]
     return NothingSucceeded(
-        f"{name} ended after {count(len(trials), 'trial')}, and none succeeded{why}",
-        f"awstune logs {name} --trial 0",
+        f"{name} ended after {count(len(trials), 'trial')}, and none succeeded{why}", hint
     )
+    hint = f"awstune logs {name} --trial 0"
+    if planned is None or len(trials) < planned:
+        hint += f" shows more; awstune resume {name} goes on once it is mended"

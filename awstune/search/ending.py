@@ -6,6 +6,8 @@
                   next trial, in dollars, is below what a trial costs
     gain=0.01     end when that gain is below a hundredth (``gain=1%``) of what the sweep has gained so far
     patience=20   end when 20 trials in a row brought nothing
+
+And a sweep whose trials all fail for one reason ends by itself: see `all_alike`.
 """
 
 from __future__ import annotations
@@ -26,7 +28,11 @@ if TYPE_CHECKING:
     from awstune.search.trials import Mode, TrialRecord
 
 LEAST_VALUES = 10
+LEAST_ALIKE = 3  # one more than what two unlucky draws, or two crashes of the machine, bring
 FORMS = "--stop-when worth=50 (dollars a unit of the metric), gain=1% or patience=20"
+
+_ITS_OWN = re.compile(r"trials/\d+|seed \d+|0x[0-9a-f]+")  # of the one trial that failed
+_VALUES_MATTER = re.compile("memory", re.IGNORECASE)  # a smaller batch may well fit
 
 
 class EndRule(Protocol):
@@ -160,3 +166,29 @@ class Patience:
             loss = sign * trial.value if trial.counts and trial.value is not None else math.inf
             best, since = (loss, 0) if loss < best else (best, since + 1)
         return f"{since} trials in a row brought nothing" if since >= self.trials else None
+
+
+def all_alike(
+    trials: Sequence[TrialRecord], metric: str | None, *, since: int = 0, least: int = LEAST_ALIKE
+) -> str | None:
+    """Why no trial to come can be expected to succeed; None where one can.
+
+    All trials that have ended have failed, at least ``least`` of them, in the same words, and none has
+    reported the metric, not even one that still runs: what ran is broken, whatever values it is given. Words
+    that name a value differ from trial to trial, and where memory ran out, other values can mend it.
+
+    Args:
+        trials: of the sweep.
+        metric: its name; None where no report has told it yet.
+        since: how many trials had ended when the sweep was last taken up: they may have been mended.
+        least: so many have to agree.
+    """
+    ended = [trial for trial in by_completion(trials) if trial.status is not Status.CANCELLED]
+    new = [trial.error for trial in ended if trial.completed is not None and trial.completed >= since]
+    reasons = {_ITS_OWN.sub("", error or "") for error in new}
+    if len(new) < max(least, LEAST_ALIKE) or len(reasons) > 1 or _VALUES_MATTER.search(str(new[0])):
+        return None
+    reports = [report for trial in trials for report in trial.reports]
+    if any(metric is None or metric in report.metrics for report in reports):
+        return None
+    return f"{len(new)} trials in a row failed alike, and none reported {metric or 'anything'}: {new[0]}"

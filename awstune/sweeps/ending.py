@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from awstune.search.ending import EndRule, parse_rule
+from awstune.search.ending import EndRule, all_alike, parse_rule
 from awstune.search.halving import Stopper, make_stopper
 
 if TYPE_CHECKING:
@@ -19,10 +19,11 @@ class Endings:
 
     Args:
         spec: its options may also hold ``usd_per_hour``, what the sweep's machine costs.
+        since: how many trials had ended when the sweep was taken up.
     """
 
-    def __init__(self, spec: Spec) -> None:
-        self._options = spec.options
+    def __init__(self, spec: Spec, since: int = 0) -> None:
+        self._options, self._metric, self._since = spec.options, spec.metric, since
         self._stopper, self._rule = _stopper(spec), _rule(spec)
 
     @property
@@ -40,6 +41,10 @@ class Endings:
     def reason(self, trials: Sequence[TrialRecord], slots: int) -> str | None:
         """Why no further trial is worth its price, at so many at a time; None where one is."""
         return None if self._rule is None else self._rule.reason(trials, self._usd_per_trial(trials, slots))
+
+    def broken(self, trials: Sequence[TrialRecord], slots: int) -> str | None:
+        """Why nothing that runs so many at a time can succeed; see `all_alike`."""
+        return all_alike(trials, self._metric, since=self._since, least=slots)
 
     def limit(self, elapsed_s: float) -> str | None:
         """Which limit of time or money is reached; None while there is some left.

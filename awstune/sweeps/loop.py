@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from awstune.errors import SweepBusy, UsageError
 from awstune.search.folding import Fold
 from awstune.search.runs import Run
-from awstune.search.trials import Report, Status, TrialRecord, next_number
+from awstune.search.trials import Report, Status, TrialRecord, by_completion, next_number
 from awstune.sweeps import journal, keeping, marks, outlook, turns
 from awstune.sweeps.cancelling import Requests
 from awstune.sweeps.choosing import searcher_of
@@ -31,7 +31,6 @@ from awstune.sweeps.journal import Event, Journal, Writer
 from awstune.sweeps.leaving import Leaving, refuse_full
 from awstune.sweeps.scoring import value_of
 from awstune.sweeps.spec import AUTO, Spec
-from awstune.sweeps.target import mode_of
 from awstune.sweeps.turns import Turn
 
 if TYPE_CHECKING:
@@ -113,7 +112,8 @@ class _Sweep:
         self._ending: str | None = None
         self._cut = False
         self._leaving = leaving
-        self._endings, self._requests = Endings(self._spec), Requests(folder)
+        self._since = len(by_completion(self._trials()))
+        self._endings, self._requests = Endings(self._spec, self._since), Requests(folder)
         self._began, self._spent_s = time.monotonic(), self._fold.history().spent_s
         self._machine_ends = self._fold.history().machine_ends
         self._new: list[Event] = []
@@ -122,7 +122,7 @@ class _Sweep:
 
     def events(self) -> Iterator[Event]:
         """All there is to do, as events."""
-        self._take_spec(_with_mode(self._spec))
+        self._take_spec(self._spec.with_mode())
         while True:
             coming = self._next_turns()
             self._writer.write()  # a killed sweep knows of every trial that it started
@@ -186,7 +186,10 @@ class _Sweep:
         trials = self._trials()
         left = free if self._spec.trials is None else min(free, self._spec.trials - len(trials))
         if left > 0 and self._ending is None:
-            self._ending = self._endings.reason(trials, self._executor.slots)
+            broken = self._endings.broken(trials, self._executor.slots)
+            if broken is not None and self._running:
+                return []  # one of them may yet prove otherwise
+            self._ending = broken or self._endings.reason(trials, self._executor.slots)
         if left <= 0 or self._ending is not None:
             return []
         suggestions = self._searcher.suggest(self._spec.space, trials, left)
@@ -371,7 +374,7 @@ class _Sweep:
                 f"awstune resume {name} --metric {reported[0]} goes on; the trial is kept",
             )
         metric = metric or reported[0]
-        learnt = _with_mode(replace(self._spec, metric=metric))
+        learnt = replace(self._spec, metric=metric).with_mode()
         if learnt.mode is None:
             self._give_up(
                 f"is a higher or a lower {metric} better?",
@@ -383,7 +386,7 @@ class _Sweep:
         """Keep a spec that has changed, in its file and in the journal."""
         if spec != self._spec:
             spec.write(self._folder.spec_file)
-            self._spec, self._searcher, self._endings = spec, searcher_of(spec), Endings(spec)
+            self._spec, self._searcher, self._endings = spec, searcher_of(spec), Endings(spec, self._since)
         if self._fold.history().spec != spec.to_json():
             self._add("sweep", spec=spec.to_json())
 
@@ -391,9 +394,3 @@ class _Sweep:
         self._add("stopping", reason=message)
         self._writer.flush()
         raise UsageError(message, hint)
-
-
-def _with_mode(spec: Spec) -> Spec:
-    if spec.mode is None and spec.metric is not None:
-        return replace(spec, mode=mode_of(spec.metric))
-    return spec

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 import tomllib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import tomlkit
@@ -13,7 +13,7 @@ import tomlkit
 from awstune import names
 from awstune.errors import UsageError
 from awstune.search.space import Space
-from awstune.sweeps.target import Target
+from awstune.sweeps.target import Target, mode_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -113,6 +113,12 @@ class Spec:
     python: str | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     created: float = field(default_factory=time.time)
+
+    def with_mode(self) -> Spec:
+        """The same, with the mode that follows from the metric's name where none was said."""
+        if self.mode is None and self.metric is not None:
+            return replace(self, mode=mode_of(self.metric))
+        return self
 
     def to_json(self) -> dict[str, Any]:
         """The spec as plain values, what is None left out; the journal's ``sweep`` event has it too."""
