@@ -43,7 +43,8 @@ def travels(config: Config, spec: Spec) -> project.Project:
         UsageError: the target itself would not, or its project is the home folder.
     """
     script = config.cwd / spec.target.file if spec.target.file else config.cwd
-    found = luggage.without(project.read(project.find_root(script, Path.home())), config, spec)
+    found = project.read(project.find_root(script, Path.home()), config.home)
+    found = luggage.without(found, config, spec)
     if script.is_file() and script.resolve().relative_to(found.root) not in found.files:
         raise UsageError(
             f"{script} does not travel: git ignores it, or it lies in a virtual environment",

@@ -68,9 +68,15 @@ def find_root(target: Path, home: Path) -> Path:
     return start
 
 
-def read(root: Path) -> Project:
-    """Lists what travels of a project's folder; symbolic links travel as links."""
-    files = tuple(sorted(_walk(root, Path(), _ignores_above(root))))
+def read(root: Path, own: Path | None = None) -> Project:
+    """Lists what travels of a project's folder; symbolic links travel as links.
+
+    Args:
+        root: the folder, resolved.
+        own: awstune's home, which holds private keys; it stays where it lies in the project.
+    """
+    stays = None if own is None else own.resolve()
+    files = tuple(sorted(_walk(root, Path(), _ignores_above(root), stays)))
     return Project(root, files, sum((root / file).lstat().st_size for file in files))
 
 
@@ -104,17 +110,17 @@ def _ignore_file(folder: Path, path: Path) -> list[_Ignores]:
     return [_Ignores(folder, GitIgnoreSpec.from_lines(lines))]
 
 
-def _walk(root: Path, folder: Path, above: Sequence[_Ignores]) -> Iterator[Path]:
+def _walk(root: Path, folder: Path, above: Sequence[_Ignores], stays: Path | None) -> Iterator[Path]:
     ignores = (*above, *_ignore_file(root / folder, root / folder / ".gitignore"))
     with os.scandir(root / folder) as entries:
         for entry in entries:
             path = folder / entry.name
             is_folder = entry.is_dir(follow_symlinks=False)
-            if _stays(root, path, ignores, is_folder=is_folder):
+            if root / path == stays or _stays(root, path, ignores, is_folder=is_folder):
                 continue
             if is_folder:
                 if not _is_environment(root / path) and not _holds_sweeps(root / path):
-                    yield from _walk(root, path, ignores)
+                    yield from _walk(root, path, ignores, stays)
             elif entry.is_file(follow_symlinks=False) or entry.is_symlink():
                 yield path
 

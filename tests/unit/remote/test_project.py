@@ -99,6 +99,13 @@ def test_the_home_folder_never_travels(tmp_path):
     assert "folder of its own" in refused.value.hint
 
 
+def test_the_home_of_awstune_stays(tmp_path):
+    """A home inside of the project holds private keys and the embedded cloud: none of it travels."""
+    make(tmp_path, "train.py", "state/keys/lab", "state/known_hosts", "state/local/instances/i-1/x")
+    (tmp_path / "link").symlink_to(tmp_path / "state")
+    assert [str(file) for file in project.read(tmp_path, tmp_path / "link").files] == ["link", "train.py"]
+
+
 def test_the_largest_are_named(tmp_path):
     """The plan can name what weighs most."""
     make(tmp_path, "small.txt")
