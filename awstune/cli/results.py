@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
@@ -43,7 +44,8 @@ def results_command(config: Config, sweep: str | None, best: bool, shape: str) -
         if config.json or shape == "json":
             screen.document(document)
         else:
-            _show(screen, folder, document, shape, best=best)
+            going_on = look.status(folder, time.time())["state"] == "running"
+            _show(screen, folder, document, shape, best=best, going_on=going_on)
 
 
 def _best(document: dict[str, Any], folder: Any) -> str:
@@ -53,11 +55,13 @@ def _best(document: dict[str, Any], folder: Any) -> str:
     return "\n".join(filter(None, (tables.best(document, folder.path), found)))
 
 
-def _show(screen: Screen, folder: Any, document: dict[str, Any], shape: str, *, best: bool) -> None:
+def _show(
+    screen: Screen, folder: Any, document: dict[str, Any], shape: str, *, best: bool, going_on: bool
+) -> None:
     from awstune.report import formats, tables
 
     if shape == "table":
-        screen.result(_best(document, folder) if best else tables.results(document))
+        screen.result(_best(document, folder) if best else tables.results(document, going_on=going_on))
         return
     written = formats.FORMATS[shape](document)
     if isinstance(written, bytes):

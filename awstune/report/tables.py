@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from awstune.report.words import count, duration, money, params, spread, too_late, value
 
 Document = Mapping[str, Any]
+_NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")
 MOST_NAMED = 5
 """Parameters by importance; the rest are in `results --best --json`."""
 
@@ -116,8 +118,19 @@ def checks(found: Sequence[Document]) -> str:
     return "\n".join(lines)
 
 
-def results(document: Document) -> str:
-    """A sweep's trials, a line each, the best one marked."""
+def _steps(steps: Sequence[str]) -> list[str]:
+    """What mends it: one thing a line, numbered where there are several."""
+    told = [f"{number}. {step}" for number, step in enumerate(steps, 1)] if len(steps) > 1 else steps
+    return [f"      {'     ' if number else 'fix: '}{step}" for number, step in enumerate(told)]
+
+
+def results(document: Document, *, going_on: bool = False) -> str:
+    """A sweep's trials, a line each, the best one marked.
+
+    Args:
+        document: of ``results --json``.
+        going_on: whether the sweep runs: what has not ended is interrupted where it does not.
+    """
     trials = document["trials"]
     if not trials:
         return f"{document['sweep']}: no trials yet"
@@ -132,7 +145,7 @@ def results(document: Document) -> str:
             *(_confirmed(trial["confirmed"]) for _ in again),
             *(value(trial["params"].get(name)) for name in names),
             duration(trial["seconds"]),
-            _outcome(trial),
+            _outcome(trial, going_on=going_on),
         )
         for trial in trials
     ]
@@ -143,12 +156,19 @@ def results(document: Document) -> str:
 
 def _errors(trials: Sequence[Document]) -> list[str]:
     """Why trials failed, each reason once, below the table, which would be too wide with them."""
-    by_error: dict[str, list[int]] = {}
+    alike: dict[str, list[Document]] = {}
     for trial in trials:
         if trial["error"]:
-            by_error.setdefault(trial["error"], []).append(trial["trial"])
-    lines = [f"trial {_few(numbers)}: {error}" for error, numbers in by_error.items()]
-    return ["", *lines] if lines else []
+            alike.setdefault(_NUMBER.sub("#", trial["error"]), []).append(trial)
+    return ["", *map(_error, alike.values())] if alike else []
+
+
+def _error(trials: Sequence[Document]) -> str:
+    """The reason of trials that failed alike, but for the numbers in it."""
+    first, *others = (trial["trial"] for trial in trials)
+    if len({trial["error"] for trial in trials}) == 1:
+        return f"trial {_few([first, *others])}: {trials[0]['error']}"
+    return f"trial {first}: {trials[0]['error']}; trial {_few(others)} alike"
 
 
 def _few(numbers: Sequence[int]) -> str:
@@ -176,7 +196,9 @@ def _confirmed(runs: Document | None) -> str:
     return "" if runs is None else spread(runs["mean"], runs["sd"])
 
 
-def _outcome(trial: Document) -> str:
+def _outcome(trial: Document, *, going_on: bool) -> str:
+    if trial["status"] == "running":
+        return "running" if going_on else "interrupted"
     if trial["status"] == "succeeded":
         return "baseline" if trial["trial"] == 0 else ""
     return str(trial["status"]).replace("_", " ")

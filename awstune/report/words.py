@@ -75,8 +75,8 @@ def value(number: Any) -> str:
 
 
 def spread(mean: float | None, sd: float | None) -> str:
-    """``0.1782 ± 0.0020``: a mean, and the standard deviation of what it is of, where there is one."""
-    return value(mean) if sd is None else f"{value(mean)} ± {sd:.2g}"
+    """``0.1782 ± 0.0020``: a mean, and the standard deviation of what it is of, where that says anything."""
+    return value(mean) if not sd else f"{value(mean)} ± {sd:.2g}"
 
 
 def params(values: dict[str, Any]) -> str:

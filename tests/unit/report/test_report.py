@@ -58,6 +58,23 @@ def test_the_results_as_a_table():
     )
 
 
+@pytest.mark.parametrize(("going_on", "told"), [(True, "running"), (False, "interrupted")])
+def test_a_trial_that_has_not_ended(going_on, told):
+    """It runs only where its sweep does; it was interrupted where that has stopped."""
+    document = {**RESULTS, "trials": [trial(0, status="running", seconds=None)], "best": None}
+    assert tables.results(document, going_on=going_on).endswith(f"-  0.001  adam     -  {told}")
+
+
+def test_reasons_that_are_alike_are_told_once():
+    """The same words once for all; where only numbers differ, the first one's, and who else."""
+    same = [trial(n, error="no data") for n in range(7)]
+    assert tables.results({**RESULTS, "trials": same}).endswith("\n\ntrial 0, 1, 2, 3, 4 and 2 more: no data")
+    own = [trial(n, error=f"no file {n}/1e-{n}") for n in (0, 3, 4)]
+    assert tables.results({**RESULTS, "trials": own}).endswith(
+        "\n\ntrial 0: no file 0/1e-0; trial 3, 4 alike"
+    )
+
+
 def test_no_trials_yet():
     """A sweep that has not begun says so instead of drawing an empty table."""
     assert tables.results(EMPTY) == "train-2: no trials yet"

@@ -68,6 +68,13 @@ def test_the_closing_lines():
     assert "is ahead" not in tables.best(document(*TWO, confirmed=0))
 
 
+def test_no_deviation_is_none_worth_telling():
+    """Runs that all came to the same value are told by it alone."""
+    told = tables.results(document(trial(0, 0.25, sd=0.0, confirmed=again(0.25, 0.0, 0.25, 0.25))))
+    assert "±" not in told
+    assert "new seeds" in told
+
+
 def test_a_sweep_without_either_is_told_as_ever():
     """No column and no deviation where each trial ran once."""
     told = tables.results(document(trial(0, 0.25)))
