@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shlex
 import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -15,6 +14,7 @@ from awstune.sweeps.inspection import NoFunction
 from awstune.sweeps.scripts import file_of, read_flags
 from awstune.sweeps.starter import Starter
 from awstune.sweeps.target import Target
+from awstune.sweeps.words import as_typed
 
 _MOST_LEFT = 8
 _WIDTH = 78
@@ -95,7 +95,7 @@ def as_command(
 
 
 def _name(found: Target) -> str:
-    return shlex.join(found.command) or found.text.removesuffix(":train")
+    return as_typed(found.command) or found.text.removesuffix(":train")
 
 
 def _starter(

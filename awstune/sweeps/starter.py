@@ -6,7 +6,6 @@ Pure: options in, text out.
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from awstune.search import compact
 from awstune.search.parameters import Fixed
 from awstune.sweeps.guessing import Option, suggest
+from awstune.sweeps.words import quoted
 
 _WIDTH = 66  # of a line of the pasted command, so that error output keeps to 80 columns
 _PROGRAM = 2  # words: python train.py
@@ -204,18 +204,13 @@ def show(starter: Starter, target: str = "") -> str:
         starter: what to start from.
         target: the TARGET, where it is no command.
     """
-    lines = ["awstune sweep", *(f"-p {_quoted(f'{n}={text}')}" for n, text in starter.space.items())]
+    lines = ["awstune sweep", *(f"-p {quoted(f'{n}={text}')}" for n, text in starter.space.items())]
     if starter.command:
-        first, *more = _folded(["--", *map(_quoted, starter.command)])
+        first, *more = _folded(["--", *map(quoted, starter.command)])
         lines += [first, *(f"  {line}" for line in more)]
     else:
         lines.append(target)
     return " \\\n  ".join(lines)
-
-
-def _quoted(word: str) -> str:
-    # Braces around one name are nothing to bash, zsh and fish; shlex knows only the shell of old.
-    return word if re.fullmatch(r"(?:[\w@%+=:,./-]|\{[\w.-]+\})+", word) else shlex.quote(word)
 
 
 def _folded(words: list[str]) -> list[str]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import shlex
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from awstune.errors import TargetError
+from awstune.sweeps.words import as_typed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +59,7 @@ class Target:
     def text(self) -> str:
         """As one types it."""
         if self.kind == "command":
-            return f"-- {shlex.join(self.command)}"
+            return f"-- {as_typed(self.command)}"
         return f"{self.file or self.module}:{self.function}"
 
     def _first_folder(self, cwd: Path) -> Path:

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from awstune.errors import TargetError
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
 _HOLE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
 _ALL = {"args", "hydra"}
+_PLAIN = re.compile(r"(?:[\w@%+=:,./-]|\{[\w.-]+\})+")
 OWN = {"dir", "trial", "seed", "port"}  # its folder, number, seed, and a free port for its processes
 
 
@@ -72,6 +74,17 @@ def _filled(match: re.Match[str], params: Mapping[str, Any], values: Mapping[str
     if name == "hydra":
         return " ".join(f"{key}={show(value, none='null')}" for key, value in params.items())
     return show(values[name]) if name in values else ""
+
+
+def as_typed(words: Iterable[str]) -> str:
+    """Words as one types them: in quotes only what bash, zsh or fish would not take as it is."""
+    return " ".join(map(quoted, words))
+
+
+def quoted(word: str) -> str:
+    """See `as_typed`."""
+    # Braces around one name are nothing to bash, zsh and fish; shlex knows only the shell of old.
+    return word if _PLAIN.fullmatch(word) else shlex.quote(word)
 
 
 def show(value: Any, none: str = "none") -> str:
