@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.command import Running
+from tests.lab import Lab
 from tests.waiting import until
 from tests.world import SLOW, TRAIN, running
 
@@ -18,12 +19,17 @@ def world(tmp_path_factory):
         yield made
 
 
+@pytest.fixture(scope="module")
+def instances(world):
+    """What there is in that cloud."""
+    return Lab(world)
+
+
 @pytest.fixture
-def lab(world):
-    """An instance to sweep on."""
-    world.run("launch", "lab")
-    yield "lab"
-    world.run("terminate", "--all", "--discard")
+def lab(instances):
+    """An instance to sweep on; launched where there is none any more."""
+    instances.has(lab="running")
+    return "lab"
 
 
 def test_a_sweep_here(world):

@@ -13,7 +13,7 @@ import pytest
 
 from awstune.sweeps import journal
 from tests.command import Running
-from tests.interrupts.test_phases import Lab
+from tests.lab import Lab
 from tests.world import SLOW, TRAIN, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("full")]

@@ -11,7 +11,7 @@ import pytest
 from awstune.localcloud import lifecycle
 from awstune.sweeps import journal
 from tests.command import Running
-from tests.interrupts.test_phases import Lab
+from tests.lab import Lab
 from tests.waiting import until
 from tests.world import PACED, SLOW, TRAIN, World, running
 
