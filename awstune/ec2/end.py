@@ -159,6 +159,8 @@ def stop(
         cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(seen))
     cloud.ec2.stop_instances(InstanceIds=[instance.id for instance in chosen])
     yield from _until(cloud, chosen, "stopped", now=now, sleep=sleep, timeout_s=timeout_s)
+    # Else it would end for good, some time, what was only stopped.
+    backstop.disarm(cloud, [one.id for one in chosen if one.at_end == "terminate"])
 
 
 def base_name(instance: Instance) -> str:

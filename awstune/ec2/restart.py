@@ -141,7 +141,11 @@ def _start(cloud: Cloud, restart: Restart, now: float) -> Iterator[Changed]:
     cloud.ec2.create_tags(Resources=[one.id], Tags=tag_list(tags))
     backstop.arm(cloud, one, ends)
     metadata.open_for_boot(cloud, one)
-    cloud.ec2.start_instances(InstanceIds=[one.id])
+    try:
+        cloud.ec2.start_instances(InstanceIds=[one.id])
+    except errors.CloudError:
+        backstop.disarm(cloud, [one.id])
+        raise
     yield Changed(one.id, one.name, "pending")
 
 

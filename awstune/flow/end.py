@@ -18,6 +18,7 @@ from awstune.errors import (
     KeyFileError,
     LeftBehind,
     NoGuard,
+    NotReady,
     RemoteError,
     UnknownName,
     UsageError,
@@ -202,8 +203,8 @@ def start(config: Config, cloud: Cloud, restarts: Sequence[Restart]) -> Story[li
     except NoGuard as error:
         yield from stop(cloud, which)
         raise NoGuard(f"{error.message}, so it was stopped again", error.hint) from error
-    except InstanceDied as error:
-        raise _perhaps_capped(error, which) from error
+    except (InstanceDied, NotReady, RemoteError) as error:
+        raise _perhaps_capped(cloud, error, which) from error
     except KeyboardInterrupt:
         names = " ".join(one.name for one in which)
         raise Interrupted(
@@ -213,7 +214,7 @@ def start(config: Config, cloud: Cloud, restarts: Sequence[Restart]) -> Story[li
     return [launch.describe(config, cloud, one) for one in now]
 
 
-def _perhaps_capped(error: InstanceDied, which: Sequence[Instance]) -> InstanceDied:
+def _perhaps_capped(cloud: Cloud, error: AwstuneError, which: Sequence[Instance]) -> AwstuneError:
     """Its tags may not know all of its hours; its disk does, and its guard has ended it again."""
     for one in which:
         if one.max_usd is not None and one.id in error.message:

@@ -6,7 +6,11 @@ from botocore.exceptions import ClientError
 from awstune.ec2 import backstop, end, extend, instances
 from awstune.ec2.events import NoBackstop
 from awstune.errors import CloudError
+from tests.unit.ec2.launches import started
 from tests.unit.ec2.test_end import _launch, _terminate
+from tests.unit.ec2.test_restart import new_user_data
+
+__all__ = ["new_user_data"]
 
 
 @pytest.fixture
@@ -51,6 +55,17 @@ def test_it_goes_with_its_instance(owner_applied, keys_dir):
     assert {"kind": "schedule", "id": lab.id} in end.leftovers(owner_applied, [lab])
     _terminate(owner_applied, [lab], keys_dir)
     assert end.leftovers(owner_applied, [lab]) == []
+
+
+def test_a_start_that_aws_refuses_leaves_none(owner_applied, keys_dir, new_user_data, answering):
+    """Else what stays stopped would be terminated some hours later."""
+    (lab,) = _launch(owner_applied, keys_dir, at_end="terminate")
+    list(end.stop(owner_applied, [lab], sleep=lambda _: None))
+    assert _schedules(owner_applied) == []
+    answering("ec2", "StartInstances", "InsufficientInstanceCapacity")
+    with pytest.raises(CloudError, match="InsufficientInstanceCapacity"):
+        started(owner_applied)
+    assert _schedules(owner_applied) == []
 
 
 def test_without_it_nothing_is_scheduled(cloud, keys_dir):
