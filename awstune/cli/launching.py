@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import textwrap
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ from awstune.names import DEFAULT_IDLE_S, DEFAULT_TTL_S, DEFAULT_TYPE
 WIDTH = 80  # of the plan
 NOT_LAUNCHED = ("nothing was launched, and nothing costs", "the same command starts again")
 MACHINE, END, ACCESS = "The machine", "Its end", "Access"
+_end = functools.partial(option, type=Span(may_be_none=True), group=END)
 
 LAUNCH_OPTIONS = (
     option("--type", "type_", default=DEFAULT_TYPE, show_default=True, group=MACHINE, help="Instance type."),
@@ -29,20 +31,8 @@ LAUNCH_OPTIONS = (
     ),
     option("--or-similar", is_flag=True, group=MACHINE, help="Take the nearest offered type instead."),
     option("--tag", "tags", type=Tag(), multiple=True, group=MACHINE, help="A tag of your own; repeatable."),
-    option(
-        "--ttl",
-        type=Span(may_be_none=True),
-        default=DEFAULT_TTL_S,
-        group=END,
-        help="Time to live, then it ends itself.  [default: 8h]",
-    ),
-    option(
-        "--idle",
-        type=Span(may_be_none=True),
-        default=DEFAULT_IDLE_S,
-        group=END,
-        help="Ends itself after so long without work.  [default: 30m]",
-    ),
+    _end("--ttl", default=DEFAULT_TTL_S, help="Time to live, then it ends itself.  [default: 8h]"),
+    _end("--idle", default=DEFAULT_IDLE_S, help="Ends itself after so long without work.  [default: 30m]"),
     option(
         "--at-end",
         type=click.Choice(["stop", "terminate"]),
