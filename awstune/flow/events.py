@@ -12,7 +12,14 @@ from typing import Any, TypeVar
 
 
 @dataclass(frozen=True)
-class Doing:
+class _Said:
+    """What is told in words."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Doing(_Said):
     """What is going on at this moment; the next event replaces it.
 
     Attributes:
@@ -20,29 +27,19 @@ class Doing:
         step: whether it is one of several steps of something, too small for a line that stays.
     """
 
-    text: str
     step: bool = False
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(_Said):
     """A step that is finished, worth a line that stays."""
 
-    text: str
 
-
-@dataclass(frozen=True)
-class Chapter:
+class Chapter(_Said):
     """A heading: what the next lines are about."""
 
-    text: str
 
-
-@dataclass(frozen=True)
-class Warned:
+class Warned(_Said):
     """Something the user should know and nobody else will say."""
-
-    text: str
 
 
 @dataclass(frozen=True)
