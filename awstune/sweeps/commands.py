@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 from awstune import names
 from awstune.search.trials import Status
-from awstune.sweeps import gpus, words
+from awstune.sweeps import gpus, oom, words
 from awstune.sweeps.metricfile import MetricFile
 from awstune.sweeps.picking import Picker
 from awstune.sweeps.pool import Pool
 from awstune.sweeps.running import NO_LIMITS, Limits, Run, how_it_ended
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
     from awstune.sweeps.gauge import Gauge
@@ -45,7 +45,7 @@ class Commands(Pool):
         patterns: see `Picker`.
         metric: the sweep's.
         metric_file: see `MetricFile`; None reads the log alone.
-        use_gpus: see `Pool`, as for ``packing`` and ``gauge``.
+        use_gpus: see `Pool`, as for ``packing``, ``gauge`` and ``oom_kills``.
     """
 
     def __init__(
@@ -62,9 +62,11 @@ class Commands(Pool):
         use_gpus: Sequence[str] = (),
         packing: Packing | None = None,
         gauge: Gauge | None = None,
+        oom_kills: Callable[[], int | None] = oom.kills,
     ) -> None:
         share: Any = {"slots": slots, "use_gpus": use_gpus, "packing": packing, "gauge": gauge}
-        super().__init__(target, cwd=cwd, folder=folder, limits=limits, mode="command", **share)
+        own: Any = {"limits": limits, "mode": "command", "oom_kills": oom_kills}
+        super().__init__(target, cwd=cwd, folder=folder, **own, **share)
         self._patterns, self._metric, self._metric_file = patterns, metric, metric_file
         self._outputs: dict[int, _Output] = {}
 
@@ -113,8 +115,8 @@ class Commands(Pool):
         if status == names.NOT_EXECUTABLE_STATUS:
             return Status.FAILED, f"{self._target.command[0]} is no program that may be run"
         self._read(run, end=True)
-        said = self._outputs[run.key].exception
-        return Status.FAILED, f"{said} ({how_it_ended(status)})" if said else how_it_ended(status)
+        said, how = self._outputs[run.key].exception, how_it_ended(status, out_of_memory=run.out_of_memory)
+        return Status.FAILED, f"{said} ({how})" if said else how
 
     def _out_of_gpu_memory(self, run: Run, error: str | None) -> bool:
         return self._outputs[run.key].full or super()._out_of_gpu_memory(run, error)

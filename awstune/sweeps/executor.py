@@ -115,7 +115,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class Displaced:
-    """A trial ran out of its GPU's memory beside others; it starts again, alone, when there is a place."""
+    """A trial ran out of its GPU's memory, or the machine's, beside others; it starts again alone."""
 
     trial: int
     why: str

@@ -103,13 +103,18 @@ class Packer:
 
     # What did not fit
 
-    def displace(self, run: Run) -> list[Message]:
-        """Have a trial run again, alone on its GPU; from now on one fewer is on each."""
+    def displace(self, run: Run, memory: str) -> list[Message]:
+        """Have a trial run again, alone on its GPU; from now on one fewer is on each.
+
+        Args:
+            run: the trial's.
+            memory: whose it ran out of, in words.
+        """
         self._waiting.append(replace(run.job, attempt=run.job.attempt + 1))
         self._reserve()
-        displaced = Displaced(run.job.trial, "it ran out of GPU memory beside others")
+        displaced = Displaced(run.job.trial, f"it ran out of {memory} beside others")
         before = self.packing
-        lowered = before.lowered(f"trial {run.job.trial} ran out of GPU memory beside others")
+        lowered = before.lowered(f"trial {run.job.trial} ran out of {memory} beside others")
         if run.packing is before and lowered.slots < before.slots:
             return [displaced, *self._pack(lowered)]
         return [displaced]

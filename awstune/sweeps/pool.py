@@ -18,11 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from awstune import names
 from awstune.search.trials import Status
-from awstune.sweeps import gpus
+from awstune.sweeps import gpus, oom
 from awstune.sweeps.executor import Checkpointed, Finished, Job, Message, Noted, Reported, Started, cores
 from awstune.sweeps.packer import Packer
 from awstune.sweeps.packing import Packing
-from awstune.sweeps.running import NO_LIMITS, Limits, Run, how_it_ended, outcome
+from awstune.sweeps.running import NO_LIMITS, SHELLS, Limits, Run, how_it_ended, outcome
 from awstune.sweeps.serving import Serving, wait_readable
 
 if TYPE_CHECKING:
@@ -50,6 +50,7 @@ class Pool:
         packing: slots and GPUs as they were decided before; in place of those.
         gauge: measures a trial, to decide anew; for ``--parallel auto``.
         clock: seconds, for durations.
+        oom_kills: how many processes the kernel has ended for want of memory.
     """
 
     def __init__(
@@ -66,7 +67,9 @@ class Pool:
         packing: Packing | None = None,
         gauge: Gauge | None = None,
         clock: Callable[[], float] = time.monotonic,
+        oom_kills: Callable[[], int | None] = oom.kills,
     ) -> None:
+        self._oom_kills = oom_kills
         self._packer = Packer(packing or Packing(slots, tuple(use_gpus), cores()), gauge)
         self._target, self._cwd, self._folder, self._python = target, cwd, folder, python
         self._limits, self._mode, self._clock = limits, mode, clock
@@ -197,7 +200,7 @@ class Pool:
     def _started(self, key: int, pid: int) -> None:
         run = self._runs.get(key)
         if run is not None:
-            run.pid, run.began = pid, self._clock()
+            run.pid, run.began, run.oom_kills = pid, self._clock(), self._oom_kills()
             self._messages.append(Started(run.job.trial, pid, run.slot))
             self._packer.began(run)
 
@@ -247,21 +250,33 @@ class Pool:
         self._hear_trial(run)
         self._leaving.pop(key, None)
         if not run.done:
+            run.out_of_memory = self._is_oom(run, status)
             self._finish(run, *(run.ended or run.killed or self._silent_end(run, status)))
+
+    def _is_oom(self, run: Run, status: int) -> bool:
+        """Whether the kernel has killed a trial for want of memory, as well as one can know."""
+        if run.ended or run.killed or status not in (-signal.SIGKILL, SHELLS + signal.SIGKILL):
+            return False
+        now = self._oom_kills()
+        return now is not None and run.oom_kills is not None and now > run.oom_kills
 
     def _silent_end(self, run: Run, status: int) -> tuple[Status, str | None]:
         """What it means that a process ended without having said how its trial did."""
-        del run
-        return Status.FAILED, f"{how_it_ended(status)} before train() returned"
+        how = how_it_ended(status, out_of_memory=run.out_of_memory)
+        return Status.FAILED, f"{how} before train() returned"
 
     def _finish(self, run: Run, status: Status, error: str | None) -> None:
         run.done = True
         run.channel.close()
         del self._runs[run.key]
         crowded = self._packer.places.shared(run.key)
+        beside = bool(self._runs) and not run.alone
         self._messages += self._packer.ended(run, usable=status is not Status.FAILED and not run.killed)
         if crowded and status is Status.FAILED and self._out_of_gpu_memory(run, error):
-            self._messages += self._packer.displace(run)
+            self._messages += self._packer.displace(run, "GPU memory")
+            return
+        if beside and run.out_of_memory:
+            self._messages += self._packer.displace(run, "memory")
             return
         seconds = self._clock() - (run.began if run.began is not None else run.asked)
         self._messages.append(Finished(run.job.trial, status, error, seconds))

@@ -31,7 +31,7 @@ class Limits:
 
 
 NO_LIMITS = Limits()
-_SHELLS = 128
+SHELLS = 128  # what a shell adds to the number of the signal that ended its program
 
 
 @dataclass
@@ -46,6 +46,8 @@ class Run:
         packing: what it was started under.
         alone: whether nobody else may be on its GPU.
         ended: how it counts once it is gone, where it has said so and its process still leaves.
+        oom_kills: how many processes the kernel had ended for want of memory when it began; see `oom`.
+        out_of_memory: whether it was one of them itself.
     """
 
     job: Job
@@ -64,6 +66,8 @@ class Run:
     killed: tuple[Status, str | None] | None = None
     kill_at: float | None = None
     ended: tuple[Status, str | None] | None = None
+    oom_kills: int | None = None
+    out_of_memory: bool = False
 
 
 def outcome(error: str | None, *, told: bool) -> tuple[Status, str | None]:
@@ -73,12 +77,14 @@ def outcome(error: str | None, *, told: bool) -> tuple[Status, str | None]:
     return (Status.STOPPED_EARLY if told else Status.SUCCEEDED), None
 
 
-def how_it_ended(status: int) -> str:
+def how_it_ended(status: int, *, out_of_memory: bool = False) -> str:
     """The end of a process in words; ``status`` is negative for a signal."""
+    if out_of_memory:
+        return "its process was killed: this machine ran out of memory"
     if status < 0:
         return f"its process was killed by {_signal(-status)}"
     # A shell, or another program in between, says it so.
-    meant = f", which stands for {_signal(status - _SHELLS)}" if status > _SHELLS else ""
+    meant = f", which stands for {_signal(status - SHELLS)}" if status > SHELLS else ""
     return f"its process ended with status {status}{meant}"
 
 

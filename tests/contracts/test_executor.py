@@ -13,9 +13,9 @@ import psutil
 import pytest
 
 from awstune.search.trials import Status
-from awstune.sweeps import marks
+from awstune.sweeps import marks, oom
 from awstune.sweeps.commands import Commands
-from awstune.sweeps.executor import Checkpointed, Finished, Job, Noted, Reported, Started
+from awstune.sweeps.executor import Checkpointed, Displaced, Finished, Job, Noted, Packed, Reported, Started
 from awstune.sweeps.pool import Pool
 from awstune.sweeps.running import Limits
 from awstune.sweeps.target import Target
@@ -209,6 +209,31 @@ def test_too_much_memory(bench):
     assert bench.run(executor, bench.job(0, do="allocate"))[-1].status is Status.FAILED
     assert bench.run(executor, bench.job(1, do="report"))[-1].status is Status.SUCCEEDED
     executor.close()
+
+
+def test_the_kernel_takes_a_trial_for_its_memory(bench):
+    """One that is killed for want of memory beside others runs again alone, and fails only if it is again."""
+    counted = iter(range(100))
+    executor = bench.executor(slots=2, oom_kills=lambda: next(counted))
+    executor.start(bench.job(0, do="hang"))
+    heard(executor, 1, Started)
+    executor.start(bench.job(1, do="killed"))
+    displaced, packed = (m for m in heard(executor, 1, Packed) if isinstance(m, Displaced | Packed))
+    assert displaced == Displaced(1, "it ran out of memory beside others")
+    assert packed.packing.slots == 1
+    executor.stop(0, kill=True)
+    cancelled, finished = (m for m in heard(executor, 2) if isinstance(m, Finished))
+    executor.close()
+    assert (cancelled.trial, finished.trial, finished.status) == (0, 1, Status.FAILED)
+    assert "this machine ran out of memory" in finished.error
+
+
+def test_whether_the_kernel_counts(tmp_path):
+    """What it counts is read; where it does not, nobody knows."""
+    (tmp_path / "vmstat").write_text("pgfault 7\noom_kill 3\nzone 1\n")
+    assert oom.kills(tmp_path / "vmstat") == 3
+    (tmp_path / "vmstat").write_text("pgfault 7\n")
+    assert oom.kills(tmp_path / "vmstat") is oom.kills(tmp_path / "none") is None
 
 
 def test_what_a_trial_leaves_behind_ends(bench):

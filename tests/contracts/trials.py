@@ -51,6 +51,11 @@ def do_crash(trial):
     os.kill(os.getpid(), signal.SIGSEGV)
 
 
+def do_killed(trial):
+    """Be killed, as the kernel does it."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def do_noise(trial):
     """Write much more than any pipe holds, then report."""
     for _ in range(200):
