@@ -154,12 +154,15 @@ def _make(
     chosen = recipe.decide(wants, found, machine, known)
     yield chosen.why
     folder = f"{REMOTE_ROOT}/envs/{wants.key}"
+    home = connection.run('printf %s "$HOME"').text
+    runtime = [chosen.base, *chosen.path]
     if chosen.environment:
         yield from _build(connection, wants, chosen, folder)
-        home = connection.run('printf %s "$HOME"').text
         runtime = [f"{home}/{folder}/bin/python", *(chosen.path or [f"{home}/{folder}/bin"])]
-    else:
-        runtime = [chosen.base, *chosen.path]
+    if chosen.programs is not None:
+        beside = f"{folder}-programs"
+        yield from _build(connection, wants, recipe.for_programs(chosen, chosen.programs), beside)
+        runtime.insert(1, f"{home}/{beside}/bin")
     text = "".join(f"{line}\n" for line in runtime).encode()
     file = f"{REMOTE_ROOT}/runtimes/{wants.key}"
     connection.run(f"mkdir -p {REMOTE_ROOT}/runtimes && cat > {file}.new && mv {file}.new {file}", stdin=text)
@@ -219,7 +222,7 @@ def _build(connection: Connection, wants: Wants, chosen: Recipe, folder: str) ->
     steps += [("installing awstune's packages", ["packages"])] if chosen.packages else []
     steps += (
         [("installing the project's requirements", ["requirements", wants.project, wants.file])]
-        if wants.requirements
+        if wants.requirements and not chosen.programs
         else []
     )
     for what, words in steps:

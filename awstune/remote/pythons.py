@@ -48,9 +48,15 @@ try:
     for dist in metadata.distributions():
         name = (dist.metadata["Name"] or "").lower().replace("_", "-").replace(".", "-")
         said["dists"].setdefault(name, dist.version)
-    said["torch"] = said["dists"].get("torch")
 except Exception:
-    pass
+    try:
+        import pkg_resources
+        for dist in pkg_resources.working_set:
+            name = dist.project_name.lower().replace("_", "-").replace(".", "-")
+            said["dists"].setdefault(name, dist.version)
+    except Exception:
+        pass
+said["torch"] = said["dists"].get("torch")
 if sys.argv[2] == "gpu":
     try:
         import torch
@@ -125,7 +131,8 @@ class Python:
     @property
     def constraints(self) -> list[str]:
         """What must stay as it is, or torch would be another one, or break."""
-        kept = [f"{name}=={version}" for name, version in self.dists.items() if _is_torchs(name)]
+        known = self.dists if self.torch is None else {"torch": self.torch, **self.dists}
+        kept = [f"{name}=={version}" for name, version in known.items() if _is_torchs(name)]
         old_numpy = numbers(self.dists.get("numpy", "2")) < (2,)
         return sorted([*kept, "numpy<2"] if old_numpy else kept)
 

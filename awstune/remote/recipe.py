@@ -94,6 +94,8 @@ class Recipe:
         requirements: the user's.
         constraints: what must stay as it is.
         path: folders that programs are looked for in first.
+        programs: the Python that programs run under, where an environment with the user's requirements is
+            made over it and comes before ``path``; None where programs take what there is.
         environment: whether there is anything to be made; else ``base`` itself is used.
     """
 
@@ -105,11 +107,13 @@ class Recipe:
     requirements: tuple[str, ...] = ()
     constraints: tuple[str, ...] = ()
     path: tuple[str, ...] = field(default=())
+    programs: Python | None = None
 
     @property
     def environment(self) -> bool:
         """Whether an environment has to be made."""
-        return not self.base or bool(self.packages or self.requirements or self.torch)
+        own = () if self.programs else self.requirements
+        return not self.base or bool(self.packages or own or self.torch)
 
 
 def decide(wants: Wants, found: Sequence[Python], machine: Machine, known: Mapping[str, float]) -> Recipe:
@@ -131,7 +135,7 @@ def decide(wants: Wants, found: Sequence[Python], machine: Machine, known: Mappi
         return _over(wants, usable, f"{usable.python} has torch {usable.torch}{_on(machine)}")
     if usable is not None and not wants.function:
         why = f"commands run under {usable.python} (Python {_short(usable)}, torch {usable.torch})"
-        return _apart(wants, found, why, str(PurePosixPath(usable.python).parent))
+        return _apart(wants, found, why, usable)
     if machine.gpu:
         return _with_torch(wants, found, machine, known)
     plain = pythons.worker(found)
@@ -164,23 +168,44 @@ def _typed(wants: Wants, found: Sequence[Python]) -> Recipe:
             f"{wants.python} is Python {_short(one)}, and a function needs {_word(pythons.OURS)}",
             f"a command runs under any Python: awstune sweep ... -- {wants.python} train.py --lr {{lr}}",
         )
-    return _apart(wants, found, f"trials run under {wants.python}", str(PurePosixPath(one.python).parent))
+    return _apart(wants, found, f"trials run under {wants.python}", one)
 
 
-def _apart(wants: Wants, found: Sequence[Python], why: str, path: str) -> Recipe:
-    """Awstune's process in a Python of its own; programs in another one, which is left as it is."""
-    if wants.requirements:
+def _apart(wants: Wants, found: Sequence[Python], why: str, trials: Python) -> Recipe:
+    """Awstune's process in a Python of its own; the trials in another one.
+
+    What the user's requirements lack there comes into an environment over it, for commands; a function runs
+    under the very Python that was typed, which nobody changes.
+    """
+    path, lacks = (str(PurePosixPath(trials.python).parent),), trials.lacks(wants.requirements)
+    programs = trials if lacks and not wants.function else None
+    if lacks and programs is None:
         why += "; its packages are left as they are"
+    requirements = wants.requirements if programs else ()
     base = pythons.worker(found)
     if base is None:
-        return Recipe(f"{why}; uv brings one for awstune", packages=_all(), path=(path,))
+        why += "; uv brings one for awstune"
+        return Recipe(why, packages=_all(), requirements=requirements, path=path, programs=programs)
     return Recipe(
         why,
         base=base.python,
         joined=base.paths,
         packages=tuple(base.missing),
+        requirements=requirements,
         constraints=tuple(base.constraints),
-        path=(path,),
+        path=path,
+        programs=programs,
+    )
+
+
+def for_programs(chosen: Recipe, programs: Python) -> Recipe:
+    """The environment that a recipe's programs run in: the user's requirements, over their Python."""
+    return Recipe(
+        chosen.why,
+        base=programs.python,
+        joined=programs.paths,
+        requirements=chosen.requirements,
+        constraints=tuple(programs.constraints),
     )
 
 

@@ -190,6 +190,26 @@ def test_a_project_with_requirements(world, image, tmp_path):
     assert "thing 2.0" in log(world, "newer", tmp_path)
 
 
+def test_requirements_of_a_command_under_an_old_python(world, image, tmp_path):
+    """A command under an image's old Python finds what its project requires, beside what the image has."""
+    image.gpu("Tesla K80, 410.104, 3.7")
+    image.python(
+        image.root / "opt/conda/bin/python", (3, 6, 5), **{**ABLE, "arches": ["sm_37"], "capability": [3, 7]}
+    )
+    image.python(image.bin / "python3", dists=ABLE["dists"])
+    program = (
+        "import sys, thing; print('awstune: loss=' + sys.argv[1], 'thing', thing.version, sys.executable)"
+    )
+    (tmp_path / "one.py").write_text(program + "\n")
+    (tmp_path / "requirements.txt").write_text(f"./{wheel(tmp_path, 'thing', '1.0')}\n")
+    words = ("--on", "lab", "--trials", "1", "--name", "aged", "--metric", "loss", "-p", "x=0..1")
+    said = World(world.home, tmp_path).run("sweep", *words, "--", "python", "one.py", "{x}").stderr
+    assert "commands run under" in said
+    assert "installing the project's requirements" in said
+    assert "thing 1.0" in log(world, "aged", tmp_path)
+    assert "-programs/bin/python" in log(world, "aged", tmp_path)
+
+
 def test_a_requirement_against_torch(world, image, tmp_path):
     """One that would change the image's torch is refused by pip, and its words are told."""
     (tmp_path / "train.py").write_text(TRAIN)

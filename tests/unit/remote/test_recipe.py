@@ -74,6 +74,22 @@ def test_an_old_python_with_the_right_torch():
     assert decide([old]).torch == BUILDS[0]
 
 
+def test_requirements_of_commands_under_an_old_python():
+    """They come into an environment over it, whose torch stays what it is; what it has needs none."""
+    old = python("/conda/bin/python", (3, 6, 5), torch="1.0.0", arches=("sm_75",), dists={"numpy": "1.15"})
+    made = decide([old], function=False, requirements=("tqdm",), file="requirements.txt")
+    assert made.programs is old
+    beside = recipe.for_programs(made, old)
+    assert (beside.base, beside.joined) == (old.python, old.paths)
+    assert beside.constraints == ("numpy<2", "torch==1.0.0")
+    assert (beside.requirements, beside.packages) == (("tqdm",), ())
+    assert decide([old], function=False, requirements=("numpy",)).programs is None
+    typed = decide(
+        [old, python("python3", dists=ALL)], function=False, python=old.python, requirements=("x",)
+    )
+    assert (typed.programs, typed.environment) == (old, False)
+
+
 def test_a_k80():
     """The K80's capability is known where its driver does not tell; no build runs with that driver."""
     old = python("/conda/python", (3, 6, 5), torch="1.0.0", arches=("sm_37",), capability=(3, 7))
