@@ -47,6 +47,7 @@ SWEEP_MARK = "AWSTUNE_SWEEP"
 TRIAL_MARK = "AWSTUNE_TRIAL"
 SEED_VARIABLE = "AWSTUNE_SEED"
 EPOCHS_VARIABLE = "AWSTUNE_EPOCHS"  # no trial has more than this many, where it is set
+IMPORT_VARIABLE = "AWSTUNE_IMPORT_S"  # seconds that a target may take to be imported
 DIR_VARIABLE = "AWSTUNE_DIR"
 DATA_VARIABLE = "AWSTUNE_DATA"  # the place of what --data names
 NOTIFY_VARIABLE = "AWSTUNE_NOTIFY"  # hands a worker the address to post to; its trials do not see it
@@ -71,6 +72,9 @@ HOLD_FILE = "/run/awstune/hold"
 LOST_FILE = "/run/awstune/lost"
 # The name of the bucket that a sweep's folder is copied to; not there where there is none.
 BUCKET_FILE = "/run/awstune/bucket"
+# Where a sweep's folder is kept in it: an instance writes to no other's place, so none overwrites another's.
+BUCKET_PREFIX = "sweeps/{sweep}/{instance}/"
+S3_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_S3"  # as AWS's own tools read it: another server than S3
 # The instance profile that infra/results-bucket.yaml makes.
 RESULTS_PROFILE = "awstune-results"
 

@@ -48,11 +48,12 @@ def on_new_instance(
     """
     from awstune.cli.launching import NOT_LAUNCHED, plan_in_words, propose, wanted_of
     from awstune.flow import clouds, follow, launch, look, moving, ship, wanting
+    from awstune.flow.sending import Ahead
 
-    spec = moving.seen_from_here(config, folder)
+    spec = moving.seen_from_here(config, folder, changes)
     parcel = ship.travels(config, spec)
     screen.doing("asking whether the old instance still runs")
-    old = moving.refuse(folder, changes, sweeping.opener(screen, look.at(config, folder)))
+    old = screen.follow(moving.refuse(folder, changes, sweeping.opener(screen, look.at(config, folder))))
     cap = changes.max_usd or spec.options.get("max_usd")
     with screen.unless_interrupted(*NOT_LAUNCHED):
         cloud = clouds.open_for(config, warn=screen.warn, may_start=True)
@@ -74,9 +75,19 @@ def on_new_instance(
         question = instead or f"Launch it, and terminate it when {folder.name} is here?"
         screen.confirm(question, yes=yes and not instead, otherwise=NOT_LAUNCHED[0])
     came_from = look.where(folder)
-    (ready,) = screen.follow(launch.carry_out(proposal, again="the same command"))
+    sent = Ahead(config, proposal.cloud, spec, parcel, folder.name)
+    launched = launch.carry_out(proposal, again="the same command", running=sent.begin)
+    (ready,) = screen.follow(launched)
     story = moving.to_instance(
-        config, proposal.cloud, ready.instance, folder, parcel, changes, came_from=came_from, notify=notify
+        config,
+        proposal.cloud,
+        ready.instance,
+        folder,
+        parcel,
+        changes,
+        came_from=came_from,
+        notify=notify,
+        ahead=sent,
     )
     screen.follow(story)
     attached = follow.attach(config, folder, lambda: proposal.cloud)

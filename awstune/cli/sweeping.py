@@ -83,6 +83,7 @@ def on_new_instance(
     """
     from awstune.cli.launching import NOT_LAUNCHED, plan_in_words, propose, wanted_of
     from awstune.flow import follow, forecast, launch, ship, wanting
+    from awstune.flow.sending import Ahead
 
     name = name or ship.free_name(config, made)
     parcel = ship.travels(config, made)
@@ -102,9 +103,11 @@ def on_new_instance(
     if not proposal.cloud.local:
         question = instead or "Launch it, and terminate it when the sweep is here?"
         screen.confirm(question, yes=yes and not instead, otherwise=NOT_LAUNCHED[0])
-    (ready,) = screen.follow(launch.carry_out(proposal, again="the same command"))
+    sent = Ahead(config, proposal.cloud, made, parcel, name)
+    launched = launch.carry_out(proposal, again="the same command", running=sent.begin)
+    (ready,) = screen.follow(launched)
     story = ship.to_instance(
-        config, proposal.cloud, ready.instance, made, name, parcel, owned=True, notify=notify
+        config, proposal.cloud, ready.instance, made, name, parcel, owned=True, notify=notify, ahead=sent
     )
     folder = screen.follow(story)
     if detach:

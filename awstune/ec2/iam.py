@@ -7,7 +7,9 @@ what another launched. Of a role IAM knows the ARN of the role, not that of the 
 so there the role has to be named (``--role``); unnamed, what any role's sessions launched is allowed, since
 whoever may launch must be able to terminate. Schedules carry no tags: their group is the limit there.
 
-Source: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html
+Sources: https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonec2.html;
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html (aws:PrincipalArn,
+aws:PrincipalType).
 """
 
 from __future__ import annotations
@@ -46,7 +48,8 @@ class Call:
         action: IAM's name for it, such as ``ec2:RunInstances``.
         scope: ``any`` resource (AWS knows no narrower one), ``made`` (tagged in the same call),
             ``marked`` (tagged already), ``keys`` (key pairs by name),
-            ``parameters`` (AWS's public ones), ``schedules`` (those of the backstop).
+            ``parameters`` (AWS's public ones), ``schedules`` (those of the backstop), ``results`` (what
+            instances wrote to a bucket), ``listed`` (the names of it).
         why: what it is for.
         optional: whether everything but ``why`` works without it.
     """
@@ -95,6 +98,8 @@ CALLS = (
     Call("scheduler:DeleteSchedule", _SCHEDULES, "terminate", optional=True),
     Call("scheduler:GetSchedule", _SCHEDULES, "whether one is left after terminate", optional=True),
     Call("ssm:GetParameter", _PARAMETERS, "--ami ssm:/aws/...", optional=True),
+    Call("s3:ListBucket", _LISTED, "what a lost instance wrote to its results bucket", optional=True),
+    Call("s3:GetObject", _RESULTS, "attach and resume --launch: bringing it here", optional=True),
 )
 
 
@@ -127,6 +132,8 @@ def policy(*, role: str | None = None, everyone: bool = False) -> dict[str, Any]
             _statement("Backstop", _of(_SCHEDULES), _BACKSTOP),
             _pass_role("BackstopActsAs", backstop.ROLE, "scheduler.amazonaws.com"),
             _pass_role("ResultsWrittenAs", names.RESULTS_PROFILE, "ec2.amazonaws.com"),
+            _results("ResultsListed", _LISTED, "arn:aws:s3:::*", {"StringLike": {"s3:prefix": "sweeps/*"}}),
+            _results("ResultsRead", _RESULTS, "arn:aws:s3:::*/sweeps/*", {}),
             _statement("FirstSpotInstance", ["iam:CreateServiceLinkedRole"], _SPOT_ROLE),
         ],
     }
@@ -171,6 +178,12 @@ def _marked(sid: str, condition: dict[str, Any]) -> dict[str, Any]:
 def _pass_role(sid: str, role: str, service: str) -> dict[str, Any]:
     condition = {"StringEquals": {"iam:PassedToService": service}}
     return _statement(sid, ["iam:PassRole"], f"arn:aws:iam::*:role/{role}", condition)
+
+
+def _results(sid: str, scope: str, resource: str, condition: dict[str, Any]) -> dict[str, Any]:
+    """Of the account's own buckets: what a bucket is called is not known here."""
+    own = {"StringEquals": {"s3:ResourceAccount": "${aws:PrincipalAccount}"}}
+    return _statement(sid, _of(scope), resource, {**own, **condition})
 
 
 def _of(scope: str) -> list[str]:

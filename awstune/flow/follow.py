@@ -27,7 +27,7 @@ from awstune.errors import (
     SweepError,
     UnknownName,
 )
-from awstune.flow import access, end, login
+from awstune.flow import access, end, login, salvage
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.money import dollars
 from awstune.names import NOTIFY_VARIABLE
@@ -164,6 +164,19 @@ def _attach_here(folder: Folder, tail: Tail, pace: Pace) -> Iterator[journal.Eve
 
 
 def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: Pace) -> Story[None]:
+    try:
+        yield from _follow_there(config, tail, where, cloud, pace)
+    except UnknownName:
+        one = access.described(cloud, where)
+        if one is not None and one.live:
+            raise  # it is only stopped
+        yield from salvage.from_bucket(cloud, where, tail.folder)
+        yield from tail.news()
+        if results.history(tail.folder).ended is None:
+            raise
+
+
+def _follow_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: Pace) -> Story[None]:
     patience_s = 0.0
     one = access.instance_of(cloud, where)
     if one.state == "stopped" and where.owned:

@@ -63,13 +63,21 @@ def refresh(config: Config, folder: Folder, open_cloud: Callable[[], Cloud]) -> 
     try:
         alive = _poll(config, folder, there, open_cloud)
     except UnknownName as error:
-        alive = False
         yield Warned(f"{error.message}; {_age(there)}")
+        replace(there, alive=False).write(folder)
+        yield from _salvage(there, folder, open_cloud)
+        return
     except AwstuneError as error:
         yield Warned(f"{error.message}; {_age(there)}")
         return
     if not alive:
         replace(there, alive=False).write(folder)
+
+
+def _salvage(there: Where, folder: Folder, open_cloud: Callable[[], Cloud]) -> Story[None]:
+    from awstune.flow import salvage  # boto3 comes with it, and a sweep here needs none
+
+    yield from salvage.from_bucket(open_cloud(), there, folder)
 
 
 def _poll(config: Config, folder: Folder, there: Where, open_cloud: Callable[[], Cloud]) -> bool:

@@ -15,9 +15,11 @@ from awstune.ec2 import instances, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import SweepBusy, UsageError
-from awstune.flow import access, login, luggage, ship
+from awstune.flow import access, login, luggage, salvage, ship
 from awstune.flow.events import Doing, Done, Story
 from awstune.flow.resume import Changes
+from awstune.flow.sending import Ahead
+from awstune.flow.spec import refuse_unknown, relative_to_root
 from awstune.names import JOURNAL_FILE
 from awstune.remote import sync
 from awstune.remote.project import Project
@@ -28,8 +30,10 @@ from awstune.sweeps.results import history
 from awstune.sweeps.spec import Spec
 
 
-def refuse(folder: Folder, changes: Changes, open_cloud: Callable[[], Cloud]) -> str | None:
-    """Says why a sweep cannot go on on another instance; nothing is made or changed.
+def refuse(folder: Folder, changes: Changes, open_cloud: Callable[[], Cloud]) -> Story[str | None]:
+    """Says why a sweep cannot go on on another instance; nothing is made or changed at AWS.
+
+    What the old instance has written to a bucket is brought here, once it runs no more.
 
     Args:
         folder: the sweep's here.
@@ -46,12 +50,22 @@ def refuse(folder: Folder, changes: Changes, open_cloud: Callable[[], Cloud]) ->
     where = Where.read(folder)
     if where is None and journal.is_open(folder.journal_file):
         changes.refuse_busy(folder, always=True)
+    _refuse_ended(folder, changes)
+    if where is None:
+        return None
+    cloud = open_cloud()
+    old = _refuse_running(folder, where, cloud)
+    yield from salvage.from_bucket(cloud, where, folder)
+    _refuse_ended(folder, changes)
+    return old
+
+
+def _refuse_ended(folder: Folder, changes: Changes) -> None:
     if history(folder).ended is not None and changes.trials is None:
         raise UsageError(
             f"{folder.name} has ended: a new instance would have nothing to do",
             f"awstune resume {folder.name} --launch --trials +30 has more to do",
         )
-    return None if where is None else _refuse_running(folder, where, open_cloud())
 
 
 def _refuse_running(folder: Folder, where: Where, cloud: Cloud) -> str | None:
@@ -100,13 +114,16 @@ def free_name(cloud: Cloud, folder: Folder) -> str:
     return next(name for name in (folder.name, *numbered) if name not in taken)
 
 
-def seen_from_here(config: Config, folder: Folder) -> Spec:
-    """The sweep's spec, its target as seen from the folder one is in.
+def seen_from_here(config: Config, folder: Folder, changes: Changes) -> Spec:
+    """The sweep's spec as one of an instance, its target as seen from the folder one is in.
 
     Raises:
-        UsageError: the target is not here, or a variable that it is handed is not set.
+        UsageError: the target is not here, or cannot travel; metric or mode is not known; or a variable
+            that it is handed is not set.
     """
     spec, where = Spec.read(folder.spec_file), Where.read(folder)
+    if where is None:
+        spec = _begun_here(folder, spec, changes)
     if spec.target.file is not None:
         root = config.cwd.resolve() / (where.root if where else ".")
         if not (root / spec.target.file).exists():
@@ -122,6 +139,19 @@ def seen_from_here(config: Config, folder: Folder) -> Spec:
     return spec
 
 
+def _begun_here(folder: Folder, spec: Spec, changes: Changes) -> Spec:
+    """The spec of a sweep that has run on this machine, without what is of this machine alone."""
+    if spec.target.kind == "pickle":
+        function = spec.target.function
+        raise UsageError(
+            f"{folder.name} runs {function}, which is in no file, and so runs here only",
+            f"put it into a file, say train.py, and begin anew: awstune sweep train.py:{function} --launch",
+        )
+    metric, mode = changes.metric or spec.metric, changes.mode or spec.mode
+    refuse_unknown(spec.target.text, metric, mode)
+    return replace(spec, python=None, metric=metric, mode=mode)
+
+
 def to_instance(
     config: Config,
     cloud: Cloud,
@@ -132,6 +162,7 @@ def to_instance(
     *,
     came_from: str | None,
     notify: str | None = None,
+    ahead: Ahead | None = None,
 ) -> Story[None]:
     """Sends the project and what there is of the sweep to a new instance, which ends with it.
 
@@ -146,16 +177,18 @@ def to_instance(
         changes: what shall be otherwise from now on.
         came_from: the NAME of the old instance.
         notify: an address that the worker there tells of the end.
+        ahead: sends to the instance already.
 
     Raises:
         RemoteError: the connection broke, or the worker did not start.
     """
-    spec = seen_from_here(config, folder)
+    spec = seen_from_here(config, folder, changes)
     place = ship.place_of(config, cloud, one, spec, parcel, folder.name, owned=True)
     with login.enter(config, cloud, one) as connection, _claimed(folder, one, came_from) as claimed:
         goods = yield from luggage.pack(config, spec, parcel)
         yield Doing(f"{one.name}: sending {parcel.root.name} and {folder.name}")
-        runtime = yield from ship.send(connection, one, parcel, folder, [claimed, *_unfinished(folder)])
+        sent_before = ahead or Ahead(config, cloud, spec, parcel, folder.name)
+        runtime = yield from sent_before.finish(connection, one, [claimed, *_unfinished(folder)])
         if goods is not None:
             yield from luggage.send(connection, runtime, folder, goods)
         ship.hand_over(connection, folder, spec.options.get("env", ()), notify)
@@ -164,7 +197,8 @@ def to_instance(
         rate = {} if place.usd_per_hour is None else {"usd_per_hour": place.usd_per_hour}
         options = {**priced.options, **rate}
         options = options if goods is None else goods.options(options)
-        replace(priced, options=options).write(folder.spec_file)
+        target = relative_to_root(spec.target, config.cwd, parcel.root)
+        replace(priced, target=target, python=spec.python, options=options).write(folder.spec_file)
         place.write(folder)
         ship.send_state(connection, folder)
         unfetched.add(cloud, one, folder.name)

@@ -13,12 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from awstune.config import Config
-from awstune.ec2 import fits, prices, unfetched
+from awstune.ec2 import prices, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import Interrupted, NameTaken, RemoteError, UsageError
-from awstune.flow import login, luggage, wanting
+from awstune.flow import login, luggage
 from awstune.flow.events import Doing, Done, Story, Warned
+from awstune.flow.sending import Ahead
 from awstune.flow.spec import relative_to_root
 from awstune.names import AT_END_VARIABLE, GOING_VARIABLE, NOTIFY_VARIABLE, REMOTE_ROOT, SPEC_FILE
 from awstune.remote import bootstrap, going, mirror, project, sync
@@ -63,6 +64,7 @@ def to_instance(
     *,
     owned: bool = False,
     notify: str | None = None,
+    ahead: Ahead | None = None,
 ) -> Story[Folder]:
     """Sends the project, the spec and awstune to an instance and starts the sweep there.
 
@@ -75,6 +77,7 @@ def to_instance(
         parcel: what `travels` found.
         owned: whether the instance ends with the sweep.
         notify: an address that the worker there tells of the end.
+        ahead: sends to the instance already.
 
     Returns:
         The sweep's folder here, which knows where the sweep runs.
@@ -96,7 +99,8 @@ def to_instance(
             folder = _prepare(config, one, sent, parcel, name, connection)
             with _all_or_nothing(connection, folder, began):
                 place_of(config, cloud, one, spec, parcel, folder.name, owned=owned).write(folder)
-                runtime = yield from send(connection, one, parcel, folder)
+                sent_before = ahead or Ahead(config, cloud, spec, parcel, folder.name)
+                runtime = yield from sent_before.finish(connection, one)
                 send_state(connection, folder)
                 if goods is not None:
                     yield from luggage.send(connection, runtime, folder, goods)
@@ -187,6 +191,7 @@ def place_of(
         usd_per_hour=prices.shipped().usd_per_hour(one.type, one.market),
         owned=owned,
         root=os.path.relpath(parcel.root, config.cwd.resolve()),
+        bucket=one.bucket,
     )
 
 
@@ -230,33 +235,6 @@ def free_name(config: Config, spec: Spec, elsewhere: Collection[str] = ()) -> st
     taken = {*elsewhere, *(folder.name for folder in Folder.all(config.cwd))}
     numbers = [int(match[1]) for name in taken if (match := re.fullmatch(rf"{re.escape(stem)}-(\d+)", name))]
     return f"{stem}-{max(numbers, default=0) + 1}"
-
-
-def send(
-    connection: Connection,
-    one: Instance,
-    parcel: project.Project,
-    folder: Folder,
-    more: Sequence[sync.Parcel] = (),
-) -> Story[bootstrap.Runtime]:
-    """Sends the project, awstune and what is more, and sees to what they need there.
-
-    Returns:
-        How awstune is called there.
-
-    Raises:
-        RemoteError: the connection broke, the other end could not write, or nothing known runs there.
-    """
-    files = (sync.Parcel(parcel.root / file, f"projects/{folder.name}/{file}") for file in parcel.files)
-    sync.push(connection, [*files, *more], REMOTE_ROOT)
-    wants = wanting.of_sweep(Spec.read(folder.spec_file), parcel, folder.name)
-    story = bootstrap.install(connection, folder.name, wants, fits.capabilities())
-    while True:
-        try:
-            yield Doing(f"{one.name}: {next(story)}")
-        except StopIteration as end:
-            runtime: bootstrap.Runtime = end.value
-            return runtime
 
 
 def send_state(connection: Connection, folder: Folder) -> None:

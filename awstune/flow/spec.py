@@ -85,7 +85,7 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
     metric = typed.metric or said.metric or seen.metric
     mode = typed.mode or said.mode or seen.mode or (mode_of(metric) if metric else None)
     if elsewhere:
-        _refuse_unknown(found.text, metric, mode)
+        refuse_unknown(found.text, metric, mode)
     search = typed.search or said.search
     made = Spec(
         target=found,
@@ -195,7 +195,12 @@ def read_space(path: Path) -> Space:
     return Space.from_toml(table.get("space", table))
 
 
-def _refuse_unknown(name: str, metric: str | None, mode: str | None) -> None:
+def refuse_unknown(name: str, metric: str | None, mode: str | None) -> None:
+    """Refuses a sweep on an instance whose metric or mode only a first trial would tell.
+
+    Raises:
+        UsageError: so it is.
+    """
     if metric is None:
         raise UsageError(
             f"nothing says what {name} is measured by, and an instance is not rented to find out",

@@ -12,9 +12,11 @@ from moto.ec2.models.instances import Instance, InstanceState, StateReason
 
 from awstune import names
 from awstune.localcloud import lives as states
+from awstune.localcloud import profile
 from awstune.localcloud.lives import Reason
 from awstune.localcloud.machine import Spec
 
+PROFILE = "awstune_profile"  # the attribute of a moto instance that names the profile of its launch
 CODES = {
     states.PENDING: 0,
     states.RUNNING: 16,
@@ -144,7 +146,9 @@ def _metadata(instance: Any) -> dict[str, str]:
         "placement/region": instance.region_name,
         "public-ipv4": instance.public_ip,
     }
-    return {path: str(value) for path, value in values.items() if value}
+    named = getattr(instance, PROFILE, None)
+    known = {path: str(value) for path, value in values.items() if value}
+    return {**known, **profile.info(named)} if named else known
 
 
 def _public_key(instance: Any) -> str | None:

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from awstune.localcloud import processes, state
+from awstune.names import S3_ENDPOINT_VARIABLE
 
 if TYPE_CHECKING:
     from wsgiref.types import WSGIApplication
@@ -64,16 +65,20 @@ def _set_up_moto() -> None:
 
 
 def _serve(places: state.Places) -> tuple[BaseWSGIServer, Lives]:
-    from awstune.localcloud import gate, moto_layer
+    from awstune.localcloud import gate, moto_layer, profile, schedules
+    from awstune.localcloud.clock import Clock
     from awstune.localcloud.lives import Lives
     from awstune.localcloud.quotas import Quotas
     from awstune.localcloud.rules import Rules
 
     rules, quotas = Rules(), Quotas()
-    lives = Lives(places.instances, rules)
-    moto_layer.install(lives, quotas)
     keys = gate.Keys(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(32))
+    lives = Lives(places.instances, rules, profile.making(keys))
+    moto_layer.install(lives, quotas)
+    schedules.keep(Clock(), ACCOUNT)
     server = _listen(_behind_the_gate(lives, rules, quotas), keys)
+    # As any of AWS's tools finds it: what an instance writes to a bucket it writes to this cloud's.
+    os.environ[S3_ENDPOINT_VARIABLE] = f"http://{HOST}:{server.server_port}"
     _leave_unwanted()
     state.write(places, _cloud(server.server_port, keys))
     return server, lives

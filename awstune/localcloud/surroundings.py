@@ -20,6 +20,7 @@ SOCKET = "control.sock"
 # Of the laptop's variables an instance has only those by which programs reach the network and speak a
 # language; above all none of its credentials.
 _KEPT = ("LANG", "LANGUAGE", "TZ", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "LD_LIBRARY_PATH", "NO_PROXY")
+_CLOUDS = (names.S3_ENDPOINT_VARIABLE,)  # set by the cloud itself: the laptop's own do not reach it
 _KEPT_PREFIXES = ("LC_", "PIP_", "UV_", "COVERAGE_")
 # Where pip installs on an instance: its Python is the laptop's, and must not be changed from here.
 _PACKAGES = ".local/python"
@@ -78,7 +79,7 @@ def environment(spec: Spec, outer: Mapping[str, str]) -> dict[str, str]:
         spec: the instance.
         outer: the environment of the laptop.
     """
-    kept = {k: v for k, v in outer.items() if k in _KEPT or k.startswith(_KEPT_PREFIXES)}
+    kept = {k: v for k, v in outer.items() if k in (*_KEPT, *_CLOUDS) or k.startswith(_KEPT_PREFIXES)}
     kept |= {k: v for k, v in outer.items() if k.lower().endswith("_proxy")}
     return {
         "LANG": "C.UTF-8",

@@ -70,8 +70,7 @@ class File:
     @property
     def trial(self) -> int | None:
         """The trial whose checkpoint it is a part of; None for other files."""
-        match = _CHECKPOINT.match(self.path)
-        return int(match[1]) if match else None
+        return _trial_of(self.path)
 
 
 @dataclass(frozen=True)
@@ -121,13 +120,28 @@ def missing(folder: Path, listing: Listing, trials: Sequence[TrialRecord], large
     return sorted(wanted, key=lambda file: (_rank(file, newest), file.path))
 
 
-def stale(folder: Path, listing: Listing, trials: Sequence[TrialRecord]) -> list[Path]:
-    """Checkpoints here that are there no more: newer ones took their place, or they are not kept."""
+def stale(
+    folder: Path, listing: Listing, trials: Sequence[TrialRecord], kept: Collection[int] = ()
+) -> list[Path]:
+    """Checkpoints here that are there no more: newer ones took their place, or they are not kept.
+
+    Args:
+        folder: the mirror.
+        listing: what is there.
+        trials: as the journal here has them.
+        kept: trials that have ended and whose checkpoints stay. One that ended elsewhere, before the sweep
+            went on there, has them here alone.
+    """
     newest = _newest(listing, trials)
     stays = {file.path for file in listing.files}
     stays -= {f.path for f in listing.files if f.trial in newest and f.path not in newest[f.trial or 0]}
-    found = folder.glob(f"{names.TRIALS_DIR}/*/{names.CHECKPOINT_DIR}/**/*")
-    return [path for path in found if path.is_file() and path.relative_to(folder).as_posix() not in stays]
+    only_here = set(kept) - {file.trial for file in listing.files}
+    gone = [
+        path
+        for path in folder.glob(f"{names.TRIALS_DIR}/*/{names.CHECKPOINT_DIR}/**/*")
+        if path.is_file() and path.relative_to(folder).as_posix() not in stays
+    ]
+    return [path for path in gone if _trial_of(path.relative_to(folder).as_posix()) not in only_here]
 
 
 def _newest(listing: Listing, trials: Sequence[TrialRecord]) -> Mapping[int, Collection[str]]:
@@ -139,6 +153,11 @@ def _newest(listing: Listing, trials: Sequence[TrialRecord]) -> Mapping[int, Col
             path = _last_of(of_it)
             found[trial.number] = [file.path for file in of_it if _first_part(file.path) == path]
     return found
+
+
+def _trial_of(path: str) -> int | None:
+    match = _CHECKPOINT.match(path)
+    return int(match[1]) if match else None
 
 
 def _last_of(files: Sequence[File]) -> str:

@@ -12,6 +12,7 @@ import math
 import os
 import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -23,8 +24,11 @@ from awstune.remote import going, listing, sync
 from awstune.remote.listing import File
 from awstune.remote.ssh import Connection
 from awstune.remote.where import Where
+from awstune.search.trials import TrialRecord
+from awstune.sweeps import keeping
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import history
+from awstune.sweeps.spec import Spec
 
 LOCK_FILE = "mirror.lock"
 LARGE = 4 << 20  # bytes; a larger file comes in pieces
@@ -148,9 +152,13 @@ class Mirror:
                 self._refuse_stuck(files)
                 self._bring(files)
                 return False
-            for path in listing.stale(self.folder.path, there, trials):
+            for path in listing.stale(self.folder.path, there, trials, self._kept(trials)):
                 path.unlink(missing_ok=True)
             return True
+
+    def _kept(self, trials: Sequence[TrialRecord]) -> set[int]:
+        spec = self.folder.spec_file
+        return keeping.stays(trials, Spec.read(spec)) if spec.exists() else set()
 
     def fetch(self) -> Look:
         """Brings all of the folder that is there now.

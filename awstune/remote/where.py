@@ -36,6 +36,7 @@ class Where:
         owned: whether the instance was launched for this sweep alone, and ends with it.
         account: the AWS account that it is in; empty where an older awstune did not write it down.
         root: the project's folder, as seen from the one that holds ``sweeps/``.
+        bucket: where the instance writes a copy of the sweep; empty for nowhere.
     """
 
     cloud: CloudName
@@ -51,6 +52,7 @@ class Where:
     owned: bool = False
     account: str = ""
     root: str = "."
+    bucket: str = ""
 
     def write(self, folder: Folder) -> None:
         """Remembers it in the sweep's folder."""

@@ -84,7 +84,7 @@ class S3:
         region: where it is; another one that S3 names is taken from then on.
         credentials: asked for at each request.
         now: the time.
-        endpoint: another server than AWS's, for tests.
+        endpoint: another server than AWS's.
     """
 
     def __init__(
@@ -116,6 +116,8 @@ class S3:
     def _send(self, key: str, file: Path) -> tuple[int, str, str]:
         place = self._endpoint or f"https://{self._bucket}.s3.{self._region}.amazonaws.com"
         parts = urlsplit(place)
+        # A server with no name for each bucket has them as folders.
+        key = f"{self._bucket}/{key}" if self._endpoint else key
         kind = http.client.HTTPConnection if parts.scheme == "http" else http.client.HTTPSConnection
         path = f"/{quote(key, safe='/-_.~')}"
         connection = kind(parts.netloc, timeout=_TIMEOUT_S)
@@ -181,14 +183,23 @@ class Copy:
     Args:
         folder: the sweep's.
         put: keeps a file.
-        every_s: how often.
         warn: told once of each failure.
+        instance: gives the id of the one that this is, whose place in the bucket is its own; None where
+            nobody can say, as yet.
+        every_s: how often.
     """
 
     def __init__(
-        self, folder: Folder, put: Put, warn: Callable[[str], object], every_s: float = EVERY_S
+        self,
+        folder: Folder,
+        put: Put,
+        warn: Callable[[str], object],
+        *,
+        instance: Callable[[], str | None],
+        every_s: float = EVERY_S,
     ) -> None:
         self._folder, self._put, self._warn, self._every_s = folder, put, warn, every_s
+        self._instance, self._place = instance, ""
         self._sent: dict[str, tuple[int, int]] = {}
         self._warned: set[str] = set()
         self._lock = threading.Lock()
@@ -210,8 +221,18 @@ class Copy:
     def flush(self) -> bool:
         """Copy what has changed; whether all of it is there now."""
         with self._lock:
+            self._place = self._place or self._find_place()
+            if not self._place:
+                return False
             missing = [path for path in self._files() if not self._copy(path)]
         return not missing
+
+    def _find_place(self) -> str:
+        instance = self._instance()
+        if instance is None:
+            self._tell("the metadata service does not say which instance this is; nothing is copied yet")
+            return ""
+        return names.BUCKET_PREFIX.format(sweep=self._folder.name, instance=instance)
 
     def _files(self) -> list[Path]:
         own = {self._folder.journal_file, self._folder.path / names.WORKER_PID_FILE}
@@ -223,7 +244,7 @@ class Copy:
         return [*found, self._folder.journal_file]
 
     def _copy(self, path: Path) -> bool:
-        key = f"sweeps/{self._folder.name}/{path.relative_to(self._folder.path).as_posix()}"
+        key = self._place + path.relative_to(self._folder.path).as_posix()
         try:
             about = path.stat()
             stands = (about.st_size, about.st_mtime_ns)

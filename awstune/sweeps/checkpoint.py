@@ -65,7 +65,7 @@ def restore(folder: Path, below: int, states: Sequence[Any]) -> tuple[int, Repor
         The epoch to begin with and the reports before it; 0 and none where no checkpoint can be read.
     """
     for path in reversed(found(folder)):
-        if _epoch(path) >= below:
+        if epoch_of(path) >= below:
             continue
         try:
             content = _load(path)
@@ -81,7 +81,7 @@ def restore(folder: Path, below: int, states: Sequence[Any]) -> tuple[int, Repor
 
 def found(folder: Path) -> list[Path]:
     """The checkpoints in a folder, oldest first."""
-    return sorted((p for p in folder.glob("epoch-*") if _NAME.fullmatch(p.name)), key=_epoch)
+    return sorted((p for p in folder.glob("epoch-*") if _NAME.fullmatch(p.name)), key=epoch_of)
 
 
 def own(folder: Path) -> list[Path]:
@@ -160,7 +160,8 @@ def set_random_state(state: dict[str, Any]) -> None:
             torch.cuda.set_rng_state_all(state["cuda"])
 
 
-def _epoch(path: Path) -> int:
+def epoch_of(path: Path) -> int:
+    """With how many epochs done a checkpoint of `save` begins; -1 for a file of another kind."""
     match = _NAME.fullmatch(path.name)
     return int(match[1]) if match else -1
 

@@ -29,15 +29,22 @@ def prune(folder: Folder, trials: Sequence[TrialRecord], spec: Spec, ended: int)
         spec: its option ``keep`` says what stays.
         ended: the number of the trial that has just ended.
     """
-    keep = spec.options.get("keep", "best")
     _keep_newest(folder, ended)
-    if keep == "all":
+    if spec.options.get("keep") == "all":
         return
-    best = best_of(trials, spec.mode) if keep == "best" and spec.mode else None
-    stays = None if best is None else best.number
+    kept = stays(trials, spec)
     for trial in trials:
-        if not trial.running and trial.number != stays and trial.checkpoint is not None:
+        if not trial.running and trial.number not in kept and trial.checkpoint is not None:
             _drop(folder, trial)
+
+
+def stays(trials: Sequence[TrialRecord], spec: Spec) -> set[int]:
+    """The numbers of the trials whose checkpoints stay when they have ended."""
+    keep = spec.options.get("keep", "best")
+    if keep == "all":
+        return {trial.number for trial in trials if not trial.running}
+    best = best_of(trials, spec.mode) if keep == "best" and spec.mode else None
+    return set() if best is None else {best.number}
 
 
 def prune_run(spec: Spec, run: Path) -> None:

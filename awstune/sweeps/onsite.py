@@ -39,12 +39,14 @@ class Site:
         at_end: what the instance does when the sweep has ended (``stop`` or ``terminate``); None: nothing.
         root: what stands for ``/``.
         endpoint: of the metadata service.
+        s3: the address of another S3 than AWS's; None for AWS's.
     """
 
     going: Path
     at_end: str | None
     root: Path
     endpoint: str
+    s3: str | None = None
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> Site | None:
@@ -57,6 +59,7 @@ class Site:
             at_end=environ.get(names.AT_END_VARIABLE) or None,
             root=Path(environ.get(names.ROOT_VARIABLE) or "/"),
             endpoint=environ.get(imds.VARIABLE) or imds.ADDRESS,
+            s3=environ.get(names.S3_ENDPOINT_VARIABLE) or None,
         )
 
     def file(self, path: str) -> Path:
@@ -76,7 +79,8 @@ class Site:
             return None
         metadata = self.metadata
         region = metadata.get("placement/region") or names.DEFAULT_REGION
-        copy = Copy(folder, S3(bucket, region, lambda: of_instance(metadata)), warn)
+        put = S3(bucket, region, lambda: of_instance(metadata), endpoint=self.s3)
+        copy = Copy(folder, put, warn, instance=lambda: metadata.get("instance-id"))
         copy.begin()
         return copy
 
@@ -94,19 +98,25 @@ class Site:
     @contextmanager
     def holding(self) -> Iterator[None]:
         """Holds the guard's end off, as it lets one for a while: something is still being sent."""
-        over = threading.Event()
+        over, hold = threading.Event(), self.file(names.HOLD_FILE)
+        somebody = hold.exists()
 
         def touch() -> None:
             while not over.is_set():
                 with suppress(OSError):
-                    self.file(names.HOLD_FILE).touch()
+                    hold.touch()
                 over.wait(HOLD_S / 4)
 
-        threading.Thread(target=touch, name="hold", daemon=True).start()
+        holder = threading.Thread(target=touch, name="hold", daemon=True)
+        holder.start()
         try:
             yield
         finally:
             over.set()
+            holder.join()
+            if not somebody:  # else `leave` would wait for what nobody fetches
+                with suppress(OSError):
+                    hold.unlink(missing_ok=True)
 
     def rest(self) -> None:
         """The sweep has ended, or cannot go on by itself: it is not started again."""

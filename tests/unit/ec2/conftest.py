@@ -60,7 +60,7 @@ from moto import mock_aws  # noqa: E402  # after MOTO_AMIS_PATH is set, which mo
 
 from awstune.ec2 import iam  # noqa: E402  # after MOTO_AMIS_PATH is set, which moto reads at import
 from awstune.ec2 import session as ec2_session  # noqa: E402  # after MOTO_AMIS_PATH is set, which moto reads at import
-from tests.calls import note  # noqa: E402  # after MOTO_AMIS_PATH is set, which moto reads at import
+from tests.calls import named, note  # noqa: E402  # after MOTO_AMIS_PATH is set, which moto reads at import
 
 # Calls that awstune made and that its policy does not allow.
 UNLISTED = []
@@ -69,7 +69,7 @@ _PASSED_THROUGH = ("/botocore/", "/boto3/", "/contextlib.py")
 
 def check_listed(service, operation):
     """Whether the policy allows a call."""
-    return f"{service.replace('-', '')}:{operation}" in iam.actions()
+    return named(service, operation) in iam.actions()
 
 
 def _record(model, **_):

@@ -17,8 +17,11 @@ from awstune.remote import mirror as mirrors
 from awstune.remote.listing import Listing
 from awstune.remote.mirror import LARGE, Mirror
 from awstune.remote.ssh import Result
+from awstune.search.space import Float, Space
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.journal import Journal
+from awstune.sweeps.spec import Spec
+from awstune.sweeps.target import Target
 
 
 class Shell:
@@ -213,6 +216,18 @@ def test_what_is_pruned_there_is_pruned_here(there, mirror):
     bring(mirror)
     assert list(mirror.folder.checkpoint_dir(0).iterdir()) == []
     assert (mirror.folder.artifacts_dir(0) / "kept.txt").exists()
+
+
+def test_what_ended_before_it_went_there(there, mirror):
+    """The best trial's checkpoint stays here, where it ended before the sweep went to that instance."""
+    target = Target("function", file="train.py", function="train")
+    Spec(target, Space(x=Float(0, 1)), metric="loss", mode="min").write(there.spec_file)
+    for number in (0, 1):
+        kept = mirror.folder.checkpoint_dir(number)
+        kept.mkdir(parents=True)
+        (kept / "epoch-0009.pt").write_bytes(b"weights")
+    bring(mirror)
+    assert [len(list(mirror.folder.checkpoint_dir(number).iterdir())) for number in (0, 1)] == [1, 0]
 
 
 def test_two_lookers(there, mirror, shell):

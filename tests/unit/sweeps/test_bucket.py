@@ -75,10 +75,10 @@ def test_the_signature_is_botocores():
 def test_a_folder_is_copied(server, s3, folder):
     """All of it, byte for byte, the journal last; what is only half written is not."""
     warned = []
-    copy = Copy(folder, s3, warned.append)
+    copy = Copy(folder, s3, warned.append, instance=lambda: "i-1")
     assert copy.flush()
     assert warned == []
-    assert server.order[-1] == "/sweeps/train-1/journal.jsonl"
+    assert server.order[-1] == "/results/sweeps/train-1/i-1/journal.jsonl"
     assert max(server.kept.values(), key=len) == b"weights" * 300_000
     assert len(server.kept) == 3
     assert server.headers[0]["x-amz-security-token"] == KEYS.token
@@ -86,22 +86,22 @@ def test_a_folder_is_copied(server, s3, folder):
 
 def test_only_what_has_changed_is_sent_again(server, s3, folder):
     """A second time nothing is sent but what grew."""
-    copy = Copy(folder, s3, print)
+    copy = Copy(folder, s3, print, instance=lambda: "i-1")
     copy.flush()
     server.order.clear()
     with folder.journal_file.open("a") as journal:
         journal.write('{"event": "ended"}\n')
     assert copy.end()
-    assert server.order == ["/sweeps/train-1/journal.jsonl"]
-    assert server.kept["/sweeps/train-1/journal.jsonl"].count(b"\n") == 2
+    assert server.order == ["/results/sweeps/train-1/i-1/journal.jsonl"]
+    assert server.kept["/results/sweeps/train-1/i-1/journal.jsonl"].count(b"\n") == 2
 
 
 def test_what_is_refused_is_said_once_and_tried_again(server, s3, folder):
     """A refusal is a warning, not the sweep's end; the next time it may be taken."""
     warned = []
-    copy = Copy(folder, s3, warned.append)
+    copy = Copy(folder, s3, warned.append, instance=lambda: "i-1")
     for _ in range(2):
-        server.refused["/sweeps/train-1/trials/0000/log.txt"] = (403, "")
+        server.refused["/results/sweeps/train-1/i-1/trials/0000/log.txt"] = (403, "")
         assert not copy.flush()
     assert len(warned) == 1
     assert "did not take" in warned[0]
@@ -110,8 +110,8 @@ def test_what_is_refused_is_said_once_and_tried_again(server, s3, folder):
 
 def test_a_bucket_elsewhere(server, s3, folder):
     """Where S3 says that the bucket is in another region, it is signed for that one."""
-    server.refused["/sweeps/train-1/trials/0000/log.txt"] = (301, "eu-west-1")
-    assert Copy(folder, s3, print).flush()
+    server.refused["/results/sweeps/train-1/i-1/trials/0000/log.txt"] = (301, "eu-west-1")
+    assert Copy(folder, s3, print, instance=lambda: "i-1").flush()
     assert "/eu-west-1/s3/" in server.headers[-1]["Authorization"]
 
 
@@ -119,7 +119,7 @@ def test_nobody_answers(folder):
     """A bucket that cannot be reached is said, and the sweep goes on."""
     warned = []
     gone = S3("results", "us-east-1", lambda: KEYS, endpoint="http://127.0.0.1:9")
-    assert not Copy(folder, gone, warned.append).flush()
+    assert not Copy(folder, gone, warned.append, instance=lambda: "i-1").flush()
     assert "cannot be reached" in warned[0]
 
 

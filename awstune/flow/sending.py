@@ -1,0 +1,123 @@
+"""Sending a project and awstune to an instance: also while the instance's status checks still run.
+
+SSH answers minutes before the checks have passed. What takes long, the project and an environment for it,
+is there by then, and the sweep starts as soon as the instance is ready.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Generator, Sequence
+
+from awstune.config import Config
+from awstune.ec2 import fits, instances
+from awstune.ec2.instances import Instance
+from awstune.ec2.session import Cloud
+from awstune.errors import AwstuneError
+from awstune.flow import access, wanting
+from awstune.flow.events import Doing, Story
+from awstune.names import REMOTE_ROOT
+from awstune.remote import bootstrap, project, sync
+from awstune.remote.bootstrap import Runtime
+from awstune.remote.ssh import Connection
+from awstune.sweeps.spec import Spec
+
+Words = Generator[str, None, Runtime]
+
+PATIENCE_S = 300.0  # from running to where SSH answers
+
+
+def send(
+    connection: Connection, spec: Spec, parcel: project.Project, sweep: str, more: Sequence[sync.Parcel] = ()
+) -> Words:
+    """Sends the project, awstune and what is more, and sees to what they need there.
+
+    Args:
+        connection: an open connection.
+        spec: the sweep's.
+        parcel: the project.
+        sweep: its name.
+        more: files beside them.
+
+    Yields:
+        What goes on, in words.
+
+    Returns:
+        How awstune is called there.
+
+    Raises:
+        RemoteError: the connection broke, the other end could not write, or nothing known runs there.
+    """
+    files = (sync.Parcel(parcel.root / file, f"projects/{sweep}/{file}") for file in parcel.files)
+    sync.push(connection, [*files, *more], REMOTE_ROOT)
+    wants = wanting.of_sweep(spec, parcel, sweep)
+    return (yield from bootstrap.install(connection, sweep, wants, fits.capabilities()))
+
+
+class Ahead:
+    """Sends in a thread of its own, once an instance runs.
+
+    What goes wrong is not told: it is done again when it is asked for, and then has its words.
+
+    Args:
+        config: the options.
+        cloud: the instance's.
+        spec: the sweep's.
+        parcel: the project.
+        sweep: its name.
+    """
+
+    def __init__(self, config: Config, cloud: Cloud, spec: Spec, parcel: project.Project, sweep: str) -> None:
+        self._config, self._cloud = config, cloud
+        self._goods = (spec, parcel, sweep)
+        self._said: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread: threading.Thread | None = None
+        self._runtime: Runtime | None = None
+
+    def begin(self, name: str) -> None:
+        """The instance of that NAME runs; saying so twice changes nothing."""
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, args=(name,), name="ahead", daemon=True)
+            self._thread.start()
+
+    def finish(
+        self, connection: Connection, one: Instance, more: Sequence[sync.Parcel] = ()
+    ) -> Story[Runtime]:
+        """Waits until all has been sent, or sends it now; see `send`."""
+        if self._thread is not None:
+            while (said := self._said.get()) is not None:
+                yield Doing(f"{one.name}: {said}")
+        if self._runtime is None:
+            return (yield from _named(one.name, send(connection, *self._goods, more)))
+        if more:
+            sync.push(connection, more, REMOTE_ROOT)
+        return self._runtime
+
+    def _run(self, name: str) -> None:
+        try:
+            one = next(one for one in instances.named(self._cloud, [name]) if one.live)
+            address = access.address_of(self._config, self._cloud, one)
+            with access.connect(address, patience_s=PATIENCE_S) as connection:
+                self._runtime = self._heard(send(connection, *self._goods))
+        except (AwstuneError, OSError, StopIteration):
+            return
+        finally:
+            self._said.put(None)
+
+    def _heard(self, words: Words) -> Runtime:
+        while True:
+            try:
+                self._said.put(next(words))
+            except StopIteration as end:
+                runtime: Runtime = end.value
+                return runtime
+
+
+def _named(name: str, words: Words) -> Story[Runtime]:
+    while True:
+        try:
+            yield Doing(f"{name}: {next(words)}")
+        except StopIteration as end:
+            runtime: Runtime = end.value
+            return runtime
