@@ -49,6 +49,11 @@ def train(trial):
 SLOW = PACED.format(wait="time.sleep(0.05)")
 
 
+def ran(words, cwd: Path, env=None, **more):
+    """A program, run to its end: its status and what it said. ``env`` is its whole environment."""
+    return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False, **more)
+
+
 class World:
     """A folder with a training script, a home, and the awstune command."""
 
@@ -67,15 +72,8 @@ class World:
 
     def run(self, *words: str, check: int | None = 0, stdin: str = "", **env: str):
         """One command in a process of its own."""
-        done = subprocess.run(
-            [sys.executable, "-m", "awstune", *words],
-            cwd=self.cwd,
-            env={**self.env, **env},
-            input=stdin,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [sys.executable, "-m", "awstune", *words]
+        done = ran(command, self.cwd, {**self.env, **env}, input=stdin)
         assert check is None or done.returncode == check, (words, done.stdout, done.stderr)
         assert "Traceback" not in done.stderr
         return done

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 import os
 import pty
-import subprocess
 import sys
 
 import pytest
 
 from awstune.localcloud import client, lifecycle
-from tests.world import running
+from tests.world import ran, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("fleets")]
 QUOTA = {"service": "ec2", "action": "RunInstances", "skip": 2, "times": 1, "error": "VcpuLimitExceeded"}
@@ -47,16 +46,8 @@ def answered(world, local, answers, *words):
     keyboard, terminal = pty.openpty()
     os.write(keyboard, answers.encode())
     try:
-        return subprocess.run(
-            [sys.executable, "-m", "awstune", *words, "--ssh-from", "127.0.0.0/8"],
-            cwd=world.cwd,
-            env={**world.env, **env},
-            stdin=terminal,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
+        command = [sys.executable, "-m", "awstune", *words, "--ssh-from", "127.0.0.0/8"]
+        return ran(command, world.cwd, {**world.env, **env}, stdin=terminal, timeout=120)
     finally:
         os.close(terminal)
         os.close(keyboard)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from awstune import names
+from tests.unit.sweeps.scripted import TRIAL_KEYS
 from tests.waiting import until
 from tests.world import TRAIN, running
 
@@ -29,19 +30,6 @@ INSTANCE_KEYS = {
     "usd_per_hour",
     "usd_so_far",
     "key_file",
-}
-TRIAL_KEYS = {
-    "trial",
-    "params",
-    "value",
-    "status",
-    "started",
-    "seconds",
-    "steps",
-    "error",
-    "node",
-    "why",
-    "checkpoint",
 }
 
 

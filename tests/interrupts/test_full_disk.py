@@ -6,7 +6,6 @@ Files that may not grow (RLIMIT_FSIZE) stand for the full disk: it holds for roo
 from __future__ import annotations
 
 import resource
-import subprocess
 import sys
 
 import pytest
@@ -14,7 +13,7 @@ import pytest
 from awstune.sweeps import journal
 from tests.command import Running
 from tests.lab import Lab
-from tests.world import SLOW, TRAIN, running
+from tests.world import SLOW, TRAIN, ran, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("full")]
 
@@ -108,9 +107,7 @@ def test_no_room_for_the_mirror(lab):
 def shell(world, script):
     """A line of bash, where `awstune` is the command; its exit statuses and what it said on stderr."""
     command = f'awstune() {{ "{sys.executable}" -m awstune "$@"; }}; {script}; echo "${{PIPESTATUS[@]}}" >&2'
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=world.cwd, env=world.env, capture_output=True, text=True, check=False
-    )
+    done = ran(["bash", "-c", command], world.cwd, world.env)
     assert "Traceback" not in done.stderr
     assert "unforeseen" not in done.stderr
     return done.stderr

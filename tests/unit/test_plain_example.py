@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 import awstune
+from tests.world import ran
 
 EXAMPLE = Path(awstune.__file__).parent / "examples" / "plain.py"
 
@@ -16,7 +16,7 @@ def sweep(tmp_path, *words):
     """What a sweep of the example says."""
     shutil.copy(EXAMPLE, tmp_path)
     command = [sys.executable, "-m", "awstune", "sweep", *words]
-    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, check=False)
+    return ran(command, tmp_path, timeout=100)
 
 
 def test_it_is_swept_by_its_output(tmp_path):

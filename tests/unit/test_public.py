@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import doctest
-import subprocess
 import sys
 
 import pytest
 
 import awstune
+from tests.world import ran
 
 # product.md's example and what lies beside it, as somebody writes it who runs mypy --strict.
 TYPED = '''
@@ -69,9 +69,7 @@ def script(tmp_path):
 def run(script, *words):
     """What a Python says of the script."""
     command = [sys.executable, *words, script.name]
-    return subprocess.run(
-        command, cwd=script.parent, capture_output=True, text=True, check=False, timeout=110
-    )
+    return ran(command, script.parent, timeout=110)
 
 
 def test_a_typed_script_passes_mypy_strict(script):

@@ -12,6 +12,12 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
 
+# What a trial's results are promised to say.
+TRIAL_KEYS = {
+    *("trial", "params", "value", "status", "started", "seconds", "steps", "error"),
+    *("node", "why", "checkpoint", "sd", "repeats", "confirmed"),
+}
+
 
 class Scripted:
     """An executor whose trials say what they are told to; ``say`` maps a job to messages."""

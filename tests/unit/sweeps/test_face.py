@@ -14,6 +14,7 @@ import awstune
 from awstune.errors import NothingSucceeded, SpaceError, TargetError, UsageError
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
+from tests.world import ran
 
 SCRIPT = """
 from awstune import Float, Space, sweep
@@ -35,7 +36,7 @@ def main():
 def run(tmp_path, *words):
     """A script's output, run as a user does."""
     command = [sys.executable, *words]
-    return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=60)
+    return ran(command, tmp_path, timeout=60)
 
 
 @pytest.mark.parametrize(

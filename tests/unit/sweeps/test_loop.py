@@ -15,7 +15,7 @@ from awstune.sweeps.executor import Checkpointed, Noted, Reported
 from awstune.sweeps.results import results, status
 from awstune.sweeps.scoring import value_of
 from awstune.sweeps.spec import Spec
-from tests.unit.sweeps.scripted import Scripted, in_turn, kinds, new_sweep, reports, run
+from tests.unit.sweeps.scripted import TRIAL_KEYS, Scripted, in_turn, kinds, new_sweep, reports, run
 
 
 def test_a_sweep_from_start_to_end(tmp_path):
@@ -39,22 +39,7 @@ def test_the_results_of_a_sweep(tmp_path):
     assert (found["sweep"], found["metric"], found["mode"]) == ("train-1", "loss", "min")
     assert found["best"] == found["trials"][1]
     assert found["best"]["value"] == 0.2
-    assert set(found["best"]) >= {
-        "trial",
-        "params",
-        "value",
-        "status",
-        "started",
-        "seconds",
-        "steps",
-        "error",
-        "node",
-        "why",
-        "checkpoint",
-        "sd",
-        "repeats",
-        "confirmed",
-    }
+    assert set(found["best"]) >= TRIAL_KEYS
     assert found["trials"][0]["why"] == "baseline"
     assert found["trials"][0]["params"] == {"x": 0.5}
     assert found["trials"][0]["started"] == "1970-01-01T00:00:10Z"

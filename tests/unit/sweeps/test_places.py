@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 
 import pytest
+
+from tests.world import ran
 
 # A function and a class that no trial could import.
 CODE = """\
@@ -57,16 +58,7 @@ def run(folder, *words, stdin="", **env):
     """A program's output in a folder with a module that only the code knows how to find."""
     (folder / "lib").mkdir(exist_ok=True)
     (folder / "lib" / "beside.py").write_text("zero = 0\n")
-    done = subprocess.run(
-        words,
-        cwd=folder,
-        env={**os.environ, **env},
-        input=stdin,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=110,
-    )
+    done = ran(words, folder, {**os.environ, **env}, input=stdin, timeout=110)
     assert done.returncode == 0, done
     return done.stdout
 
