@@ -71,19 +71,15 @@ AGAIN = (
     Case("sweep train.py --data ''", "'--data': it is empty", "awstune sweep --help"),
     Case("sweep train.py --env NOPE", "NOPE is not set here", "export NOPE"),
     Case("sweep train.py --env NOPE --try", "NOPE is not set here", "export NOPE"),
-    Case(
-        "sweep --spec s.toml",
-        "repeats = 0",
-        "sweep.toml",
-        files={"s.toml": SPEC + "repeats = 0\n" + SPEC_SPACE},
+    *(
+        Case(
+            "sweep --spec s.toml",
+            line.replace('"', "'"),
+            "sweep.toml",
+            files={"s.toml": f"{SPEC}{line}\n{SPEC_SPACE}"},
+        )
+        for line in ("repeats = 0", 'confirm = "x"', "data = 3")
     ),
-    Case(
-        "sweep --spec s.toml",
-        "confirm = 'x'",
-        "sweep.toml",
-        files={"s.toml": SPEC + 'confirm = "x"\n' + SPEC_SPACE},
-    ),
-    Case("sweep --spec s.toml", "data = 3", "sweep.toml", files={"s.toml": SPEC + "data = 3\n" + SPEC_SPACE}),
     Case(
         "sweep --spec s.toml",
         "cannot read the data",

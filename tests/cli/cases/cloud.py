@@ -29,21 +29,12 @@ CLOUD = tuple(
             "no security group 'sg-0123456789abcdef0'",
             "--security-group",
         ),
-        Case(
-            "launch --key key.pem",
-            "others can read",
-            "chmod 600",
-            kind="key_file",
-            status=1,
-            files={"key.pem": "nonsense"},
-        ),
-        Case(
-            "launch --key private.pem",
-            "private.pem",
-            "",
-            kind="key_file",
-            status=1,
-            files={"private.pem": "nonsense"},
+        *(
+            Case(f"launch --key {name}", message, hint, kind="key_file", status=1, files={name: "nonsense"})
+            for name, message, hint in (
+                ("key.pem", "others can read", "chmod 600"),
+                ("private.pem", "private.pem", ""),
+            )
         ),
         Case("launch --disk 1", "", ""),
         Case(f"launch --tag {'k' * 200}=1", "is too long", "128 characters"),

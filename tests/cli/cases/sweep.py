@@ -43,19 +43,12 @@ SWEEP = (
         kind="space",
         files={"bad.py": TRAIN},
     ),
-    Case(
-        "sweep bad.py -p x=0..1.0:step=1e-12 --search grid --trials 5",
-        "more than 1000000 points",
-        "",
-        kind="space",
-        files={"bad.py": TRAIN},
-    ),
-    Case(
-        "sweep bad.py -p x=0..1.0:n=99999999999 --search grid",
-        "more than 1000000 points",
-        "",
-        kind="space",
-        files={"bad.py": TRAIN},
+    *(
+        Case(f"sweep bad.py {words}", "more than 1000000 points", "", kind="space", files={"bad.py": TRAIN})
+        for words in (
+            "-p x=0..1.0:step=1e-12 --search grid --trials 5",
+            "-p x=0..1.0:n=99999999999 --search grid",
+        )
     ),
     Case("sweep train.py --trials 99999999999999999999", "is not between", "awstune sweep --help"),
     Case("sweep train.py --parallel 99999999999", "is not between", "awstune sweep --help"),
@@ -72,37 +65,29 @@ SWEEP = (
     Case("sweep train.py --name 'a\nb'", "'a\\nb' cannot be the name of a sweep", "letters"),
     Case("sweep train.py --name ''", "'--name': it is empty", "awstune sweep --help"),
     Case(f"sweep train.py --name {'x' * 300}", "cannot be the name of a sweep", "letters"),
-    Case(
-        "sweep train.py -p x=0..1.0 --name old",
-        "there is a sweep old here already",
-        "awstune resume old",
-        kind="name_taken",
-        files=sweep(),
-    ),
-    Case(
-        "sweep train.py -p x=0..1.0 --metric loss --launch --name old",
-        "there is a sweep old here already",
-        "awstune resume old",
-        kind="name_taken",
-        files=sweep(),
+    *(
+        Case(
+            f"sweep train.py -p x=0..1.0{where} --name old",
+            "there is a sweep old here already",
+            "awstune resume old",
+            kind="name_taken",
+            files=sweep(),
+        )
+        for where in ("", " --metric loss --launch")
     ),
     Case("sweep train.py -p x=0..1.0 --metric-regex loss=(.*)", "--metric-regex is for commands", "report"),
     Case("sweep train.py", "cannot write", "", files={"sweeps": "a file"}),
     Case("sweep train.py --space nowhere.toml", "cannot read nowhere.toml", "--space", kind="space"),
     Case("sweep train.py --space .", "cannot read .", "--space", kind="space"),
-    Case(
-        "sweep train.py --space s.toml",
-        "s.toml is not TOML",
-        'lr = "1e-5..1e-1:log"',
-        kind="space",
-        files={"s.toml": "lr = 1..2"},
-    ),
-    Case(
-        "sweep train.py --space s.toml",
-        "s.toml is not TOML",
-        'lr = "1e-5..1e-1:log"',
-        kind="space",
-        files={"s.toml": b"\xff\xfe"},
+    *(
+        Case(
+            "sweep train.py --space s.toml",
+            "s.toml is not TOML",
+            'lr = "1e-5..1e-1:log"',
+            kind="space",
+            files={"s.toml": content},
+        )
+        for content in ("lr = 1..2", b"\xff\xfe")
     ),
     Case("sweep train.py --space s.toml", "lr", "", kind="space", files={"s.toml": "lr = {low = 1}"}),
     Case(
