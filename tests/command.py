@@ -45,13 +45,14 @@ class Running:
             preexec_fn=prepare,  # noqa: PLW1509  # two calls
         )
         self.lines: list[str] = []
+        self.left = False  # whether nobody reads on after its next word, as after `| head -1`
         self.news = threading.Condition()
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self):
         # Not by lines: a question ends without one.
-        while said := os.read(self.process.stdout.fileno(), 1 << 16):
+        while not self.left and (said := os.read(self.process.stdout.fileno(), 1 << 16)):
             with self.news:
                 self.lines.append(said.decode(errors="replace"))
                 self.news.notify_all()

@@ -72,6 +72,10 @@ def doctor_command(config: Config, type_: str, request_quota: bool, yes: bool, *
         )
         if request_quota:
             screen.confirm(f"Ask AWS for the quota that {type_} needs?", yes=yes)
+            screen.if_interrupted(
+                "AWS may have been asked for the quota; nothing was launched, and nothing costs",
+                "awstune doctor shows the quota",
+            )
             screen.say(doctor.request_quota(cloud, wanted))
         found = []
         patient = doctor.Patient(cloud, lambda: access.keys_dir(config, cloud), wanted)
@@ -81,7 +85,7 @@ def doctor_command(config: Config, type_: str, request_quota: bool, yes: bool, *
         if config.json:
             screen.document(found)
         else:
-            screen.result(tables.checks(found))
+            screen.sentence(tables.checks(found))
             screen.say(_what_next(found, type_))
         return 0 if all(check["ok"] for check in found) else 1
 
@@ -134,11 +138,16 @@ def extend_command(config: Config, words: tuple[str, ...], max_usd: float | None
         one = instances.find(cloud, words[0] if len(words) > 1 else None)
         extension = extend.propose(one, by_s, prices.shipped(), time.time(), max_usd)
         screen.say("\n".join(extension.prose()))
+        screen.if_interrupted(f"the end of {one.name} has not moved; until then it goes on and costs", LOOK)
         if not cloud.local:
             screen.confirm("Move it?", yes=yes)
+        screen.if_interrupted(
+            f"{one.name} ends at its old end or at the new one; until then it goes on and costs",
+            f"the same command moves it once more; awstune terminate {one.name} ends it now",
+        )
         screen.follow(extending.carry_out(config, cloud, extension))
         if config.json:
             screen.document(extension.to_json())
         else:
             ends = instances.iso(extension.ends)
-            screen.result(f"{one.name} ends at {ends}; awstune terminate {one.name} ends it before")
+            screen.sentence(f"{one.name} ends at {ends}; awstune terminate {one.name} ends it before")

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
+import sys
 import time
+from pathlib import Path
 from typing import Any
 
 from awstune.cli.options import command
@@ -25,17 +29,28 @@ def demo_command(config: Config) -> int:
 
     began = time.monotonic()
     with Screen(config) as screen:
+        screen.if_interrupted("the demo has not begun, and nothing costs", "awstune demo")
         story = demo.tell(config, warn=screen.warn, in_words=_InWords())
         document = screen.follow(story, Progress(screen, stream=config.json))
+        screen.if_interrupted("the demo is over, and nothing of it is left but its sweep", "awstune sweeps")
         if config.json:
             screen.document(document)
             return 0 if document["best"] else NothingSucceeded.exit_status
         screen.say("")
-        screen.result(tables.best(document))
+        screen.sentence(tables.best(document))
         took, name = duration(time.monotonic() - began), document["sweep"]
         screen.say(f"all of it took {took}; the trials are in sweeps/{name}")
-        screen.say(f"next: awstune results {name} · awstune --cloud local launch lab")
+        awstune = _as_typed(Path(sys.executable).with_name("awstune"), Path.cwd())
+        screen.say(f"next: {awstune} results {name} · {awstune} --cloud local launch lab")
     return 0 if document["best"] else NothingSucceeded.exit_status
+
+
+def _as_typed(program: Path, cwd: Path) -> str:
+    """What to type for this program: its name where a shell finds it by that, else where it is."""
+    found = shutil.which("awstune")
+    if not program.exists() or (found and Path(found).samefile(program)):
+        return "awstune"
+    return shlex.quote(str(program.relative_to(cwd) if program.is_relative_to(cwd) else program))
 
 
 class _InWords:

@@ -15,7 +15,8 @@ from pathlib import Path
 
 import click
 
-from awstune.cli.options import STOPPED, asks_for_json
+from awstune.cli.options import NOT_BEGUN, asks_for_json
+from awstune.cli.wrapping import fold, width_of
 from awstune.errors import DISK_FULL, AwstuneError, Interrupted, OutputError, UsageError
 
 
@@ -40,7 +41,7 @@ def show(error: BaseException, words: Sequence[str]) -> int:
             document = {"error": {"kind": known.kind, "message": known.message, "hint": known.hint}}
             print(json.dumps(document), flush=True)
         else:
-            print(prose(known), file=sys.stderr, flush=True)
+            print(fold(prose(known), width_of(sys.stderr)), file=sys.stderr, flush=True)
     return known.exit_status
 
 
@@ -60,7 +61,7 @@ def as_awstune_error(error: BaseException, words: Sequence[str]) -> AwstuneError
         hint = f"{path} --help" if isinstance(error, click.UsageError) else ""
         return UsageError(_plain(error.format_message().rstrip(".")), hint)
     if isinstance(error, KeyboardInterrupt | click.Abort):
-        return Interrupted(*STOPPED)  # click's name for a Ctrl-C that comes early
+        return Interrupted(*NOT_BEGUN)  # click's name for a Ctrl-C that comes early
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return unwritten(error)
     return _unexpected(error, words)

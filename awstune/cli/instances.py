@@ -53,9 +53,12 @@ def stop_command(config: Config, names: tuple[str, ...]) -> None:
     from awstune.flow import clouds, end
 
     with Screen(config) as screen:
+        screen.if_interrupted("nothing was stopped", LOOK)
         cloud = clouds.open_for(config, warn=screen.warn)
         which = end.chosen(cloud, names)
         screen.follow(end.stop(cloud, which))
+        goes_on = " ".join(one.name for one in which)
+        screen.if_interrupted(f"{goes_on}: stopped; a disk costs", f"awstune terminate {goes_on} ends that")
         _show_stopped(config, screen, cloud, which)
 
 
@@ -77,6 +80,7 @@ def start_command(
     from awstune.flow import clouds, end
 
     with Screen(config) as screen:
+        screen.if_interrupted("nothing was started", LOOK)
         cloud = clouds.open_for(config, warn=screen.warn)
         table, now = prices.shipped(), time.time()
         restarts = [
@@ -104,4 +108,4 @@ def _show_stopped(config: Config, screen: Screen, cloud: Any, which: Any) -> Non
     names = " ".join(one.name for one in which)
     daily = money(sum(prices.shipped().disk_usd_per_hour(one.disk_gib) for one in which) * 24)
     goes_on = "the disk goes on costing" if len(which) == 1 else "their disks go on costing"
-    screen.result(f"stopped: {names}; {goes_on} {daily} a day until awstune terminate {names}")
+    screen.sentence(f"stopped: {names}; {goes_on} {daily} a day until awstune terminate {names}")

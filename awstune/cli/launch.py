@@ -49,9 +49,9 @@ def launch_command(config: Config, name: str, **typed: Any) -> None:
     """
     with Screen(config) as screen:
         where = "the embedded cloud" if config.cloud == "local" else "AWS"
+        screen.if_interrupted(*NOT_LAUNCHED)
         screen.doing(f"looking at what is there in {where}")
-        with screen.unless_interrupted(*NOT_LAUNCHED):
-            proposal, instead = propose(screen, config, wanted_of(name, typed), dry=typed["dry_run"])
+        proposal, instead = propose(screen, config, wanted_of(name, typed), dry=typed["dry_run"])
         screen.still()
         if typed["dry_run"]:
             show_plan(screen, config, proposal.plan, explain=typed["explain"], to_stdout=True)
@@ -60,8 +60,10 @@ def launch_command(config: Config, name: str, **typed: Any) -> None:
             show_plan(screen, config, proposal.plan, explain=typed["explain"])
             if not proposal.cloud.local:
                 yes = typed["yes"] and not instead
-                screen.confirm(instead or "Launch?", yes=yes, otherwise=NOT_LAUNCHED[0])
+                screen.confirm(instead or "Launch?", yes=yes)
         launched = whole(screen, config, proposal, wait=not typed["no_wait"], or_none=typed["all_or_none"])
+        there = " ".join(one.document["name"] for one in launched)
+        screen.if_interrupted(f"{there}: launched, goes on and costs", f"awstune terminate {there} ends it")
         show_launched(screen, config, launched)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -14,6 +13,7 @@ import click
 from awstune.cli.options import F, option
 from awstune.cli.params import Span, Tag
 from awstune.cli.screen import Screen
+from awstune.cli.wrapping import fold
 from awstune.config import Config
 from awstune.names import DEFAULT_IDLE_S, DEFAULT_TTL_S, DEFAULT_TYPE
 
@@ -120,17 +120,7 @@ def wanted_of(name: str, typed: Mapping[str, Any]) -> Any:
 
 def plan_in_words(plan: Any, *, explain: bool = False) -> str:
     """The plan's sentences, wrapped for a terminal and indented."""
-    return "\n".join(
-        textwrap.fill(
-            line,
-            WIDTH,
-            initial_indent="  ",
-            subsequent_indent="      ",
-            break_long_words=False,
-            break_on_hyphens=False,
-        )
-        for line in plan.prose(explain=explain)
-    )
+    return "\n".join(fold(f"  {line}", WIDTH) for line in plan.prose(explain=explain))
 
 
 def propose(screen: Screen, config: Config, wanted: Any, *, dry: bool) -> tuple[Any, str]:

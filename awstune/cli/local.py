@@ -15,11 +15,12 @@ from awstune.config import Config, ensure_home
 def start_command(config: Config) -> None:
     """Start the embedded cloud, or find it running."""
     with Screen(config) as screen:
-        with screen.unless_interrupted("the embedded cloud was not started", "awstune local start"):
-            screen.doing("starting the embedded cloud")
-            from awstune.localcloud import lifecycle
+        screen.if_interrupted("the embedded cloud was not started", "awstune local start")
+        screen.doing("starting the embedded cloud")
+        from awstune.localcloud import lifecycle
 
-            lifecycle.start(ensure_home(config.home), on_lost=screen.warn)
+        lifecycle.start(ensure_home(config.home), on_lost=screen.warn)
+        screen.if_interrupted("the embedded cloud runs; nothing in it costs", "awstune local stop ends it")
         _show(config, screen)
 
 
@@ -29,15 +30,15 @@ def stop_command(config: Config) -> None:
     from awstune.localcloud import lifecycle
 
     with Screen(config) as screen:
+        screen.if_interrupted("the embedded cloud may still be ending", "awstune local stop")
         screen.doing("stopping the embedded cloud")
-        with screen.unless_interrupted("the embedded cloud may still be ending", "awstune local stop"):
-            stopped = lifecycle.stop(config.home, on_lost=screen.warn)
+        stopped = lifecycle.stop(config.home, on_lost=screen.warn)
         if config.json:
             _show(config, screen)
         elif stopped.pid is None:
             screen.result("the embedded cloud was not running")
         else:
-            screen.result(f"the embedded cloud is stopped, and {stopped.instances} instances with it")
+            screen.sentence(f"the embedded cloud is stopped, and {stopped.instances} instances with it")
 
 
 @command("status", example="awstune local status --json")
@@ -73,6 +74,6 @@ def _show(config: Config, screen: Screen) -> None:
         screen.document(asdict(status))
     elif status.running:
         what = f"the embedded cloud runs at {status.endpoint} (pid {status.pid})"
-        screen.result(f"{what}, with {status.instances} instances")
+        screen.sentence(f"{what}, with {status.instances} instances")
     else:
         screen.result("the embedded cloud is not running")

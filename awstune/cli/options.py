@@ -17,7 +17,7 @@ from awstune.names import SPEC_FILE, SWEEPS_DIR
 HELP_WIDTH = 80
 GLOBAL_GROUP = "Everywhere"
 TAIL = "awstune.tail"
-STOPPED = ("stopped", "awstune ls shows what is there, and what it costs")
+NOT_BEGUN = ("nothing had begun", "the same command starts again")
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -152,8 +152,9 @@ def command(
             try:
                 return function(config_of(ctx), **values, **tail)
             except KeyboardInterrupt:
-                # Before click hears of it, which would take it for an answer to a question.
-                raise Interrupted(*STOPPED) from None
+                # Before click hears of it, which would take it for an answer to a question. What has
+                # begun has a screen, which knows more.
+                raise Interrupted(*NOT_BEGUN) from None
 
         made = click.command(name, cls=cls, epilog=f"Example: {example}", **settings)
         return made(with_global_options(wired))

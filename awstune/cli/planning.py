@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from typing import Any
 
 from awstune.names import DATA_VARIABLE
@@ -81,7 +80,7 @@ def unattended(launch: Any) -> str:
         taken.append(f"At its end{over} at the latest, it is terminated, disk and all.")
         taken.append("What nobody has fetched by then (journal, checkpoints, artifacts) is lost.")
         taken.append("awstune attach fetches it as it comes; --results-bucket keeps it in a bucket.")
-    return textwrap.fill("Unattended: " + " ".join(taken), 80, subsequent_indent="  ")
+    return "Unattended: " + " ".join(taken)
 
 
 def _costs(ahead: Any) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from awstune.cli.screen import Screen
@@ -138,7 +138,7 @@ class Progress:
     def _say(self, line: str) -> None:
         # Cut on a terminal, where a wrapped table cannot be read; `awstune results` has it all.
         width = self.screen.console.width if self.screen.live else len(line)
-        self.screen.say(line if len(line) <= width else f"{line[: width - 1]}…")
+        self.screen.say(line if len(line) <= width else f"{line[: width - 1]}…", whole=True)
 
     def _now(self) -> None:
         history = self.fold.history()
@@ -155,9 +155,15 @@ class Progress:
             parts.append(f"about {duration(ahead.left_s)} left{cost}")
         for trial in history.running[:1]:
             step = f" step {trial.reports[-1].step}" if trial.reports else ""
-            since = f" for {duration(time.time() - trial.started)}" if trial.started else ""
-            parts.append(f"trial {trial.number}{step}{since}")
-        self.screen.doing(" · ".join(parts))
+            parts.append(f"trial {trial.number}{step}")
+        self.screen.doing(" · ".join(parts), _since(history.running[:1]))
+
+
+def _since(running: Sequence[TrialRecord]) -> Callable[[], str] | None:
+    """For how long the first of these runs, whenever one looks."""
+    if not running or not (started := running[0].started):
+        return None
+    return lambda: f" for {duration(time.time() - started)}"
 
 
 def _cell(parameter: Any) -> int:

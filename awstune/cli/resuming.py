@@ -50,16 +50,16 @@ def on_new_instance(
     from awstune.flow import clouds, follow, launch, look, moving, ship, wanting
     from awstune.flow.sending import Ahead
 
+    screen.if_interrupted(*NOT_LAUNCHED)
     spec = moving.seen_from_here(config, folder, changes)
     parcel = ship.travels(config, spec)
     screen.doing("asking whether the old instance still runs")
     old = screen.follow(moving.refuse(folder, changes, sweeping.opener(screen, look.at(config, folder))))
     cap = changes.max_usd or spec.options.get("max_usd")
-    with screen.unless_interrupted(*NOT_LAUNCHED):
-        cloud = clouds.open_for(config, warn=screen.warn, may_start=True)
-        name = moving.free_name(cloud, folder)
-        proposal, instead = propose(screen, config, wanted_of(name, {**machine, "max_usd": cap}), dry=dry_run)
-        wanting.refuse_plan(proposal.cloud, proposal.plan, spec)
+    cloud = clouds.open_for(config, warn=screen.warn, may_start=True)
+    name = moving.free_name(cloud, folder)
+    proposal, instead = propose(screen, config, wanted_of(name, {**machine, "max_usd": cap}), dry=dry_run)
+    wanting.refuse_plan(proposal.cloud, proposal.plan, spec)
     screen.still()
     parts = [
         f"Plan:\n{plan_in_words(proposal.plan)}",
@@ -68,16 +68,20 @@ def on_new_instance(
     ]
     told = "\n\n".join(filter(None, [*parts, old]))
     if dry_run:
-        screen.result(told)
+        screen.sentence(told)
         return 0
     screen.say(told)
     if not proposal.cloud.local:
         question = instead or f"Launch it, and terminate it when {folder.name} is here?"
-        screen.confirm(question, yes=yes and not instead, otherwise=NOT_LAUNCHED[0])
+        screen.confirm(question, yes=yes and not instead)
     came_from = look.where(folder)
     sent = Ahead(config, proposal.cloud, spec, parcel, folder.name)
     launched = launch.carry_out(proposal, again="the same command", running=sent.begin)
     (ready,) = screen.follow(launched)
+    screen.if_interrupted(
+        f"{name} is launched and goes on, and {folder.name} is as it was",
+        f"the same command goes on with it; awstune terminate {name} ends {name}",
+    )
     story = moving.to_instance(
         config,
         proposal.cloud,

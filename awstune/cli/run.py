@@ -40,6 +40,7 @@ def run_command(
 
     with Screen(config) as screen:
         folder = Folder.find(config.cwd, sweep)
+        screen.if_interrupted(f"nothing was run; {folder.name} is as it was", "the same command starts again")
         wish = again.wish(folder, trial, changes, seeds)
         config = look.at(config, folder)
         place = again.machine(folder, sweeping.opener(screen, config))
@@ -56,8 +57,8 @@ def run_command(
             screen.say(f"{_plan(wish)}, on this machine")
             run = again.new_folder(wish)
             story = again.here(run, cwd)
-        with screen.unless_interrupted(*_left(wish, run, where)):
-            document = screen.follow(story, lambda event: _show(screen, wish, event))
+        screen.if_interrupted(*_left(wish, run, where))
+        document = screen.follow(story, lambda event: _show(screen, wish, event))
         return _done(screen, config, wish, document)
 
 
@@ -100,6 +101,6 @@ def _done(screen: Screen, config: Config, wish: Any, document: Mapping[str, Any]
     good = sum(run["value"] is not None for run in document["runs"])
     before = f"trial {wish.trial.number} had {spread(wish.trial.value, runs.spread(wish.trial.repeats).sd)}"
     told = spread(document["mean"], document["sd"])
-    screen.result(f"{document['metric']} {told} over {count(good, 'seed')} ({before})")
+    screen.sentence(f"{document['metric']} {told} over {count(good, 'seed')} ({before})")
     screen.say(f"what it left: {wish.sweep.path / document['dir']}")
     return 0

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
 import click
 
+from awstune.cli.wrapping import fold, width_of
 from awstune.config import Config
 from awstune.errors import Interrupted, NoAnswer, OutputError
 
@@ -23,12 +24,15 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 GONE = (errno.EPIPE, errno.EIO)  # the reader of a pipe, or the terminal
+LOOK = "awstune ls shows what is there, and what it costs; awstune terminate NAME ends it"
+LOOKED = ("nothing was changed: what runs goes on, and costs what it did", LOOK)
 
 
 class Screen(AbstractContextManager["Screen"]):
     """One command's output. A context manager: on the way out nothing is left spinning.
 
-    On a terminal what goes on is one line that changes; elsewhere each change is a line of its own.
+    On a terminal what goes on is one line that changes; elsewhere each change is a line of its own. An
+    interrupt becomes what it means by then: see `if_interrupted`.
 
     Args:
         config: the options.
@@ -40,6 +44,7 @@ class Screen(AbstractContextManager["Screen"]):
         self.config = config
         self.looks = looks
         self.last = ""
+        self._interrupted = LOOKED
         self._unwritten: OSError | None = None
         self._console: Console | None = None
         self._status: Status | None = None
@@ -49,6 +54,8 @@ class Screen(AbstractContextManager["Screen"]):
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         self.still()
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted(*self._interrupted) from None
         if error is None and self._unwritten is not None:
             raise OutputError(
                 f"what was asked for is done, but cannot be written: {self._unwritten.strerror}",
@@ -70,9 +77,13 @@ class Screen(AbstractContextManager["Screen"]):
         return self.config.verbosity >= 0 and sys.stderr.isatty()
 
     def result(self, text: str) -> None:
-        """What the command was called for."""
+        """What the command was called for, as it is: a table, a line to be copied."""
         self.still()
         self._write(f"{text}\n".encode())
+
+    def sentence(self, text: str) -> None:
+        """What the command was called for, in words: they break where whoever reads them has no room."""
+        self.result(fold(text, width_of(sys.stdout)))
 
     def document(self, value: Any) -> None:
         """The one JSON document of this call, or one line of a stream."""
@@ -98,16 +109,24 @@ class Screen(AbstractContextManager["Screen"]):
         if self.looks:
             raise BrokenPipeError(*error.args) if error.errno in GONE else error
 
-    def say(self, text: str, style: str = "") -> None:
-        """A line that stays, on stderr; quiet calls drop it."""
+    def say(self, text: str, style: str = "", *, whole: bool = False) -> None:
+        """Lines that stay, on stderr; quiet calls drop them.
+
+        Args:
+            text: prose, which breaks between its words.
+            style: of all of it.
+            whole: whether it is no prose but a table's row.
+        """
         if self.config.verbosity >= 0:
             with self._heard():
-                self.console.print(text, style=style, markup=False)
+                shown = text if whole else fold(text, width_of(sys.stderr))
+                self.console.print(shown, style=style, markup=False)
 
     def warn(self, what: object) -> None:
         """Something the user should know and nobody else will say."""
         with self._heard():
-            self.console.print(f"warning: {what}", style="yellow", markup=False)
+            shown = fold(f"warning: {what}", width_of(sys.stderr))
+            self.console.print(shown, style="yellow", markup=False)
 
     @contextmanager
     def _heard(self) -> Iterator[None]:
@@ -118,22 +137,28 @@ class Screen(AbstractContextManager["Screen"]):
             self._status = None
             self._unheard(sys.stderr, error)
 
-    def doing(self, text: str) -> None:
-        """What is going on at this moment."""
+    def doing(self, text: str, clock: Callable[[], str] | None = None) -> None:
+        """What is going on at this moment.
+
+        Args:
+            text: what it is.
+            clock: what stands behind it on a terminal, asked for anew as time goes by.
+        """
         if self.config.verbosity < 0 or text == self.last:
             return
         self.last = text
         if not self.live:
             self.say(text)
             return
-        from rich.markup import escape
+        from awstune.cli.terminal import Ticking
 
+        line = Ticking(text, clock)
         with self._heard():
             if self._status is None:
-                self._status = self.console.status(escape(text), spinner="dots")
+                self._status = self.console.status(line, spinner="dots")
                 self._status.start()
             else:
-                self._status.update(escape(text))
+                self._status.update(line)
 
     def still(self) -> None:
         """Ends the line that changes."""
@@ -177,18 +202,14 @@ class Screen(AbstractContextManager["Screen"]):
             result: T = end.value
             return result
 
-    @contextmanager
-    def unless_interrupted(self, what: str, hint: str) -> Iterator[None]:
-        """What an interrupt means for as long as the context lasts.
+    def if_interrupted(self, what: str, hint: str) -> None:
+        """What Ctrl-C and its like mean from now on, where the story that runs does not know it better.
 
-        Raises:
-            Interrupted: by Ctrl-C and its like.
+        Args:
+            what: what goes on, or has ended, and what still costs.
+            hint: the commands that go on, or end what costs.
         """
-        try:
-            yield
-        except KeyboardInterrupt:
-            self.still()
-            raise Interrupted(what, hint) from None
+        self._interrupted = (what, hint)
 
     def _show(self, event: Any, journal: Callable[[Any], None] | None) -> None:
         from awstune.flow.events import Chapter, Doing, Done, Output, Warned
@@ -207,17 +228,16 @@ class Screen(AbstractContextManager["Screen"]):
         elif journal is not None:
             journal(event)
 
-    def confirm(self, question: str, *, yes: bool, otherwise: str = "nothing was done") -> None:
+    def confirm(self, question: str, *, yes: bool) -> None:
         """Asks once; ``yes`` answers in advance.
 
         Args:
             question: what is asked.
             yes: whether it is answered already.
-            otherwise: what stands where the answer is no, or an interrupt.
 
         Raises:
             NoAnswer: nobody is there to answer.
-            Interrupted: the answer was no.
+            Interrupted: the answer was no, or an interrupt; what stands then is told as of any interrupt.
         """
         self.still()
         if yes:
@@ -225,10 +245,11 @@ class Screen(AbstractContextManager["Screen"]):
         if not self.answers:
             raise NoAnswer(f"{question} Nobody is at a terminal to answer", "say --yes to answer in advance")
         try:
-            click.confirm(question, abort=True, err=True)
+            click.confirm(fold(question, width_of(sys.stderr)), abort=True, err=True)
         except click.Abort as no:
             said = "" if isinstance(no.__context__, KeyboardInterrupt) else "not done, as you said: "
-            raise Interrupted(f"{said}{otherwise}", "") from None
+            what, hint = self._interrupted
+            raise Interrupted(f"{said}{what}", hint) from None
 
     @property
     def answers(self) -> bool:
@@ -239,6 +260,6 @@ class Screen(AbstractContextManager["Screen"]):
         """The answer to a question whose either answer leads on; None where it was not answered."""
         self.still()
         try:
-            return click.confirm(question, default=True, err=True)
+            return click.confirm(fold(question, width_of(sys.stderr)), default=True, err=True)
         except click.Abort:
             return None

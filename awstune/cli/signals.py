@@ -20,7 +20,10 @@ from awstune.errors import Interrupted
 SAME_S = 1.0
 NUMBERS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 LEFT = "left at once, before all was in order"
-HINT = "awstune ls shows what is there, and what it costs; awstune sweeps shows the sweeps"
+HINT = (
+    "awstune ls shows what is there, and what it costs; awstune terminate NAME ends it; "
+    "awstune sweeps shows the sweeps"
+)
 _SHOW_CURSOR = b"\x1b[?25h"
 
 

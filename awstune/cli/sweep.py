@@ -52,18 +52,20 @@ def sweep_command(
     machine = {key: typed.pop(key) for key in LAUNCH_KEYS}
     options = kept_of(typed)
     with Screen(config) as screen:
+        screen.if_interrupted(*_not_begun(on, try_=try_))
         screen.doing(f"looking into {typed['target'] or 'the target'}")
-        with screen.unless_interrupted("no sweep has begun", "the same command starts again"):
-            made = spec.make(
-                config,
-                spec.Typed(**typed, command=words, options=options),
-                elsewhere=not try_ and (launch or on is not None),
-            )
+        made = spec.make(
+            config,
+            spec.Typed(**typed, command=words, options=options),
+            elsewhere=not try_ and (launch or on is not None),
+        )
         screen.still()
         if try_:
             return sweeping.show_tried(screen, config, made)
         if name is not None:
             Folder.refuse(config.cwd, name)
+        if not dry_run:
+            Folder.refuse_unwritable(config.cwd)
         if launch:
             machine["max_usd"] = options.get("max_usd")
             return sweeping.on_new_instance(
@@ -80,8 +82,19 @@ def sweep_command(
         folder = spec.new_folder(config, made, name)
         if detach:
             screen.follow(follow.detached(folder, notify))
-            return sweeping.leave(screen, config, folder)
+            return sweeping.leave(screen, config, folder, where=sweeping.BACKGROUND)
         return sweeping.watch(screen, config, folder, follow.here(folder, notify), where=None)
+
+
+def _not_begun(on: str | None, *, try_: bool) -> tuple[str, str]:
+    """What an interrupt means before there is a sweep."""
+    again = "the same command starts again"
+    if try_:
+        return "the trial was ended, and nothing of it is kept or costs", again
+    if on is None:
+        return "no sweep has begun, and nothing costs", again
+    goes_on = f"no sweep has begun; {on} is as it was, and costs while it runs"
+    return goes_on, f"{again}; awstune terminate {on} ends {on}"
 
 
 def _on_instance(
@@ -114,5 +127,5 @@ def _on_instance(
     story = ship.to_instance(config, cloud, one, made, name, parcel, notify=notify)
     folder = screen.follow(story)
     if detach:
-        return sweeping.leave(screen, config, folder)
+        return sweeping.leave(screen, config, folder, where=on)
     return sweeping.watch(screen, config, folder, follow.attach(config, folder, open_cloud), where=on)

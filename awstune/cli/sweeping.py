@@ -33,8 +33,7 @@ def show_tried(screen: Screen, config: Config, made: Spec) -> int:
     """Tries the target once, and says what it reports."""
     from awstune.flow import trying
 
-    with screen.unless_interrupted("the trial was ended, and nothing of it is kept", ""):
-        tried = screen.follow(trying.once(made, config.cwd))
+    tried = screen.follow(trying.once(made, config.cwd))
     last = dict(tried.trial.reports[-1].metrics)
     if config.json:
         document = {
@@ -46,11 +45,13 @@ def show_tried(screen: Screen, config: Config, made: Spec) -> int:
         screen.document(document)
         return 0
     reported = ", ".join(f"{name} {value(number)}" for name, number in last.items())
-    screen.result(f"{made.target.text} works: after {trying.EPOCHS} epochs it reports {reported}")
+    screen.sentence(f"{made.target.text} works: after {trying.EPOCHS} epochs it reports {reported}")
     if tried.metric is None:
-        screen.result(f"say which of them is the metric: --metric {next(iter(last))}")
+        screen.sentence(f"say which of them is the metric: --metric {next(iter(last))}")
     elif tried.mode is None:
-        screen.result(f"say whether a higher or a lower {tried.metric} is better: --mode max, or --mode min")
+        screen.sentence(
+            f"say whether a higher or a lower {tried.metric} is better: --mode max, or --mode min"
+        )
     else:
         screen.result(f"metric: {tried.metric}, mode: {tried.mode}")
     return 0
@@ -87,10 +88,10 @@ def on_new_instance(
 
     name = name or ship.free_name(config, made)
     parcel = ship.travels(config, made)
+    screen.if_interrupted(*NOT_LAUNCHED)
     screen.doing("looking at what is there")
-    with screen.unless_interrupted(*NOT_LAUNCHED):
-        proposal, instead = propose(screen, config, wanted_of(name, machine), dry=dry_run)
-        wanting.refuse_plan(proposal.cloud, proposal.plan, made)
+    proposal, instead = propose(screen, config, wanted_of(name, machine), dry=dry_run)
+    wanting.refuse_plan(proposal.cloud, proposal.plan, made)
     screen.still()
     rate = proposal.plan.usd_per_hour
     ahead = forecast.make(
@@ -102,17 +103,21 @@ def on_new_instance(
     screen.say("\n\n".join(filter(None, [*told, planning.unattended(proposal.plan)])))
     if not proposal.cloud.local:
         question = instead or "Launch it, and terminate it when the sweep is here?"
-        screen.confirm(question, yes=yes and not instead, otherwise=NOT_LAUNCHED[0])
+        screen.confirm(question, yes=yes and not instead)
     sent = Ahead(config, proposal.cloud, made, parcel, name)
     launched = launch.carry_out(proposal, again="the same command", running=sent.begin)
     (ready,) = screen.follow(launched)
+    screen.if_interrupted(
+        f"{name} is launched and goes on, and no sweep has begun",
+        f"the same command goes on with it; awstune terminate {name} ends {name}",
+    )
     story = ship.to_instance(
         config, proposal.cloud, ready.instance, made, name, parcel, owned=True, notify=notify, ahead=sent
     )
     folder = screen.follow(story)
     if detach:
         screen.say(f"{_at_end(ready.instance)}; awstune attach {name} fetches all and terminates it")
-        return leave(screen, config, folder)
+        return leave(screen, config, folder, where=name)
     return watch(screen, config, folder, follow.attach(config, folder, lambda: proposal.cloud), where=name)
 
 
@@ -132,7 +137,7 @@ def show_forecast(screen: Screen, config: Config, ahead: Any) -> int:
     if config.json:
         screen.document(ahead.to_json())
         return 0
-    screen.result(planning.forecast(ahead))
+    screen.sentence(planning.forecast(ahead))
     return 0
 
 
@@ -150,8 +155,8 @@ def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: 
         Interrupted: by Ctrl-C; says what goes on.
         NothingSucceeded: it ended without one successful trial.
     """
-    with screen.unless_interrupted(*_left(folder, where)):
-        document = screen.follow(story, Progress(screen, stream=config.json))
+    screen.if_interrupted(*left(folder, where))
+    document = screen.follow(story, Progress(screen, stream=config.json))
     if config.json:
         screen.document(document)
         return 0 if document["best"] else NothingSucceeded.exit_status
@@ -159,15 +164,16 @@ def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: 
         raise _nothing(document, Spec.read(folder.spec_file).trials)
     from awstune.sweeps import results
 
-    screen.result(tables.best(document))
+    screen.sentence(tables.best(document))
     for line in tables.findings(document, results.findings(folder, model=False)).splitlines():
         screen.say(line)
     screen.say(f"next: awstune results {folder.name} · awstune results {folder.name} --best")
     return 0
 
 
-def leave(screen: Screen, config: Config, folder: Folder) -> int:
+def leave(screen: Screen, config: Config, folder: Folder, *, where: str) -> int:
     """The last word of a sweep that goes on without this terminal."""
+    screen.if_interrupted(*left(folder, where))
     if config.json:
         from awstune.sweeps import results
 
@@ -178,8 +184,13 @@ def leave(screen: Screen, config: Config, folder: Folder) -> int:
     return 0
 
 
-def _left(folder: Folder, where: str | None) -> tuple[str, str]:
-    """What an interrupt of whoever watches leaves, and the commands that go on with it or end it."""
+def left(folder: Folder, where: str | None) -> tuple[str, str]:
+    """What an interrupt of whoever watches leaves, and the commands that go on with it or end it.
+
+    Args:
+        folder: the sweep's.
+        where: as `watch` has it.
+    """
     name = folder.name
     if where is None:
         return f"{name} has stopped, and nothing of it is lost", f"awstune resume {name} goes on"
@@ -197,9 +208,9 @@ def _nothing(document: dict[str, Any], planned: int | None) -> NothingSucceeded:
     errors = [trial["error"] for trial in trials if trial["error"]]
     why = f": {errors[0]}" if errors else ""
     name = document["sweep"]
-    return NothingSucceeded(
-        f"{name} ended after {count(len(trials), 'trial')}, and none succeeded{why}", hint
-    )
     hint = f"awstune logs {name} --trial 0"
     if planned is None or len(trials) < planned:
         hint += f" shows more; awstune resume {name} goes on once it is mended"
+    return NothingSucceeded(
+        f"{name} ended after {count(len(trials), 'trial')}, and none succeeded{why}", hint
+    )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import NoReturn
 
 from rich.console import Console
+from rich.text import Text
 
 
 class Terminal(Console):
@@ -16,3 +19,19 @@ class Terminal(Console):
     def on_broken_pipe(self) -> NoReturn:
         """Leaves it to the screen what a reader that has gone means: rich would end the process here."""
         raise  # noqa: PLE0704  # rich calls this while it handles the BrokenPipeError
+
+
+@dataclass(frozen=True)
+class Ticking:
+    """A line that says anew, whenever it is drawn, how late it is.
+
+    Attributes:
+        text: what stays; brackets in it are brackets.
+        clock: what stands behind it.
+    """
+
+    text: str
+    clock: Callable[[], str] | None = None
+
+    def __rich__(self) -> Text:
+        return Text(f"{self.text}{self.clock() if self.clock else ''}")

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from awstune.cli.options import STOPPED, command, option
-from awstune.cli.screen import Screen
+from awstune.cli.options import command, option
+from awstune.cli.screen import LOOK, Screen
 from awstune.config import Config
 from awstune.errors import LeftBehind, UsageError
 
@@ -34,23 +34,23 @@ def terminate_command(
     if all_regions and not every:
         raise UsageError("--all-regions is for all of your own", "awstune terminate --all --all-regions")
     with Screen(config) as screen:
+        screen.if_interrupted("nothing was ended: what runs goes on, and costs what it did", LOOK)
         cloud = clouds.open_for(config, warn=screen.warn)
-        with screen.unless_interrupted("nothing was ended", STOPPED[1]):
-            if all_regions:
-                doomed, silent = end.everywhere(cloud)
-            else:
-                doomed, silent = [(cloud, end.doomed(cloud, names, every=every))], []
+        if all_regions:
+            doomed, silent = end.everywhere(cloud)
+        else:
+            doomed, silent = [(cloud, end.doomed(cloud, names, every=every))], []
         ended = [one for _, what in doomed for one in what.instances]
         removed = [name for _, what in doomed for name in what.leftovers]
         if not cloud.local and (ended or removed):
             question = f"Terminate {_in_words(ended, removed)}? Disks are deleted."
-            screen.confirm(question, yes=yes, otherwise="nothing was ended")
+            screen.confirm(question, yes=yes)
         # A region that does not answer may have something: unknown is not none.
         left = [{"kind": "region", "id": region} for region in silent]
-        shared: list[str] = []
-        for there, what in doomed:
-            left += screen.follow(end.terminate(config, there, what, discard=discard))
-            shared += end.sharing(there, what)
+        again = f"awstune terminate --all{' --all-regions' if all_regions else ''}" if every else ""
+        left += screen.follow(end.terminate(config, doomed, discard=discard, again=again))
+        screen.if_interrupted("what was named is ended", "awstune ls --all-regions shows what is left")
+        shared = [name for there, what in doomed for name in end.sharing(there, what)]
         if config.json:
             return _document(screen, ended, left)
         return _show(screen, [*(one.name for one in ended), *removed], left, shared)
@@ -75,10 +75,10 @@ def _show(screen: Screen, gone: list[str], left: list[dict[str, str]], shared: l
     if names and shared:
         rest = "no instance, disk, network interface or schedule"
         goes_on = f"Group and key pair are still used by {', '.join(shared)}"
-        screen.result(f"{names}: gone. Nothing of that is left: {rest}. {goes_on}.")
+        screen.sentence(f"{names}: gone. Nothing of that is left: {rest}. {goes_on}.")
     elif names:
         rest = "no instance, disk, network interface, group, key pair or schedule"
-        screen.result(f"{names}: gone. Nothing is left: {rest}.")
+        screen.sentence(f"{names}: gone. Nothing is left: {rest}.")
     else:
         screen.result("no instances")
     return 0

@@ -22,10 +22,10 @@ from awstune.ec2.wanted import Wanted
 
 _SKEW_S = 120.0
 _BEGIN = (
-    "without an account make one at https://portal.aws.amazon.com/billing/signup; there (IAM > Users) make a "
-    "user with the policy that `awstune iam` prints, and an access key for it; then `aws configure`, or set "
-    "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, and `awstune doctor` again; or try everything without an "
-    "account: `awstune --cloud local demo`"
+    "make an account, if there is none, at https://portal.aws.amazon.com/billing/signup",
+    "there (IAM > Users) make a user with the policy that `awstune iam` prints, and an access key for it",
+    "`aws configure`, or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+    "`awstune doctor`; or, to try everything without an account, `awstune --cloud local demo`",
 )
 
 
@@ -37,17 +37,22 @@ class Check:
         check: what was looked at.
         ok: whether it stands in no launch's way.
         found: what was found.
-        fix: what mends it; empty where nothing needs to be.
+        steps: what mends it, one after the other; empty where nothing needs to be.
     """
 
     check: str
     ok: bool
     found: str
-    fix: str = ""
+    steps: tuple[str, ...] = ()
+
+    @property
+    def fix(self) -> str:
+        """What mends it, in one sentence."""
+        return "; then ".join(self.steps)
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``doctor --json``."""
-        return asdict(self)
+        return {**asdict(self), "fix": self.fix}
 
 
 @dataclass(frozen=True)
@@ -112,11 +117,15 @@ def request_quota(cloud: Cloud, wanted: Wanted) -> str:
     return f"asked for {needed:g} vCPUs of {name!r} in {cloud.region}: {state}; AWS answers by e-mail"
 
 
+def _mend(name: str, found: str, *steps: str) -> Check:
+    return Check(name, ok=False, found=found, steps=tuple(filter(None, steps)))
+
+
 def _run(name: str, look: Callable[[Patient], Check], patient: Patient) -> Check:
     try:
         return look(patient)
     except errors.AwstuneError as error:
-        return Check(name, ok=False, found=error.message, fix=error.hint)
+        return _mend(name, error.message, error.hint)
 
 
 def _as_launched(patient: Patient) -> Patient:
@@ -139,8 +148,7 @@ def _region(patient: Patient) -> Check:
     region, known = patient.cloud.region, patient.cloud.session.get_available_regions("ec2")
     near = [] if region in known else difflib.get_close_matches(region, known)
     if near:
-        fix = f"--region {' or '.join(near)}"
-        return Check("region", ok=False, found=f"there is no region {region!r}", fix=fix)
+        return _mend("region", f"there is no region {region!r}", f"--region {' or '.join(near)}")
     return Check("region", ok=True, found=region)
 
 
@@ -149,7 +157,7 @@ def _credentials(patient: Patient) -> Check:
         _ = patient.cloud.owner
     except errors.CredentialsError as error:
         none = "no AWS credentials" in error.message
-        return Check("credentials", ok=False, found=error.message, fix=_BEGIN if none else error.hint)
+        return _mend("credentials", error.message, *(_BEGIN if none else (error.hint,)))
     return Check("credentials", ok=True, found=f"{patient.cloud.owner} in account {patient.cloud.account}")
 
 
@@ -159,8 +167,10 @@ def _clock(patient: Patient) -> Check:
     if not said:
         return Check("clock", ok=True, found="the endpoint tells no time")
     off = abs(patient.now() - parsedate_to_datetime(said).timestamp())
-    fix = "" if off < _SKEW_S else "set this machine's clock: AWS refuses requests that are five minutes off"
-    return Check("clock", ok=off < _SKEW_S, found=f"{off:.0f} s beside AWS's", fix=fix)
+    found = f"{off:.0f} s beside AWS's"
+    if off < _SKEW_S:
+        return Check("clock", ok=True, found=found)
+    return _mend("clock", found, "set this machine's clock: AWS refuses requests that are five minutes off")
 
 
 def _type(patient: Patient) -> Check:
@@ -172,7 +182,7 @@ def _type(patient: Patient) -> Check:
     fix = (
         f"launch with --or-similar, or `awstune doctor --type {near[0].type}`" if near else "another --region"
     )
-    return Check("type", ok=False, found=found, fix=fix)
+    return _mend("type", found, fix)
 
 
 def _image(patient: Patient) -> Check:
@@ -184,7 +194,7 @@ def _image(patient: Patient) -> Check:
     if fit is None:
         return Check("image", ok=True, found=f"{found}: nothing is known of the two together")
     if not fit.ok:
-        return Check("image", ok=False, found=f"{found}: {fit.reason}", fix=f"--ami {fit.instead!r}")
+        return _mend("image", f"{found}: {fit.reason}", f"--ami {fit.instead!r}")
     torch = fits.setup(image.name, facts.gpu) if facts else None
     return Check("image", ok=True, found=f"{found}: {fit.reason}" + (f"; {torch.reason}" if torch else ""))
 
@@ -195,10 +205,10 @@ def _quota(patient: Patient) -> Check:
     facts = prices.shipped().types.get(wanted.type)
     if quota is None or facts is None:
         fix = f"allow servicequotas:GetServiceQuota, or look at {QUOTAS_PAGE}"
-        return Check("quota", ok=False, found=f"nobody may say the quota of {wanted.type}", fix=fix)
+        return _mend("quota", f"nobody may say the quota of {wanted.type}", fix)
     over = quotas.refusal(quota, wanted.count, wanted.type, facts.vcpus)
     if over:
-        return Check("quota", ok=False, found=over.message, fix=over.hint)
+        return _mend("quota", over.message, over.hint)
     found = f"{quota.name}: {quota.used:g} of {quota.vcpus:g} vCPUs in use, {quota.left:g} left"
     return Check("quota", ok=True, found=found)
 
@@ -219,8 +229,8 @@ def _permissions(patient: Patient) -> Check:
     stop = [call for call in refused if not call.optional]
     lacks = ", ".join(f"{call.action} ({call.why})" for call in refused)
     if refused:
-        fix = "give this caller the policy that `awstune iam` prints"
-        return Check("permissions", ok=not stop, found=f"not allowed: {lacks}", fix=fix)
+        fix = ("give this caller the policy that `awstune iam` prints",)
+        return Check("permissions", ok=not stop, found=f"not allowed: {lacks}", steps=fix)
     own = any(call.action == "ec2:TerminateInstances" for call in asked)
     rest = "" if own else "; stop, start and terminate are asked about once there is an instance"
     found = f"all of {len(asked)} calls to EC2 are allowed, by dry run{rest}"
@@ -247,12 +257,12 @@ def _key_files(patient: Patient) -> Check:
             bad.append(error)
     if bad:
         found = "; ".join(error.message for error in bad)
-        return Check("key files", ok=False, found=found, fix="; ".join(error.hint for error in bad))
+        return _mend("key files", found, *(error.hint for error in bad))
     pairs = {instance.key_name for instance in instances.own(patient.cloud)}
     lost = [pair for pair in pairs if not keys.key_path(keys_dir, pair, patient.cloud.region).exists()]
     if lost:
         fix = f"copy them to {keys_dir} from the machine that launched"
-        return Check("key files", ok=False, found=f"not on this machine: {', '.join(sorted(lost))}", fix=fix)
+        return _mend("key files", f"not on this machine: {', '.join(sorted(lost))}", fix)
     return Check("key files", ok=True, found=f"{len(pairs)} in use, readable by their owner only")
 
 
@@ -262,7 +272,7 @@ def _leftovers(patient: Patient) -> Check:
         return Check("leftovers", ok=True, found="nothing that no instance uses")
     found = ", ".join(f"{one['kind']} {one['id']}" for one in left)
     again = " ".join(sorted({one["name"] for one in left if one["name"]}))
-    return Check("leftovers", ok=False, found=found, fix=f"awstune terminate {again}".strip())
+    return _mend("leftovers", found, f"awstune terminate {again}".strip())
 
 
 def _ends(patient: Patient) -> Check:
@@ -274,7 +284,7 @@ def _ends(patient: Patient) -> Check:
     ]
     if late:
         found = f"past its end and still running: {', '.join(late)}"
-        return Check("ends", ok=False, found=found, fix=f"awstune terminate {' '.join(late)}")
+        return _mend("ends", found, f"awstune terminate {' '.join(late)}")
     return Check("ends", ok=True, found="no instance runs past its end")
 
 

@@ -43,10 +43,13 @@ def own(
         except errors.CloudError as error:
             return error
 
-    with ThreadPoolExecutor(_AT_ONCE) as pool:
+    pool = ThreadPoolExecutor(_AT_ONCE)
+    try:
         for there, answer in zip(clouds, pool.map(ask, clouds), strict=True):
             if isinstance(answer, errors.CloudError):
                 silent[there.region] = answer
             else:
                 found += answer
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for a region far away
     return sorted(found, key=lambda one: (-one.launched, one.name)), silent

@@ -101,7 +101,7 @@ def _story(config: Config, warn: Callable[[object], None], in_words: InWords) ->
     document = yield from _sweep(config, proposal, ready, in_words)
 
     yield Chapter("Terminate, and look whether anything is left")
-    left = yield from end.terminate(config, proposal.cloud, end.Doomed((ready.instance,)), discard=False)
+    left = yield from end.terminate(config, [(proposal.cloud, end.Doomed((ready.instance,)))], discard=False)
     if left:
         raise LeftBehind(f"still there: {left}", "awstune terminate --all")
     yield Done("nothing is left: no instance, disk, network interface, security group or key pair")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
@@ -48,6 +49,11 @@ class Doomed:
     instances: tuple[Instance, ...]
     leftovers: tuple[str, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all of it."""
+        return (*(one.name for one in self.instances), *self.leftovers)
+
 
 def chosen(cloud: Cloud, names: Sequence[str]) -> list[Instance]:
     """One's live instances of these names; without a name the only one.
@@ -78,16 +84,18 @@ def doomed(cloud: Cloud, names: Sequence[str], *, every: bool = False) -> Doomed
     return Doomed(tuple(instances.pick(own, name, cloud.region) for name in asked), tuple(left))
 
 
-def terminate(config: Config, cloud: Cloud, what: Doomed, *, discard: bool) -> Story[Left]:
+def terminate(
+    config: Config, places: Sequence[tuple[Cloud, Doomed]], *, discard: bool, again: str = ""
+) -> Story[Left]:
     """Fetches, ends, removes what was made beside, and looks whether anything is left.
 
     The names are claimed: a launch of the same name would make what is being removed.
 
     Args:
         config: says where the sweeps' folders are.
-        cloud: where the instances are.
-        what: which.
+        places: which, by region.
         discard: whether what a sweep has not sent home may be lost.
+        again: the command that goes on with an interrupted one; left out, the one that names them all.
 
     Returns:
         What is still there: ``{kind, id}`` each.
@@ -98,22 +106,25 @@ def terminate(config: Config, cloud: Cloud, what: Doomed, *, discard: bool) -> S
         NameBusy: another awstune is at work on one of the names.
         Interrupted: by Ctrl-C; what is there can be ended by the same command.
     """
-    names = [*(one.name for one in what.instances), *what.leftovers]
-    bases = [end.base_name(one) for one in what.instances]
-    claim = launch.claimed(config, cloud, filter(None, (*names, *bases)), "terminate")
-    try:
-        if not discard:
-            for one in what.instances:
-                yield from _fetch_home(config, cloud, one)
-        return (yield from _end(config, cloud, what))
-    except KeyboardInterrupt:
-        typed = " ".join(names)
-        raise Interrupted(
-            f"{typed}: some of it may still be there, and cost",
-            f"awstune terminate {typed} goes on where it stopped",
-        ) from None
-    finally:
-        claim.release()
+    names = " ".join(name for _, what in places for name in what.names)
+    goes_on = f"{again or f'awstune terminate {names}'} goes on where it stopped"
+    left: Left = []
+    stands = f"nothing was ended: {names} goes on, and costs what it did"
+    with ExitStack() as claims:
+        try:
+            for cloud, what in places:
+                bases = [end.base_name(one) for one in what.instances]
+                claim = launch.claimed(config, cloud, filter(None, (*what.names, *bases)), "terminate")
+                claims.callback(claim.release)
+            for cloud, one in [(cloud, one) for cloud, what in places for one in what.instances]:
+                if not discard:
+                    yield from _fetch_home(config, cloud, one)
+            stands = f"{names}: some of it may still be there, and cost"
+            for cloud, what in places:
+                left += yield from _end(config, cloud, what)
+        except KeyboardInterrupt:
+            raise Interrupted(stands, goes_on) from None
+    return left
 
 
 def _end(config: Config, cloud: Cloud, what: Doomed) -> Story[Left]:
@@ -216,10 +227,12 @@ def start(config: Config, cloud: Cloud, restarts: Sequence[Restart]) -> Story[li
 
 def _perhaps_capped(cloud: Cloud, error: AwstuneError, which: Sequence[Instance]) -> AwstuneError:
     """Its tags may not know all of its hours; its disk does, and its guard has ended it again."""
-    for one in which:
-        if one.max_usd is not None and one.id in error.message:
-            what = f"{error.message}; its dollar cap of {dollars(one.max_usd)} may be spent"
-            return InstanceDied(what, f"{restart.way_on(one, 2 * one.max_usd)} lets it cost more in all")
+    for one in instances.describe(cloud, [one.id for one in which]):
+        if one.max_usd is not None and one.state in ("stopping", "stopped"):
+            return InstanceDied(
+                f"{one.name} has ended itself again: its dollar cap of {dollars(one.max_usd)} is spent",
+                f"{restart.way_on(one, 2 * one.max_usd)} lets it cost more in all",
+            )
     return error
 
 

@@ -132,7 +132,7 @@ def _end_owned(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:
     cloud = open_cloud()
     with suppress(UnknownName, NameBusy):  # it is gone, or somebody else who was attached is ending it
         one = access.instance_of(cloud, where)
-        left = yield from end.terminate(config, cloud, end.Doomed((one,)), discard=False)
+        left = yield from end.terminate(config, [(cloud, end.Doomed((one,)))], discard=False)
         if left:
             raise LeftBehind(f"still there: {left}", f"awstune terminate {one.name}")
         yield Done(f"{one.name} was launched for {folder.name}, and is gone; nothing of it is left")

@@ -17,6 +17,7 @@ from awstune.ec2.session import Cloud
 from awstune.ec2.steps import RunInstance, Wait
 from awstune.ec2.wanted import Wanted
 from awstune.errors import (
+    DISK_FULL,
     AwstuneError,
     CloudError,
     CredentialsError,
@@ -145,7 +146,8 @@ def carry_out(
         # What AWS answers is no OSError: without an instance by now it was not asked.
         what, hint = _stands(proposal, made, again, asked=False)
         where = error.filename or config.home
-        raise AwstuneError(f"cannot write {where}: {error.strerror}; {what}", hint) from error
+        first = "make room, then: " if error.errno in DISK_FULL else ""
+        raise AwstuneError(f"cannot write {where}: {error.strerror}; {what}", f"{first}{hint}") from error
     except CredentialsError as error:
         what, hint = _stands(proposal, made, again)
         raise CredentialsError(f"{error.message}; {what}", f"{error.hint}; then: {hint}") from error

@@ -113,8 +113,8 @@ def checks(found: Sequence[Document]) -> str:
     lines = []
     for check in found:
         lines.append(f"{'ok  ' if check['ok'] else 'MEND'}  {check['check']}: {check['found']}")
-        if not check["ok"] and check["fix"]:
-            lines.append(f"      fix: {check['fix']}")
+        if not check["ok"]:
+            lines += _steps(check["steps"])
     return "\n".join(lines)
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from awstune import names
 from awstune.cli.main import run
+from awstune.cli.wrapping import fold
 from awstune.ec2.session import Endpoint, open_cloud
 from awstune.localcloud import lifecycle
 from tests.cli.cases import ABSENT, CASES, GOES_ON, SUBJECTS, TRIALS, Case, Trials
@@ -121,6 +122,7 @@ def world(request, tmp_path, monkeypatch):
     monkeypatch.setenv("AWSTUNE_HOME", str(home))
     monkeypatch.setenv("AWSTUNE_CLOUD", "local")
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
+    monkeypatch.delenv("COLUMNS", raising=False)  # a place is as long as it is; its text is folded below
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     if case.env.get("AWSTUNE_CLOUD") == "aws":
         monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("refusing_aws"))
@@ -158,7 +160,7 @@ def test_refused(world, capfd):
     subject = next(subject for subject, cases in SUBJECTS.items() if case in cases)
     refusal = prose.err[prose.err.index("error: ") :]
     places = {cwd: "HERE", home: "HOME", cwd.parent: "ABOVE"}
-    TEXTS[subject].compare(_heading(case), settled(refusal, places))
+    TEXTS[subject].compare(_heading(case), fold(settled(refusal, places), 80))
 
     if not case.with_json:
         return

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import pty
+import resource
 import signal
 import tomllib
-from contextlib import closing
+from contextlib import ExitStack, contextmanager
 from fnmatch import fnmatch
 from itertools import count
 from pathlib import Path
@@ -33,8 +34,15 @@ ROWS = [
     for phase in PHASES
     for name in phase.get("signals", SIGNALS)
 ]
+
+
+def _row(phase):
+    return pytest.param(phase, id=phase["name"])
+
+
 # Is imported for ever, until it is ended.
 HANGS = "import time\ntime.sleep(600)\n\n\ndef train(trial):\n    return 0.0\n"
+BEFORE = {"running": {"lab": "running"}, "stopped": {"lab": "stopped"}, "sweep": {"lab": "running"}}
 NUMBERS = count()
 
 
@@ -45,52 +53,99 @@ def lab(tmp_path_factory):
         yield Lab(world)
 
 
-def _struck(lab, world, phase, words, numbers, **settings):
+@contextmanager
+def _begun(lab, world, phase, words, **settings):
+    """The command, when its phase has begun; the step that it hangs in is held for as long as that lasts."""
     with lab.slowed(phase.get("slow")) as reached:
         command = Running(world, *words, **settings)
         if "says" in phase:
-            command.says(_named(phase["says"], words))
+            command.says(phase["says"])
             # Between a question and the wait for its answer Python misses a signal until the next one.
             asleep = psutil.Process(command.process.pid).status
             until(lambda: "stdin" not in settings or asleep() == psutil.STATUS_SLEEPING, "the prompt")
         else:
             until(lambda: reached() or command.process.poll() is not None, f"{phase['slow']}")
-        return command.signalled(*numbers)
+        yield command
 
 
-def _named(text, words):
-    return text.replace("SWEEP", words[words.index("--name") + 1]) if "--name" in words else text
+def _set_up(lab, setup, sweep):
+    """What is there before the command."""
+    lab.has(**BEFORE.get(setup, {}))
+    if setup == "sweep":
+        lab.world.run("sweep", "--on", "lab", "slow.py", "--trials", "500", "--name", sweep, "--detach")
 
 
 @pytest.mark.parametrize(("phase", "numbers"), ROWS)
 def test_interrupted(lab, tmp_path, phase, numbers):
     """In order, with status 130, what is left said and true, and no process left behind."""
-    world, setup, sweep = lab.world, phase.get("setup", ""), f"s{next(NUMBERS)}"
-    words = phase["words"].replace("SWEEP", sweep).split()
-    settings = {}
+    phase, setup, sweep = _of(phase)
+    world, words, settings = lab.world, phase["words"].split(), {}
     if setup == "nowhere":
         world = World(tmp_path / "home", tmp_path)
     else:
-        lab.has(**({"lab": setup} if setup in ("running", "stopped") else {}))
-    if setup == "asked":
-        terminal, stdin = pty.openpty()
-        settings = {"stdin": stdin, "env": lab.as_aws()}
-        with closing(os.fdopen(terminal)), closing(os.fdopen(stdin)):
-            said = _struck(lab, world, phase, words, numbers, **settings)
-    else:
-        said = _struck(lab, world, phase, words, numbers)
+        _set_up(lab, setup, sweep)
+    with ExitStack() as opened:
+        if setup == "asked":
+            terminal, stdin = pty.openpty()
+            settings = {"stdin": stdin, "env": lab.as_aws()}
+            opened.callback(os.close, terminal)
+            opened.callback(os.close, stdin)
+        said = opened.enter_context(_begun(lab, world, phase, words, **settings)).signalled(*numbers)
 
-    assert f"interrupted: {_named(phase['message'], words)}" in said
-    assert _named(phase["hint"], words) in said.partition("\n\nhint: ")[2]
+    assert f"interrupted: {phase['message']}" in said
+    assert phase["hint"] in said.partition("\n\nhint: ")[2]
     if setup == "nowhere":
         assert living_of(world.home) == []
         return
-    expected = {_named(name, words): state for name, state in phase["there"].items()}
-    until(lambda: _matches(lab.states(), expected), f"{expected}, not {lab.states()}", 15)
-    if "sweep" in phase:
-        assert world.json("status", sweep)["state"] == phase["sweep"]
-    elif not expected:
+    _stands(lab, sweep, phase)
+    if "sweep" not in phase and not phase["there"]:
         assert not (world.cwd / "sweeps" / sweep).exists()
+
+
+@pytest.mark.parametrize("phase", [_row(phase) for phase in PHASES if "unheard" in phase])
+def test_the_reader_leaves(lab, phase):
+    """Whoever does something does it to the end, as if somebody still read what it says."""
+    phase, setup, sweep = _of(phase)
+    _set_up(lab, setup, sweep)
+    with _begun(lab, lab.world, phase, phase["words"].split()) as command:
+        command.left = True
+    assert command.process.wait(90) == 0, command.text
+    _stands(lab, sweep, phase["unheard"])
+
+
+@pytest.mark.parametrize("phase", [_row(phase) for phase in PHASES if "full" in phase])
+def test_the_disk_is_full(lab, phase):
+    """From that moment on no file can be written: it ends in order, and says what stands and what costs."""
+    phase, setup, sweep = _of(phase)
+    _set_up(lab, setup, sweep)
+    with _begun(lab, lab.world, phase, phase["words"].split()) as command:
+        resource.prlimit(command.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+    said = command.ended(phase["full"].get("status", 1))
+    assert "unforeseen" not in said
+    assert phase["full"]["message"] in said.partition("error: ")[2].partition("\n\nhint: ")[0], said
+    assert phase["full"]["hint"] in said.partition("\n\nhint: ")[2], said
+    _stands(lab, sweep, phase["full"])
+
+
+def _of(phase):
+    """A phase that has a sweep of its own; what is there before; the sweep."""
+    sweep = f"s{next(NUMBERS)}"
+    return _named(phase, sweep), phase.get("setup", ""), sweep
+
+
+def _named(found, sweep):
+    """A phase in which the sweep has its name."""
+    if isinstance(found, dict):
+        return {_named(key, sweep): _named(value, sweep) for key, value in found.items()}
+    return found.replace("SWEEP", sweep) if isinstance(found, str) else found
+
+
+def _stands(lab, sweep, expected):
+    """What a row says is there afterwards is there."""
+    there = expected["there"]
+    until(lambda: _matches(lab.states(), there), lambda: f"{there}, not {lab.states()}", 15)
+    if "sweep" in expected:
+        assert lab.world.json("status", sweep)["state"] == expected["sweep"]
 
 
 def _matches(states, expected):

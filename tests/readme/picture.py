@@ -59,6 +59,7 @@ def run(awstune: Path) -> str:
             "FORCE_COLOR": "1",
             "COLUMNS": str(COLUMNS),
             "AWSTUNE_HOME": f"{folder}/home",
+            "PATH": f"{awstune.parent}:{os.environ['PATH']}",  # as after `. .venv/bin/activate`
         }
         done = subprocess.run(
             [str(awstune), "demo"],

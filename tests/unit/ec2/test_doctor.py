@@ -10,6 +10,7 @@ from awstune.ec2 import doctor, iam, instances, launch, permissions, session, su
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
 from awstune.errors import UsageError
+from awstune.report import tables
 from tests.unit.ec2.conftest import NEW_IMAGE
 from tests.unit.ec2.test_end import _launch
 
@@ -50,6 +51,7 @@ def test_a_healthy_account(patient, answering):
         "check": "credentials",
         "ok": True,
         "found": "arn:aws:sts::123456789012:user/moto in account 123456789012",
+        "steps": (),
         "fix": "",
     }
     assert instances.own(patient.cloud) == []
@@ -76,8 +78,23 @@ def test_without_credentials_the_way_to_an_account(patient):
     checks = list(doctor.examine(replace(patient, cloud=cloud)))
     assert [(check.check, check.ok) for check in checks] == [("region", True), ("credentials", False)]
     assert checks[1].found == "there are no AWS credentials here"
-    for step in ("billing/signup", "awstune iam", "aws configure", "awstune --cloud local demo"):
-        assert step in checks[1].fix
+    words = ("billing/signup", "awstune iam", "aws configure", "awstune doctor")
+    assert all(word in step for word, step in zip(words, checks[1].steps, strict=True))
+    assert "awstune --cloud local demo" in checks[1].fix
+
+
+def test_several_steps_are_a_line_each():
+    """What is to be done in order is told in order: one thing a line, in the table and in the document."""
+    steps = ("chmod 600 a.pem", "chmod 600 b.pem")
+    document = doctor.Check("key files", ok=False, found="others can read them", steps=steps).to_json()
+    assert document["fix"] == "chmod 600 a.pem; then chmod 600 b.pem"
+    assert tables.checks([document, doctor.Check("ends", ok=False, found="x", steps=("y",)).to_json()]) == (
+        "MEND  key files: others can read them\n"
+        "      fix: 1. chmod 600 a.pem\n"
+        "           2. chmod 600 b.pem\n"
+        "MEND  ends: x\n"
+        "      fix: y"
+    )
 
 
 def test_a_misspelled_region(patient, boto_session):
