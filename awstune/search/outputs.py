@@ -63,8 +63,6 @@ def shown(losses: Array) -> Outputs:
     # Each value once: where most trials share one, as on a plateau, that would else be all of the good half.
     distinct = np.unique(filled)
     median = distinct[(len(distinct) - 1) // 2]
-    if not np.isfinite(median):
-        median = filled[~failed].max()
     good = filled <= median
     warped = np.where(good, losses, 0.0)
     warped[~good] = median + _spread(distinct[distinct <= median], median) * _upper(filled, distinct)[~good]

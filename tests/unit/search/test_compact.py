@@ -148,3 +148,9 @@ def test_tables_with_wrong_keys(table):
     with pytest.raises(SpaceError) as caught:
         Space.from_toml({"x": table})
     assert "low = 1e-5" in caught.value.hint
+
+
+def test_a_table_with_values_that_do_not_fit():
+    """The bounds of a table are looked at like those of the compact form, and its name is told."""
+    with pytest.raises(SpaceError, match=r"^\[space\] x: the range 2..1 is upside down"):
+        Space.from_toml({"x": {"low": 2, "high": 1}})

@@ -73,3 +73,17 @@ def test_why_names_the_prior():
     space = Space(x=Float(0, 1, prior=0.3))
     suggestions = make("random", mode="min", seed=0).suggest(space, [], 2)
     assert suggestions[1].why == "random draw from the prior"
+
+
+def test_a_grid_without_end_in_sight_is_refused():
+    """More points than anybody runs are refused before they fill the memory, naming what brings most."""
+    with pytest.raises(SpaceError, match="more than 1000000 points, most by n") as caught:
+        GridSearcher().suggest(Space(n=Int(1, 9_000_000_000), x=Float(0, 1, n=2)), [], 1)
+    assert "n=...:n=5" in caught.value.hint
+
+
+def test_the_same_trial_again():
+    """What runs a target outside of a search is given the defaults, as often as it asks."""
+    space = Space(x=Float(0, 1, default=0.25))
+    suggested = make("again", mode="min", seed=0).suggest(space, [], 2)
+    assert [(s.params, s.why) for s in suggested] == [({"x": 0.25}, "again")] * 2

@@ -230,3 +230,16 @@ def test_a_prior_without_a_default_is_the_baseline():
     assert Float(0, 1, prior=0.2).baseline == pytest.approx(0.2)
     assert Int(1, 9, prior=7).baseline == 7
     assert Float(0, 1, prior=0.2, default=0.9).baseline == 0.9
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (lambda: Space({"joint": Float(0, 1)}), "joint cannot be a parameter's name"),
+        (lambda: Space.from_toml(["lr"]), "no table"),
+    ],
+)
+def test_what_is_no_space(make, told):
+    """A name that means something in a space's table, and a table that is none, are refused."""
+    with pytest.raises(SpaceError, match=told):
+        make()

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from awstune.search.folding import Fold, fold
+from awstune.search.runs import Spread, spread
 from awstune.search.trials import Report, Status, TrialRecord, best_of, by_completion, next_number
 
 
@@ -123,6 +124,42 @@ def test_a_requeued_end_is_undone():
     assert [trial.number for trial in by_completion(fold(lines).trials)] == [1, 0]
     undone = fold(lines[:7]).trials[0]
     assert (undone.status, undone.value, undone.completed) == (Status.RUNNING, None, None)
+
+
+def test_runs_of_one_trial():
+    """Its repeats and its runs with new seeds are kept in order, with what they come to."""
+    lines = journal(
+        *asked(0),
+        {"event": "repeated", "trial": 0, "seed": 1, "status": "succeeded", "value": 2.0},
+        {"event": "repeated", "trial": 0, "seed": 2, "status": "failed", "error": "diverged"},
+        finished(0, 2.0),
+        {"event": "confirming", "trial": 0, "run": 0},
+        {"event": "confirmed", "trial": 0, "seed": 7, "status": "succeeded", "value": 4.0},
+        {"event": "confirming", "trial": 0, "run": 1},
+    )
+    trial = fold(lines).trials[0]
+    assert [(run.seed, run.status, run.value, run.error) for run in trial.repeats] == [
+        (1, "succeeded", 2.0, None),
+        (2, "failed", None, "diverged"),
+    ]
+    assert (trial.confirming, [run.value for run in trial.confirmed]) == (1, [4.0])
+    assert fold(lines[:-1]).trials[0].confirming is None
+    assert spread((*trial.repeats, *trial.confirmed)) == Spread(3.0, pytest.approx(2**0.5), 2)
+    assert spread(trial.repeats[1:]) == Spread(None, None, 0)
+
+
+def test_the_machine_the_packing_and_what_makes_no_sense():
+    """When the machine ends and how trials are packed is kept; fields that nobody writes are counted."""
+    history = fold(
+        journal(
+            {"event": "packing", "slots": 3, "reason": "memory"},
+            {"event": "machine", "ends": 99.0},
+            *asked(0),
+            {"event": "report", "trial": 0, "step": 1, "metrics": {"loss": "much"}},
+        )
+    )
+    assert history.packing == {"slots": 3, "reason": "memory"}
+    assert (history.machine_ends, history.skipped, history.trials[0].reports) == (99.0, 1, ())
 
 
 def test_same_step_twice_in_one_attempt():
