@@ -63,6 +63,13 @@ def whole(folder: Folder):
     return chunk.skipped == 0 and epochs == sorted(epochs)
 
 
+def undisturbed(world, home: Path):
+    """How the sweep ends here when nothing happens to it; ``home`` is one that has no other gate."""
+    (home / "gate").write_text("9")
+    world.run("sweep", *SWEEP, "--name", "undisturbed", HOME=str(home))
+    return outcome(Folder(world.cwd / "sweeps" / "undisturbed"))
+
+
 class Site:
     """A sweep on an instance, and what happens to it there."""
 

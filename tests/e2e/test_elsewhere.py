@@ -17,7 +17,7 @@ from awstune.sweeps.results import results
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target, of_command
 from tests.waiting import until
-from tests.ways import SWEEP, TRAIN, TRIALS, Site, ended, finished, outcome, whole
+from tests.ways import SWEEP, TRAIN, TRIALS, Site, ended, finished, outcome, undisturbed, whole
 from tests.world import World, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("results-bucket")]
@@ -40,10 +40,7 @@ def world(tmp_path_factory):
 @pytest.fixture(scope="module")
 def reference(world, tmp_path_factory):
     """How the sweep ends when nothing happens to it."""
-    home = tmp_path_factory.mktemp("undisturbed")
-    (home / "gate").write_text("9")
-    world.run("sweep", *SWEEP, "--name", "undisturbed", HOME=str(home))
-    return outcome(Folder(world.cwd / "sweeps" / "undisturbed"))
+    return undisturbed(world, tmp_path_factory.mktemp("undisturbed"))
 
 
 def as_if_nothing_had_happened(folder, reference):

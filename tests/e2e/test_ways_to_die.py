@@ -14,7 +14,7 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
 from awstune.sweeps.spec import Spec
 from tests.waiting import until
-from tests.ways import SWEEP, TRAIN, TRIALS, Cutter, Site, ended, finished, outcome, whole
+from tests.ways import SWEEP, TRAIN, TRIALS, Cutter, Site, ended, finished, outcome, undisturbed, whole
 from tests.world import World, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("ways-to-die")]
@@ -30,10 +30,7 @@ def world(tmp_path_factory):
 @pytest.fixture(scope="module")
 def reference(world, tmp_path_factory):
     """How the sweep ends when nothing happens to it."""
-    home = tmp_path_factory.mktemp("undisturbed")
-    (home / "gate").write_text("9")
-    world.run("sweep", *SWEEP, "--name", "undisturbed", HOME=str(home))
-    return outcome(Folder(world.cwd / "sweeps" / "undisturbed"))
+    return undisturbed(world, tmp_path_factory.mktemp("undisturbed"))
 
 
 @pytest.fixture
