@@ -43,10 +43,10 @@ class Strike:
         self.cloud, self.local = cloud, local
         self.undo = []
 
-    def error(self, call, code, *, times=1):
+    def error(self, call, code, *, times=1, service="ec2"):
         """The next calls are answered with AWS's error."""
         status = _STATUS.get(code, 400)
-        self._rule(action=call, error=code, message="No.", status=status, times=times)
+        self._rule(action=call, error=code, message="No.", status=status, times=times, service=service)
 
     def lose(self, call, when):
         """The connection breaks ``before`` AWS acts, or ``after``."""

@@ -6,12 +6,15 @@ Each ends in an error with its fix or in an instance, never in a twin, and leave
 
 from __future__ import annotations
 
+import collections
+
 import pytest
 
 from awstune.ec2 import end, instances, intent, launch, orphans, survey, wait
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
 from awstune.errors import AwstuneError
+from awstune.localcloud import client
 from tests.faults.conftest import resources
 from tests.faults.strikes import Killed
 from tests.waiting import briefly
@@ -59,9 +62,35 @@ ERRORS = [
 
 # What any call may meet.
 ANYWHERE = ["RequestLimitExceeded", "UnauthorizedOperation", "ExpiredToken", "InternalError"]
-CASES = [(call, code) for call in CHANGES for code in ERRORS] + [
-    (call, code) for call in LOOKS for code in ANYWHERE
-]
+CASES = [(call, code) for call in CHANGES for code in ERRORS]
+# What RunInstances's error leads to, as it is documented: None where the launch goes on by itself (the next
+# zone, another try), else the kind of the error and a word of the way out.
+NEXT, AGAIN = (None, ""), (None, "")
+HANDLED = {
+    "InsufficientInstanceCapacity": NEXT,
+    "Unsupported": NEXT,
+    "InsufficientFreeAddressesInSubnet": NEXT,
+    "SpotMaxPriceTooLow": NEXT,
+    "VcpuLimitExceeded": ("quota", "servicequotas"),
+    "MaxSpotInstanceCountExceeded": ("quota", "servicequotas"),
+    "InstanceLimitExceeded": ("quota", "servicequotas"),
+    "SecurityGroupLimitExceeded": ("quota", "servicequotas"),
+    "RequestLimitExceeded": AGAIN,
+    "Unavailable": AGAIN,
+    "InternalError": AGAIN,
+    "UnauthorizedOperation": ("not_permitted", "awstune iam"),
+    "VPCIdNotSpecified": ("cloud", "--subnet"),
+    "MissingInput": ("cloud", "--subnet"),
+    "InvalidBlockDeviceMapping": ("cloud", "--disk"),
+    "RequestExpired": ("cloud", "clock"),
+    "ExpiredToken": ("credentials", "aws sso login"),
+    "OptInRequired": ("cloud", "signing up"),
+    "PendingVerification": ("cloud", "e-mail"),
+    "Blocked": ("cloud", "support"),
+    "AuthFailure.ServiceLinkedRoleCreationNotPermitted": ("cloud", "create-service-linked-role"),
+}
+# What a launch asks beside EC2, and can do without.
+OPTIONAL = [("servicequotas", "GetServiceQuota"), ("pricing", "GetProducts"), ("scheduler", "GET *")]
 STAYING = [
     (call, code)
     for call in CHANGES
@@ -121,7 +150,49 @@ def _handled(cloud, keys_dir, wanted, local, strike, call, code):
     strike.error(call, code)
     said = _outcome(cloud, keys_dir, wanted)
     assert said is None or (said.hint and (code in said.message or call == "DescribeInstanceStatus"))
+    if call == "RunInstances" and code in HANDLED:
+        kind, way_out = HANDLED[code]
+        assert getattr(said, "kind", None) == kind
+        assert said is None or way_out in said.hint
     strike.relent()
+    _one_and_then_none(cloud, keys_dir, wanted, local)
+
+
+def test_the_matrix_has_every_call_of_a_launch(cloud, keys_dir, wanted, local):
+    """What AWS was asked, as the cloud counted it, is what the cases here strike."""
+    before = collections.Counter(client.call(local, "GET", "/awstune/calls"))
+    cloud.__dict__.pop("has_backstop", None)
+    _launch(cloud, keys_dir, wanted)
+    asked = collections.Counter(client.call(local, "GET", "/awstune/calls")) - before
+    own = {call for call in asked if not call.startswith("sts:")}  # asked once, before all else
+    optional = {
+        f"{service}:{action.replace('*', '/schedule-groups/awstune')}" for service, action in OPTIONAL
+    }
+    assert own == {*(f"ec2:{call}" for call in CALLS), *optional}
+    _none(cloud, keys_dir, wanted, local)
+
+
+@pytest.mark.parametrize("call", LOOKS)
+def test_every_error_at_every_look(cloud, keys_dir, wanted, local, strike, call):
+    """Nothing is made before all has been seen; what waits for the checks finds what there is."""
+    for code in ERRORS:
+        strike.error(call, code)
+        said = _outcome(cloud, keys_dir, wanted)
+        strike.relent()
+        assert said is None or (said.hint and (code in said.message or call == "DescribeInstanceStatus"))
+        assert said is None or call == "DescribeInstanceStatus" or resources(local) == []
+    _one_and_then_none(cloud, keys_dir, wanted, local)
+
+
+@pytest.mark.parametrize("code", ANYWHERE)
+def test_what_a_launch_can_do_without(cloud, keys_dir, wanted, local, strike, code):
+    """Quota, prices and backstop that nobody may ask for, or that do not answer, stop no launch."""
+    cloud.__dict__.pop("has_backstop", None)
+    for service, action in OPTIONAL:
+        strike.error(action, code, times=None, service=service)
+    _launch(cloud, keys_dir, wanted)
+    strike.relent()
+    cloud.__dict__.pop("has_backstop", None)
     _one_and_then_none(cloud, keys_dir, wanted, local)
 
 
