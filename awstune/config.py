@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -114,14 +116,16 @@ def ensure_home(home: Path) -> Path:
     """Makes the home folder, readable by its owner alone.
 
     Raises:
-        UsageError: it cannot be made.
+        UsageError: it cannot be made, or takes nothing.
     """
+    hint = "set AWSTUNE_HOME to a folder that you may write to"
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         if home.stat().st_mode & 0o077:
             home.chmod(0o700)
     except OSError as error:
-        hint = "set AWSTUNE_HOME to a folder that you may write to"
         why = "it is a file" if home.is_file() else error.strerror
         raise UsageError(f"cannot make the folder {home}: {why}", hint) from error
+    if not os.access(home, os.W_OK | os.X_OK):
+        raise UsageError(f"cannot write {home}: {os.strerror(errno.EACCES)}", hint)
     return home

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import re
 import shutil
 import tomllib
@@ -131,26 +133,36 @@ class Folder:
             stem: the target's stem.
 
         Raises:
-            UsageError: the name cannot be a folder's.
+            UsageError: the name cannot be a folder's, or nothing can be written there.
             NameTaken: there is a sweep of that name already.
         """
-        home = parent.resolve() / names.SWEEPS_DIR
+        home = _home(parent)
         if name is not None:
             cls.refuse(parent, name)
         try:
             home.mkdir(parents=True, exist_ok=True)
+            return cls._numbered(home, stem) if name is None else cls._named(home / name)
         except OSError as error:
-            raise UsageError(
-                f"cannot write {home}: {'it is a file' if home.is_file() else error.strerror}",
-                "go to a folder of yours, such as the project's",
-            ) from error
-        if name is None:
-            return cls._numbered(home, stem)
+            raise _unwritable(home, error.strerror) from error
+
+    @classmethod
+    def _named(cls, path: Path) -> Folder:
         try:
-            (home / name).mkdir()
+            path.mkdir()
         except FileExistsError:
-            raise _taken(home / name) from None
-        return cls(home / name)
+            raise _taken(path) from None
+        return cls(path)
+
+    @classmethod
+    def refuse_unwritable(cls, parent: Path) -> None:
+        """Refuses a place that takes no sweep, before anything is rented for one.
+
+        Raises:
+            UsageError: nothing can be written there.
+        """
+        home = _home(parent)
+        if not os.access(home if home.exists() else home.parent, os.W_OK | os.X_OK):
+            raise _unwritable(home, os.strerror(errno.EACCES))
 
     @classmethod
     def refuse(cls, parent: Path, name: str) -> None:
@@ -165,7 +177,7 @@ class Folder:
                 f"{name!r} cannot be the name of a sweep",
                 "use letters, digits, dots, dashes and underscores, 100 at most",
             )
-        path = parent.resolve() / names.SWEEPS_DIR / name
+        path = _home(parent) / name
         if path.exists():
             raise _taken(path)
 
@@ -213,9 +225,21 @@ class Folder:
     @classmethod
     def all(cls, parent: Path) -> list[Folder]:
         """All sweeps below ``parent/sweeps``, oldest first."""
-        home = parent.resolve() / names.SWEEPS_DIR
+        home = _home(parent)
         found = [cls(path.parent) for path in home.glob(f"*/{names.SPEC_FILE}")]
         return sorted(found, key=lambda folder: (_created(folder), folder.name))
+
+
+def _home(parent: Path) -> Path:
+    """Resolved to its end: ``sweeps/`` may link to a larger disk, and trials name files by what is there."""
+    return (parent / names.SWEEPS_DIR).resolve()
+
+
+def _unwritable(home: Path, why: str | None) -> UsageError:
+    return UsageError(
+        f"cannot write {home}: {'it is a file' if home.is_file() else why}",
+        "go to a folder of yours, such as the project's",
+    )
 
 
 def _taken(path: Path) -> NameTaken:

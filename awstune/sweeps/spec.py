@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import tomlkit
 
 from awstune import names
-from awstune.errors import UsageError
+from awstune.errors import SweepError, UsageError
 from awstune.search.space import Space
 from awstune.sweeps.target import Target, mode_of
 
@@ -58,6 +58,20 @@ OPTIONS = frozenset(
         "trial_threads",
         "trial_timeout",
         "usd_per_hour",
+    )
+)
+# Those that say how one trial runs, also outside of the sweep.
+OF_A_TRIAL = frozenset(
+    (
+        "data",
+        "data_from",
+        "env",
+        "metric_file",
+        "metric_regex",
+        "start",
+        "trial_memory",
+        "trial_threads",
+        "trial_timeout",
     )
 )
 _EXAMPLE = f"{names.SPEC_FILE} of any sweep shows how it looks"
@@ -165,15 +179,28 @@ class Spec:
         )
 
     def write(self, path: Path) -> None:
-        """Write it as TOML, aside and then in place."""
+        """Write it as TOML, aside and then in place.
+
+        Raises:
+            SweepError: it cannot be written.
+        """
         plain = self.to_json()
         document = tomlkit.document()
         document.add(tomlkit.comment("A sweep's spec. awstune sweep --spec FILE runs it again."))
         for key, value in plain.items():
             document.add(key, _table(value) if key == "space" else value)
         aside = path.with_name(f"{path.name}.{os.getpid()}")
-        aside.write_text(tomlkit.dumps(document))
-        aside.replace(path)
+        try:
+            with aside.open("w", encoding="utf-8") as file:
+                file.write(tomlkit.dumps(document))
+                file.flush()
+                os.fsync(
+                    file.fileno()
+                )  # a journal whose spec is empty after a power cut goes on with nothing
+            aside.replace(path)
+        except OSError as error:
+            hint = f"see to the permissions and the space of {path.parent}"
+            raise SweepError(f"cannot write {path}: {error.strerror}", hint) from error
 
     @classmethod
     def read(cls, path: Path) -> Spec:
@@ -183,7 +210,7 @@ class Spec:
             UsageError: it is not there, no TOML, or no spec.
         """
         try:
-            plain = tomllib.loads(path.read_text())
+            plain = tomllib.loads(path.read_text(encoding="utf-8"))
         except OSError as error:
             hint = f"--spec names a file such as sweeps/train-1/{names.SPEC_FILE}"
             raise UsageError(f"cannot read {path}: {error.strerror}", hint) from None

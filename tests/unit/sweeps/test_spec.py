@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from awstune.errors import UsageError
+from awstune.errors import SweepError, UsageError
 from awstune.search.space import Choice, Fixed, Float, Int, Space
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
@@ -66,3 +66,10 @@ def test_a_spec_that_is_not_there(tmp_path):
     """A missing file is status 2."""
     with pytest.raises(UsageError, match="cannot read"):
         Spec.read(tmp_path / "s.toml")
+
+
+def test_a_place_that_takes_no_spec(tmp_path):
+    """What cannot be written is said, with what to see to."""
+    with pytest.raises(SweepError, match="cannot write") as caught:
+        Spec(Target("function", file="t.py", function="t"), SPACE).write(tmp_path / "gone" / "sweep.toml")
+    assert str(tmp_path / "gone") in caught.value.hint
