@@ -59,7 +59,7 @@ def status_command(config: Config, sweep: str | None) -> None:
         if config.json:
             screen.document(document)
         else:
-            screen.result(tables.status(document))
+            screen.sentence(tables.status(document))
 
 
 def _known(config: Config, sweep: str | None) -> Any:
@@ -115,6 +115,8 @@ def logs_command(config: Config, sweep: str | None, trial: int | None, follow: b
         folder = _known(config, sweep)
         config = look.at(config, folder)
         opener = sweeping.opener(screen, config)
+        if follow:
+            screen.if_interrupted(*sweeping.left(folder, look.where(folder) or sweeping.BACKGROUND))
         story = look.log(config, folder, trial, opener, follow=follow, lines=config.json)
         screen.follow(story, screen.document)
 
@@ -154,6 +156,7 @@ def resume_command(
     machine = {key: typed.pop(key) for key in LAUNCH_KEYS}
     with Screen(config) as screen:
         folder = _known(config, sweep)
+        screen.if_interrupted(f"{folder.name} is as it was", f"awstune resume {folder.name} goes on with it")
         changes = story.Changes(**typed)
         changes.refuse(folder)
         if launch:
@@ -162,8 +165,8 @@ def resume_command(
             )
         resuming.refuse_machine(folder, dry_run=dry_run)
         if look.where(folder) is None:
-            story.here(folder, changes)
-            return sweeping.watch(screen, config, folder, follow.here(folder, notify), where=None)
+            with story.here(folder, changes):
+                return sweeping.watch(screen, config, folder, follow.here(folder, notify), where=None)
         config = look.at(config, folder)
         open_cloud = sweeping.opener(screen, config)
         screen.follow(story.there(config, open_cloud(), folder, changes, notify))
@@ -185,9 +188,17 @@ def cancel_command(config: Config, sweep: str | None, trial: int | None) -> None
     with Screen(config) as screen:
         folder = _known(config, sweep)
         config = look.at(config, folder)
-        screen.follow(cancel.tell(config, folder, trial, sweeping.opener(screen, config)))
+        screen.if_interrupted(
+            f"{folder.name} may have been told to end",
+            f"awstune status {folder.name} shows it; awstune cancel {folder.name} tells it again",
+        )
+        done = screen.follow(cancel.tell(config, folder, trial, sweeping.opener(screen, config)))
         what = folder.name if trial is None else f"trial {trial} of {folder.name}"
         if config.json:
-            screen.document({"sweep": folder.name, "trial": trial, "asked": "cancel"})
+            screen.document({"sweep": folder.name, "trial": trial, "asked": "cancel", "done": done})
+        elif done:
+            goes_on = "takes it up again" if trial is None else "goes on without it"
+            told = f"{what} did not run, and is cancelled"
+            screen.sentence(f"{told}; awstune resume {folder.name} {goes_on}")
         else:
-            screen.result(f"{what} is being ended; awstune status {folder.name} shows when it is")
+            screen.sentence(f"{what} is being ended; awstune status {folder.name} shows when it is")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from awstune.ec2.session import Cloud
 
 
-def tell(config: Config, folder: Folder, trial: int | None, open_cloud: Callable[[], Cloud]) -> Story[None]:
+def tell(config: Config, folder: Folder, trial: int | None, open_cloud: Callable[[], Cloud]) -> Story[bool]:
     """Asks whoever runs the sweep to end it.
 
     Args:
@@ -26,6 +26,9 @@ def tell(config: Config, folder: Folder, trial: int | None, open_cloud: Callable
         folder: the sweep's folder here.
         trial: one trial only; None for the sweep.
         open_cloud: called only for a sweep that runs on an instance.
+
+    Returns:
+        Whether it is done; False where whoever runs the sweep was asked, and ends it at their next look.
 
     Raises:
         UsageError: that trial, or the sweep, is not running.
@@ -35,8 +38,7 @@ def tell(config: Config, folder: Folder, trial: int | None, open_cloud: Callable
     if there is None:
         if trial is None and results.history(folder).ended is not None:
             raise _not_running(folder)
-        cancelling.cancel(folder, trial)
-        return
+        return cancelling.cancel(folder, trial)
     if there.complete:
         raise _not_running(folder)
     yield Doing(f"telling {there.name}")
@@ -46,6 +48,7 @@ def tell(config: Config, folder: Folder, trial: int | None, open_cloud: Callable
             raise _not_running(folder)
         cancelling.refuse_idle(folder, results.history(folder), trial)
         mirror.ask(cancelling.request(trial))
+    return False
 
 
 def _not_running(folder: Folder) -> UsageError:

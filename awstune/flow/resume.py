@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,14 +74,24 @@ class Changes:
         spec = Spec.read(folder.spec_file)
         if self.trials is not None:
             _trials(self.trials, spec.trials)
+        trials = results.history(folder).trials
+        known = sorted({name for trial in trials for report in trial.reports for name in report.metrics})
+        if self.metric is not None and known and self.metric not in known:
+            raise UsageError(
+                f"the trials of {folder.name} report {', '.join(known)}, and no {self.metric}",
+                f"awstune resume {folder.name} --metric {known[0]} goes on; {self._anew(folder)}",
+            )
         if self.metric in (None, spec.metric) or spec.metric is None:
             return
-        if any(trial.value is not None for trial in results.history(folder).trials):
+        if any(trial.value is not None for trial in trials):
             raise UsageError(
                 f"the trials of {folder.name} have values of {spec.metric}, which {self.metric} is not",
-                f"awstune sweep --spec {SWEEPS_DIR}/{folder.name}/{SPEC_FILE} --metric {self.metric} "
-                "begins anew",
+                self._anew(folder),
             )
+
+    def _anew(self, folder: Folder) -> str:
+        spec = f"{SWEEPS_DIR}/{folder.name}/{SPEC_FILE}"
+        return f"awstune sweep --spec {spec} --metric {self.metric} begins anew"
 
     def refuse_busy(self, folder: Folder, *, always: bool = False) -> None:
         """A sweep that runs cannot be told otherwise.
@@ -123,7 +137,7 @@ def there(
     if where is None:
         raise UsageError(f"{folder.name} runs here", f"awstune resume {folder.name}")
     one = access.instance_of(cloud, where)
-    with login.enter(config, cloud, one) as connection:
+    with _alone(folder), login.enter(config, cloud, one) as connection:
         if Mirror(connection, where.path, folder).poll().alive:  # else it is only about to be started
             changes.refuse_busy(folder)
             return
@@ -140,13 +154,39 @@ def there(
     yield Done(f"{folder.name} goes on on {one.name}")
 
 
-def here(folder: Folder, changes: Changes) -> None:
-    """Makes a sweep on this machine ready to go on.
+@contextmanager
+def here(folder: Folder, changes: Changes) -> Iterator[None]:
+    """Makes a sweep on this machine ready to go on, which is then to be done within the context.
 
     Raises:
-        SweepBusy: it runs, in this process's or another one's hands.
+        SweepBusy: it runs, or is about to, in this process's or another one's hands.
     """
-    if journal.is_open(folder.journal_file):
-        changes.refuse_busy(folder, always=True)
-    with journal.held(folder.journal_file):
-        changes.apply(folder)
+    with _alone(folder):
+        if journal.is_open(folder.journal_file):
+            changes.refuse_busy(folder, always=True)
+        with journal.held(folder.journal_file):
+            changes.apply(folder)
+        yield
+
+
+@contextmanager
+def _alone(folder: Folder) -> Iterator[None]:
+    """Nobody else on this machine resumes the sweep: of two at once only one shall count its changes.
+
+    Raises:
+        SweepBusy: another process does.
+    """
+    descriptor = os.open(folder.path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _take(descriptor, folder.name)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _take(descriptor: int, name: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        follows = f"awstune attach {name} follows it"
+        raise SweepBusy(f"another process is resuming the sweep {name}", follows) from None

@@ -16,32 +16,43 @@ if TYPE_CHECKING:
     from awstune.sweeps.folder import Folder
 
 
-def cancel(folder: Folder, trial: int | None = None) -> None:
+def cancel(folder: Folder, trial: int | None = None) -> bool:
     """Ask whoever runs the sweep to end it, or a trial; where nobody does, write so into its journal.
 
     Args:
         folder: the sweep's.
         trial: one trial only.
 
+    Returns:
+        Whether it is done; False where it was asked for, and takes its time.
+
     Raises:
         UsageError: that trial is not running.
     """
-    known = history(folder)
-    running = known.running
-    refuse_idle(folder, known, trial)
-    if journal.is_open(folder.journal_file):
+    known, alive = history(folder), journal.is_open(folder.journal_file)
+    refuse_idle(folder, known, trial, alive=alive)
+    if alive:
         _ask(folder, trial)
     else:
-        _write(folder, [record for record in running if trial in (None, record.number)], whole=trial is None)
+        records = [record for record in known.running if trial in (None, record.number)]
+        _write(folder, records, whole=trial is None)
+    return not alive
 
 
-def refuse_idle(folder: Folder, known: History, trial: int | None) -> None:
+def refuse_idle(folder: Folder, known: History, trial: int | None, *, alive: bool = True) -> None:
     """A trial that is neither running nor being confirmed cannot be ended.
+
+    Args:
+        folder: the sweep's.
+        known: its history.
+        trial: the trial; None for the sweep.
+        alive: whether the sweep runs: only then is anything being confirmed.
 
     Raises:
         UsageError: that trial is not.
     """
-    going_on = [record.number for record in known.trials if record.running or record.confirming is not None]
+    confirming = [record.number for record in known.trials if alive and record.confirming is not None]
+    going_on = [*(record.number for record in known.running), *confirming]
     if trial is not None and trial not in going_on:
         raise UsageError(f"trial {trial} is not running", f"awstune results {folder.name} shows how it ended")
 
@@ -82,5 +93,14 @@ class Requests:
             data = file.read()
         whole = data[: data.rfind(b"\n") + 1]
         self._offset += len(whole)
-        asked = [json.loads(line)["cancel"] for line in whole.splitlines()]
-        return [None if what == "sweep" else int(what) for what in asked]
+        asked = [_asked(line) for line in whole.splitlines()]
+        return [None if what == "sweep" else int(what) for what in asked if what is not None]
+
+
+def _asked(line: bytes) -> str | int | None:
+    """What a line asks to end; None where it does not parse, which must end no sweep."""
+    try:
+        what = json.loads(line)["cancel"]
+    except (ValueError, KeyError, TypeError):
+        return None
+    return what if what == "sweep" or type(what) is int else None

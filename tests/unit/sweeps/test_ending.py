@@ -16,7 +16,7 @@ from awstune.sweeps import journal, loop
 from awstune.sweeps.cancelling import cancel
 from awstune.sweeps.executor import Finished, Reported, Started
 from awstune.sweeps.folder import Folder
-from awstune.sweeps.results import results, status
+from awstune.sweeps.results import history, results, status
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
 
@@ -121,6 +121,39 @@ def test_what_does_not_run_cannot_be_cancelled(tmp_path):
     """An unknown or ended trial is status 2."""
     folder = new_sweep(tmp_path, trials=1)
     run(folder, Endless(steps=1))
+    with pytest.raises(UsageError, match="trial 0 is not running"):
+        cancel(folder, 0)
+
+
+def test_who_cancels_is_told_whether_it_is_done(tmp_path):
+    """What runs is asked to end, and takes its time; what does not run is ended at once."""
+    folder, done = new_sweep(tmp_path, trials=2), []
+
+    def ask(executor):
+        if executor.running:
+            done.append(cancel(folder, 0))
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, Endless(before_poll=ask))
+    assert done == [False]
+    assert [t["status"] for t in results(folder)["trials"]] == ["running"]
+    assert cancel(folder, 0)
+    assert [t["status"] for t in results(folder)["trials"]] == ["cancelled"]
+
+
+def test_nothing_is_being_confirmed_in_a_sweep_that_stopped(tmp_path):
+    """A trial whose last run to confirm was interrupted has long ended: there is nothing to cancel."""
+    folder = new_sweep(tmp_path, trials=1, options={"confirm": 1})
+
+    def stop(executor):
+        known = history(folder).trials
+        executor.steps = 10**9 if known and not known[0].running else 1
+        if known and known[0].confirming is not None:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(folder, Endless(before_poll=stop))
     with pytest.raises(UsageError, match="trial 0 is not running"):
         cancel(folder, 0)
 
