@@ -40,13 +40,13 @@ def arm(cloud: Cloud, instance: Instance, ends: float | None) -> None:
     if ends is None:
         disarm(cloud, [instance.id])
         return
-    client, asked = cloud.client("scheduler"), _schedule(cloud, instance, ends)
+    asked = _schedule(cloud, instance, ends)
     try:
-        client.create_schedule(**asked)
+        cloud.scheduler.create_schedule(**asked)
     except Refused as error:
         if error.code != "ConflictException":
             raise
-        client.update_schedule(**asked)
+        cloud.scheduler.update_schedule(**asked)
 
 
 def disarm(cloud: Cloud, ids: Iterable[str]) -> None:
@@ -59,7 +59,7 @@ def disarm(cloud: Cloud, ids: Iterable[str]) -> None:
         return
     for id_ in ids:
         try:
-            cloud.client("scheduler").delete_schedule(GroupName=GROUP, Name=id_)
+            cloud.scheduler.delete_schedule(GroupName=GROUP, Name=id_)
         except Refused as error:
             if error.code != "ResourceNotFoundException":
                 raise
@@ -78,7 +78,7 @@ def left(cloud: Cloud, ids: Iterable[str]) -> list[str]:
 
 def _there(cloud: Cloud, id_: str) -> bool:
     try:
-        cloud.client("scheduler").get_schedule(GroupName=GROUP, Name=id_)
+        cloud.scheduler.get_schedule(GroupName=GROUP, Name=id_)
     except Refused as error:
         if error.code == "ResourceNotFoundException":
             return False

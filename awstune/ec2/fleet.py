@@ -39,7 +39,7 @@ def run_all(
         yield from _one(cloud, steps[0], group_id, keys_dir, now=now, sleep=sleep)
         return
     # Clients and identity are made here: a boto3 Session is not for several threads.
-    _ = cloud.launcher, cloud.owner, cloud.has_backstop
+    _ = cloud.launcher, cloud.owner, cloud.has_backstop, cloud.scheduler
     told: queue.SimpleQueue[Event | Future[None]] = queue.SimpleQueue()
     stop = threading.Event()
 

@@ -103,6 +103,11 @@ class Cloud:
         return client
 
     @cached_property
+    def scheduler(self) -> Any:
+        """The client for the ends from outside."""
+        return self.client("scheduler")
+
+    @cached_property
     def _identity(self) -> dict[str, str]:
         answer: dict[str, str] = self.client("sts").get_caller_identity()
         return answer

@@ -1,10 +1,12 @@
 import json
+import threading
 
 import pytest
 from botocore.exceptions import ClientError
 
 from awstune.ec2 import backstop, end, extend, instances
 from awstune.ec2.events import NoBackstop
+from awstune.ec2.session import Cloud
 from awstune.errors import CloudError
 from tests.unit.ec2.launches import started
 from tests.unit.ec2.test_end import _launch, _terminate
@@ -66,6 +68,26 @@ def test_a_start_that_aws_refuses_leaves_none(owner_applied, keys_dir, new_user_
     with pytest.raises(CloudError, match="InsufficientInstanceCapacity"):
         started(owner_applied)
     assert _schedules(owner_applied) == []
+
+
+class _Session:
+    """A boto3 Session that notes which thread asks it for a client; it is not for several."""
+
+    def __init__(self, session):
+        self.session, self.events, self.asked_by = session, session.events, []
+
+    def client(self, *words, **more):
+        """A client of the session's."""
+        self.asked_by.append(threading.current_thread())
+        return self.session.client(*words, **more)
+
+
+def test_the_threads_of_a_fleet_share_its_clients(owner_applied, keys_dir, boto_session):
+    """Several instances are armed at a time, by clients that were made before."""
+    session = _Session(boto_session)
+    fleet = _launch(Cloud(session, "us-east-1"), keys_dir, count=2)
+    assert len(_schedules(owner_applied)) == len(fleet) == 2
+    assert set(session.asked_by) == {threading.main_thread()}
 
 
 def test_without_it_nothing_is_scheduled(cloud, keys_dir):
