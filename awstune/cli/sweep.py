@@ -116,7 +116,7 @@ def _on_instance(
     open_cloud = sweeping.opener(screen, config)
     cloud = open_cloud()
     one = instances.find(cloud, on)
-    rate = prices.shipped().usd_per_hour(one.type, one.market)
+    rate = one.usd_per_hour(prices.shipped())
     ahead = forecast.make(config, made, elsewhere=True, usd_per_hour=rate, suggest=dry_run)
     if dry_run:
         return sweeping.show_forecast(screen, config, ahead)

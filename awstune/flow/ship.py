@@ -151,7 +151,7 @@ def _prepare(
     name: str | None,
     connection: Connection,
 ) -> Folder:
-    rate = prices.shipped().usd_per_hour(one.type, one.market)
+    rate = one.usd_per_hour(prices.shipped())
     priced = spec.options if rate is None else {**spec.options, "usd_per_hour": rate}
     there = relative_to_root(spec.target, config.cwd, parcel.root)
     with _named(config, one, spec, name, connection).newborn() as folder:
@@ -188,7 +188,7 @@ def place_of(
         name=one.name,
         path=mirror.remote_path(name),
         workdir=_workdir(spec, config.cwd, parcel.root),
-        usd_per_hour=prices.shipped().usd_per_hour(one.type, one.market),
+        usd_per_hour=one.usd_per_hour(prices.shipped()),
         owned=owned,
         root=os.path.relpath(parcel.root, config.cwd.resolve()),
         bucket=one.bucket,
