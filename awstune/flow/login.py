@@ -12,9 +12,12 @@ from awstune.ec2.session import Cloud
 from awstune.errors import AwstuneError, ConnectionLost, RemoteError
 from awstune.flow import access, closing
 from awstune.flow.events import Doing, Story, Warned
+from awstune.names import ARMED_FILE, ROOT_VARIABLE
 from awstune.remote import ssh
 
 Fetch = Callable[[str], str]
+# Nobody has looked yet where launch was told not to wait.
+_ARMED = f'test -e "${{{ROOT_VARIABLE}}}{ARMED_FILE}"'
 
 
 def ready(config: Config, cloud: Cloud, one: Instance) -> Story[ssh.Address]:
@@ -121,6 +124,8 @@ def admit(
 def _close(config: Config, cloud: Cloud, one: Instance, address: ssh.Address) -> Story[None]:
     try:
         with access.connect(address) as connection:
+            if connection.run(_ARMED, check=False).status:
+                yield Warned(f"{one.name} has no guard that would end it; awstune terminate {one.name} does")
             yield from closing.close(config.home, cloud, one, connection)
     except RemoteError as error:
         # Whoever opens a shell next sees the same, in ssh's own words.

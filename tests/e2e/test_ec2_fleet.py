@@ -16,6 +16,7 @@ from awstune.localcloud import client, lifecycle
 pytestmark = pytest.mark.e2e
 SIZE = 200
 _FOR_ONE = 14
+THROTTLED = 5
 PACE = {"boot_s": [0, 4], "checks_s": [0, 4], "end_s": [0, 1]}
 
 
@@ -32,10 +33,14 @@ def fleet(cloud):
     client.call(cloud, "PUT", "/awstune/simulated", PACE)
     there = open_cloud(endpoint=Endpoint(cloud.endpoint_url, cloud.access_key, cloud.secret_key))
     there = AsOften(there.session, there.region, there.endpoint)
+    for action, skip, times in (("RunInstances", 30, THROTTLED), ("DescribeInstanceStatus", 1, 2)):
+        rule = {"service": "ec2", "action": action, "skip": skip, "times": times, "status": 503}
+        client.call(cloud, "POST", "/awstune/rules", {**rule, "error": "RequestLimitExceeded"})
     calls = collections.Counter()
     for one in (there.ec2, there.launcher):
         one.meta.events.register("before-call", lambda model, **_: calls.update([model.name]))
     yield there, calls
+    client.call(cloud, "DELETE", "/awstune/rules")
     client.call(cloud, "DELETE", "/awstune/simulated")
     client.call(cloud, "PUT", "/awstune/quotas/L-417A185B", {"value": 64})
 
@@ -45,7 +50,7 @@ def test_two_hundred_instances(fleet, cloud, tmp_path):
     there, calls = fleet
     wanted = Wanted("fleet", count=SIZE)
     list(launch.apply(there, make_plan(wanted, survey.look(there, wanted, tmp_path)), tmp_path))
-    assert calls["RunInstances"] == SIZE
+    assert calls["RunInstances"] == SIZE + THROTTLED
     # What is there, what the account runs, and whether the new ones show: as many as for one instance.
     assert sum(count for name, count in calls.items() if name.startswith("Describe")) <= _FOR_ONE
     calls.clear()

@@ -113,3 +113,16 @@ def test_yes_is_no_answer_to_another_type(world, local):
     typed = world.json("launch", "far", "--no-wait", "--or-similar", *FAR)
     assert [one["type"] for one in typed] == ["g4dn.xlarge"]
     world.run("terminate", "far", *FAR)
+
+
+def test_a_start_that_could_not_be_used_is_not_made(world, local):
+    """A cap that is spent, and a key that is not here: refused while it still is stopped."""
+    world.run("launch", "lab", "--no-wait", "--max-usd", "0.000001")
+    world.run("stop", "lab")
+    spent = world.json("start", "lab", check=2)["error"]
+    assert "its dollar cap is $0.000001" in spent["message"]
+    assert spent["hint"].startswith("awstune start lab --max-usd 8 ")
+    (key,) = world.home.glob("keys/*/*.pem")
+    key.rename(key.with_suffix(".away"))
+    assert world.json("start", "lab", "--max-usd", "8", check=1)["error"]["kind"] == "key_file"
+    assert [one["state"] for one in world.json("ls")] == ["stopped"]
