@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shutil
 import textwrap
@@ -9,9 +10,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from awstune.errors import SpaceError, TargetError
-from awstune.sweeps import starter
+from awstune.sweeps import printing, starter
 from awstune.sweeps.inspection import NoFunction
-from awstune.sweeps.scripts import file_of, read_flags
+from awstune.sweeps.printing import Printed
+from awstune.sweeps.scripts import file_of, read_flags, script_of
 from awstune.sweeps.starter import Starter
 from awstune.sweeps.target import Target
 from awstune.sweeps.words import as_typed
@@ -22,6 +24,7 @@ _REPORTS = (
     "It reports by printing lines such as awstune: val_loss=0.31 epoch=4. What it prints already is read "
     "with, say, --metric loss --metric-regex 'Loss: ([0-9.]+)', before the --."
 )
+_READS = "It prints {}, as its text says; --try runs one trial to see that it is read."
 
 
 def no_space(found: Target, cwd: Path, python: str) -> SpaceError:
@@ -41,7 +44,8 @@ def no_space(found: Target, cwd: Path, python: str) -> SpaceError:
             f"nothing says what to search: {name} has no `space`",
             f"awstune sweep -p lr=1e-5..1e-1:log -p batch=16,32,64 {words}",
         )
-    return SpaceError(f"nothing says what to search: {name} has options, but no `space`", _hint(made, name))
+    hint = _hint(made, name, _printed(found, cwd))
+    return SpaceError(f"nothing says what to search: {name} has options, but no `space`", hint)
 
 
 def _is_program(found: Target, cwd: Path) -> bool:
@@ -49,7 +53,17 @@ def _is_program(found: Target, cwd: Path) -> bool:
     path = cwd / found.file if found.file else file_of(str(found.module), cwd)
     if found.kind != "function" or path is None:
         return False
-    return re.search(r"\btrial\b", path.read_text("utf-8", "replace")) is None
+    return not _knows_trials(path.read_text("utf-8", "replace"))
+
+
+def _knows_trials(source: str) -> bool:
+    """Whether a script's code, its comments and docstrings apart, speaks of a trial."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError):
+        return "trial" in source
+    names = {getattr(node, "arg", None) or getattr(node, "id", None) for node in nodes}
+    return "trial" in names
 
 
 def as_program(found: Target, cwd: Path, python: str, typed: Sequence[str]) -> TargetError | None:
@@ -91,7 +105,7 @@ def as_command(
     if not _is_program(found, cwd):
         return refused
     made = _starter(found, _command(found, python), cwd, python, typed)
-    return refused if made is None else TargetError(refused.message, _hint(made, ""))
+    return refused if made is None else TargetError(refused.message, _hint(made, "", _printed(found, cwd)))
 
 
 def _name(found: Target) -> str:
@@ -107,15 +121,23 @@ def _starter(
     return made if made is not None and made.space else None
 
 
-def _hint(made: Starter, target: str) -> str:
-    lines = ["a space to start from, read from the script's own options:", "", starter.show(made, target), ""]
+def _printed(found: Target, cwd: Path) -> Printed | None:
+    """What the script's text says that it prints."""
+    script = script_of(found, cwd)
+    file = script and (script.file or file_of(str(script.module), cwd))
+    return printing.printed(file.read_text("utf-8", "replace")) if file else None
+
+
+def _hint(made: Starter, target: str, says: Printed | None) -> str:
+    shown = starter.show(made, target, says.options if says else ())
+    lines = ["a space to start from, read from the script's own options:", "", shown, ""]
     if made.open:
         lines += _wrapped(f"Yours to fill in: {', '.join(made.open)}.")
     if made.left:
         more = f" and {len(made.left) - _MOST_LEFT} more" if len(made.left) > _MOST_LEFT else ""
         lines += _wrapped(f"Left as the script has them: {', '.join(made.left[:_MOST_LEFT])}{more}.")
     if made.command:
-        lines += _wrapped(_REPORTS)
+        lines += _wrapped(_READS.format(says.metric) if says else _REPORTS)
     return "\n".join(lines).rstrip()
 
 

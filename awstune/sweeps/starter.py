@@ -197,15 +197,17 @@ def _words_of(option: Option, command: Sequence[str], space: Mapping[str, str], 
     return [option.flag, option.name.upper()] if needed else []
 
 
-def show(starter: Starter, target: str = "") -> str:
+def show(starter: Starter, target: str = "", reads: Sequence[str] = ()) -> str:
     """The command line to paste, a parameter a line.
 
     Args:
         starter: what to start from.
         target: the TARGET, where it is no command.
+        reads: options that read how a command is doing.
     """
     lines = ["awstune sweep", *(f"-p {quoted(f'{n}={text}')}" for n, text in starter.space.items())]
     if starter.command:
+        lines += [" ".join(map(quoted, reads))] if reads else []
         first, *more = _folded(["--", *map(quoted, starter.command)])
         lines += [first, *(f"  {line}" for line in more)]
     else:
