@@ -18,7 +18,7 @@ import pytest
 from tests.command import Running
 from tests.lab import Lab
 from tests.waiting import until
-from tests.world import SLOW, World, living_of, running
+from tests.world import PACED, SLOW, World, living_of, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("phases")]
 
@@ -50,12 +50,20 @@ NUMBERS = count()
 def lab(tmp_path_factory):
     """One embedded cloud for all phases; nothing of it may be left afterwards."""
     with running(tmp_path_factory, "phases", slow=SLOW, hangs=HANGS) as world:
+        # An instance's disk is this one's, so that one file lets trials here and there go on.
+        for name, held in (("gated", "trial.number and "), ("held", "")):
+            wait = f"while {held}not Path({str(world.cwd / 'gate')!r}).exists(): time.sleep(0.02)"
+            (world.cwd / f"{name}.py").write_text(PACED.format(wait=wait))
         yield Lab(world)
 
 
 @contextmanager
 def _begun(lab, world, phase, words, **settings):
-    """The command, when its phase has begun; the step that it hangs in is held for as long as that lasts."""
+    """The command, when its phase has begun; the step that it hangs in is held for as long as that lasts.
+
+    So are the trials of ``held.py``, and of ``gated.py`` all but the baseline, until there is a ``gate``.
+    """
+    (lab.world.cwd / "gate").unlink(missing_ok=True)
     with lab.slowed(phase.get("slow")) as reached:
         command = Running(world, *words, **settings)
         if "says" in phase:
@@ -109,6 +117,7 @@ def test_the_reader_leaves(lab, phase):
     _set_up(lab, setup, sweep)
     with _begun(lab, lab.world, phase, phase["words"].split()) as command:
         command.left = True
+    (lab.world.cwd / "gate").touch()
     assert command.process.wait(90) == 0, command.text
     _stands(lab, sweep, phase["unheard"])
 
@@ -120,6 +129,7 @@ def test_the_disk_is_full(lab, phase):
     _set_up(lab, setup, sweep)
     with _begun(lab, lab.world, phase, phase["words"].split()) as command:
         resource.prlimit(command.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+    (lab.world.cwd / "gate").touch()
     said = command.ended(phase["full"].get("status", 1))
     assert "unforeseen" not in said
     assert phase["full"]["message"] in said.partition("error: ")[2].partition("\n\nhint: ")[0], said
