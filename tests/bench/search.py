@@ -25,19 +25,9 @@ FAMILIES = ("develop", "plateau", "noisy", "kept-table", "kept-sklearn")
 sys.path[:0] = [str(HERE), str(ROOT)]
 
 
-def chosen(families: list[str]) -> dict:
-    """The problems of these families; ``develop`` means the thirteen."""
-    from searching import problems
-
-    thirteen = {p.name for p in problems.develop()}
-    wanted = problems.every()
-    return {
-        n: p for n, p in wanted.items() if (n in thirteen and "develop" in families) or p.family in families
-    }
-
-
 def work(options: argparse.Namespace) -> None:
     """All runs of one searcher that its file does not have yet."""
+    from searching import problems
     from searching.contestants import CONTESTANTS
     from searching.one_run import append, done, run
 
@@ -45,7 +35,7 @@ def work(options: argparse.Namespace) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     there, only = done(path), CONTESTANTS[options.searcher].problems
     for seed in range(options.seeds):
-        for name, problem in chosen(options.families).items():
+        for name, problem in problems.of(options.families).items():
             wanted = (only is None or name in only) and (not options.on or name in options.on)
             if wanted and (name, seed, options.slots, options.trials) not in there:
                 result = run(problem, options.searcher, seed, trials=options.trials, slots=options.slots)
@@ -114,13 +104,14 @@ def main() -> None:
             seeds = min(options.seeds, 3 if options.quick else CONTESTANTS[name].seeds)
             if spawn(name, seeds, options):
                 print(f"{name} did not finish: the table has what it has", file=sys.stderr)
-    from searching import figure, table
+    from searching import figure, problems, table
 
+    folder, wanted = Path(options.results), problems.of(options.families)
     if options.families == ["develop"] and options.slots == 1:
-        figure.draw(Path(options.results), chosen(options.families), Path(options.results) / "regret.svg")
-    print(table.text(Path(options.results), chosen(options.families), options.slots))
+        figure.draw(folder, wanted, folder / "regret.svg")
+    print(table.text(folder, wanted, options.slots))
     if options.problems:
-        print(table.by_problem(Path(options.results), chosen(options.families), options.slots))
+        print(table.by_problem(folder, wanted, options.slots))
 
 
 if __name__ == "__main__":

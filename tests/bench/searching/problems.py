@@ -346,6 +346,9 @@ def develop() -> list[Problem]:
     return synthetic() + [table(*names) for names in tables]
 
 
-def every() -> dict[str, Problem]:
-    """All problems by name."""
-    return {p.name: p for p in develop() + sklearn_problems() + noisy_problems() + kept_back()}
+def of(families: list[str]) -> dict[str, Problem]:
+    """The problems of these families by name, and no other table is read; ``develop`` means the thirteen."""
+    kinds = {"develop": develop, "plateau": sklearn_problems, "noisy": noisy_problems, "kept": kept_back}
+    wanted = {family.split("-")[0] for family in families}
+    made = ((kind, p) for kind, make in kinds.items() if kind in wanted for p in make())
+    return {p.name: p for kind, p in made if kind == "develop" or p.family in families}
