@@ -12,7 +12,6 @@ import os
 import socket
 import struct
 import threading
-import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl
 
@@ -62,7 +61,7 @@ class Faults:
         if rule.after_commit:
             commit(self._app, environ)
         if rule.delay_s:
-            time.sleep(rule.delay_s)  # to be slow is what the rule says
+            self._rules.hold(rule)
         if rule.reset:
             reset(environ)
         if rule.error:

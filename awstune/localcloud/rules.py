@@ -45,7 +45,8 @@ class Rule:
         error: AWS's error code to answer with, if any.
         message: what the error says.
         status: the HTTP status of the error.
-        delay_s: how long to wait before the answer, in seconds.
+        delay_s: how long to wait before the answer, in seconds; a call waits no longer than the rule is
+            in force.
         reset: cut the connection instead of answering.
         after_commit: let the call act first; only its answer is lost or replaced.
         id: given when it is added.
@@ -80,6 +81,7 @@ class Rules:
         self._struck: dict[str, int] = {}
         self._ids = itertools.count(1)
         self._lock = threading.Lock()
+        self._fewer = threading.Condition(self._lock)
 
     def add(self, rule: Rule) -> Rule:
         """Put a rule in force; it gets an id, or replaces the one that has its id."""
@@ -92,11 +94,18 @@ class Rules:
         """Take a rule out of force; one that is not there is no error."""
         with self._lock:
             self._rules.pop(rule_id, None)
+            self._fewer.notify_all()
 
     def clear(self) -> None:
         """Take all rules out of force."""
         with self._lock:
             self._rules.clear()
+            self._fewer.notify_all()
+
+    def hold(self, rule: Rule) -> None:
+        """Wait as long as a rule says that has struck, or until it is out of force."""
+        with self._fewer:
+            self._fewer.wait_for(lambda: rule.id not in self._rules, rule.delay_s)
 
     def shown(self) -> list[dict[str, Any]]:
         """All rules as JSON, with how often each has struck."""

@@ -68,7 +68,7 @@ def test_launch_twice(lab, beside):
     """Two launches of one NAME: one instance, whether or not a key pair and a group are there already."""
     lab.has()
     if beside:
-        rule = {"service": "ec2", "action": "DescribeSecurityGroups", "skip": 1, "delay_s": 2}
+        rule = {"service": "ec2", "action": "DescribeSecurityGroups", "skip": 1, "delay_s": 60}
         with lab.slowed(rule) as reached:
             half = Running(lab.world, "launch", "lab")
             until(reached, "the launch to be half done")

@@ -1,5 +1,7 @@
 """Rules of what goes wrong: which step they strike, how often, and in what order."""
 
+import threading
+
 import pytest
 
 from awstune.localcloud.rules import Rule, Rules, from_json
@@ -71,6 +73,20 @@ def test_removed_and_cleared():
     rules.add(Rule())
     rules.clear()
     assert strikes(rules, 1) == [False]
+
+
+def test_what_is_held_is_let_go_with_its_rule():
+    """A step is held for as long as its rule is in force, whatever becomes of others."""
+    rules = Rules()
+    rule, other = rules.add(Rule(delay_s=600.0)), rules.add(Rule())
+    held = threading.Thread(target=rules.hold, args=(rule,))
+    held.start()
+    rules.remove(other.id)
+    assert held.is_alive()
+    rules.clear()
+    held.join(10)
+    assert not held.is_alive()
+    rules.hold(rule)
 
 
 def test_a_switch_is_a_rule_with_a_name():
