@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
+LEAST_GIB = 0.05
 _LONGEST_S = 10 * 365 * 86400
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _SPAN = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
@@ -68,6 +69,24 @@ class Dollars(click.ParamType[float]):
             amount = math.nan
         if not 0 < amount < math.inf:
             self.fail(f"{value!r} is no amount of dollars above zero", param, ctx)
+        return amount
+
+
+class Memory(click.ParamType[float]):
+    """An amount of memory in GiB that a process can live with."""
+
+    name = "gib"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """GiB, finite."""
+        try:
+            amount = float(value)
+        except (TypeError, ValueError):
+            amount = math.nan
+        if not math.isfinite(amount):
+            self.fail(f"{value!r} is no amount of memory; write 8, or 0.5, for so many GiB", param, ctx)
+        if amount < LEAST_GIB:
+            self.fail(f"{value!r} GiB is less than any Python needs; write 1, or {LEAST_GIB}", param, ctx)
         return amount
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from awstune.cli.options import F, option
-from awstune.cli.params import Dollars, Slots, Span, Url
+from awstune.cli.params import Dollars, Memory, Slots, Span, Url
 from awstune.names import DATA_VARIABLE, MOST_TRIALS
 
 WHAT, HOW, ENDS, WHERE = "What is searched", "How", "When it ends", "Where"
@@ -133,7 +133,7 @@ _ENDS = (
     option("--trial-timeout", type=Span(), group=ENDS, help="A trial that takes longer has failed."),
     option(
         "--trial-memory",
-        type=click.FloatRange(0, min_open=True),
+        type=Memory(),
         metavar="GIB",
         group=ENDS,
         help="A trial's process that needs more memory fails.",

@@ -22,7 +22,7 @@ from awstune.remote import bootstrap, sync
 from awstune.remote.mirror import Mirror
 from awstune.remote.where import Where
 from awstune.search.compact import parse_assignment
-from awstune.search.parameters import Fixed
+from awstune.search.parameters import Fixed, Float, Int, Parameter
 from awstune.search.space import Space
 from awstune.search.trials import TrialRecord, best_of
 from awstune.sweeps import loop, results
@@ -88,7 +88,7 @@ def wish(folder: Folder, trial: str, changes: Sequence[str], seeds: int | None) 
     if spec.metric is None or spec.mode is None:
         hint = f"awstune resume {folder.name} --metric NAME --mode min (or max)"
         raise UsageError(f"{folder.name} does not know yet what its trials are measured by", hint)
-    params = {**record.params, **_changed(record, changes)}
+    params = {**record.params, **_changed(spec, record, changes)}
     known = _seeds(folder, spec, record, seeds)
     options = {key: value for key, value in spec.options.items() if key in _KEPT}
     made = replace(
@@ -117,9 +117,20 @@ def _record(folder: Folder, spec: Spec, trial: str) -> TrialRecord:
     raise UnknownName(f"{folder.name} has no trial {trial}", f"{known}: awstune results {folder.name}")
 
 
-def _changed(record: TrialRecord, changes: Sequence[str]) -> dict[str, Any]:
+def _changed(spec: Spec, record: TrialRecord, changes: Sequence[str]) -> dict[str, Any]:
     found = {}
     for text in changes:
+def _fitting(name: str, value: Any, parameter: Parameter | None) -> Any:
+    """A value of the parameter's kind; it may lie outside of its range."""
+    if not isinstance(parameter, (Int, Float)):
+        return value
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    if not number or (isinstance(parameter, Int) and not float(value).is_integer()):
+        kind = "an int" if isinstance(parameter, Int) else "a number"
+        raise UsageError(f"{name} is {kind}, and {value} is none", f"--set {name}={parameter.baseline}")
+    return int(value) if isinstance(parameter, Int) else float(value)
+
+
         if "=" not in text:
             raise UsageError(f"--set {text} gives no value", f"--set {text}=VALUE")
         name, parameter = parse_assignment(text)
@@ -127,7 +138,7 @@ def _changed(record: TrialRecord, changes: Sequence[str]) -> dict[str, Any]:
             raise UsageError(f"there is no parameter {name}", f"they are {', '.join(record.params)}")
         if not isinstance(parameter, Fixed):
             raise UsageError(f"--set {text} is no single value", f"--set {name}=VALUE")
-        found[name] = parameter.value
+        found[name] = _fitting(name, parameter.value, spec.space.get(name))
     return found
 
 

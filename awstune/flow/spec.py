@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from awstune.config import Config
 from awstune.errors import SpaceError, TargetError, UsageError
 from awstune.flow import luggage, starting
-from awstune.names import DEFAULT_TRIALS
+from awstune.names import DEFAULT_TRIALS, IMPORT_VARIABLE
 from awstune.search.compact import parse_assignment
 from awstune.search.space import Space
 from awstune.sweeps import inspection, local, target
@@ -24,6 +24,8 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.inspection import Inspection, NoFunction
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target, mode_of
+
+_MOST_PATIENCE_S = 3600.0
 
 
 @dataclass(frozen=True)
@@ -159,9 +161,24 @@ def _look(config: Config, typed: Typed, found: Target, python: str) -> Inspectio
     if program is not None:
         raise program
     try:
-        return inspection.inspect(found, config.cwd, python)
+        return inspection.inspect(found, config.cwd, python, _patience(os.environ))
     except NoFunction as refused:
         raise starting.as_command(refused, found, config.cwd, python, typed.assignments) from None
+
+
+def _patience(environ: Mapping[str, str]) -> float:
+    """Seconds that the target may take to be imported."""
+    text = environ.get(IMPORT_VARIABLE) or str(inspection.IMPORT_S)
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds <= _MOST_PATIENCE_S:
+        raise UsageError(
+            f"{IMPORT_VARIABLE}={text} is no number of seconds up to {_MOST_PATIENCE_S:g}",
+            f"export {IMPORT_VARIABLE}=300, or leave it out",
+        )
+    return seconds
 
 
 def _nothing_to_search(config: Config, found: Target, python: str) -> NoReturn:

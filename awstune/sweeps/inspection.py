@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from awstune import names
 from awstune.errors import TargetError
 from awstune.search.space import Space
 from awstune.sweeps.asking import ask
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from awstune.sweeps.target import Target
 
 _GUARD = 'guard what runs at import: if __name__ == "__main__":'
+_SLOWLY = f"{_GUARD}; where the disk is slow, {names.IMPORT_VARIABLE}=300 waits longer"
+IMPORT_S = 60.0
 _PACKAGES = {"sklearn": "scikit-learn", "cv2": "opencv-python", "PIL": "pillow", "yaml": "pyyaml"}
 
 
@@ -43,7 +46,7 @@ class Inspection:
     torch: bool = False
 
 
-def inspect(target: Target, cwd: Path, python: str, timeout_s: float = 60.0) -> Inspection:
+def inspect(target: Target, cwd: Path, python: str, timeout_s: float = IMPORT_S) -> Inspection:
     """Import the target once in a child process and read ``space``, ``metric`` and ``mode``.
 
     Args:
@@ -97,7 +100,7 @@ _PROBLEMS = {
     "arguments": ("{name} parses its arguments when it is imported{at}", _GUARD),
     "exits": ("{name} exits when it is imported{at}", _GUARD),
     "trains": ("{name} trains when it is imported{at}", _GUARD),
-    "hangs": ("{name} is still busy being imported after {limit:g} s{at}", _GUARD),
+    "hangs": ("{name} is still busy being imported after {limit:g} s{at}", _SLOWLY),
     "syntax": ("{file} has a syntax error{in_line}: {error}", "{python} {name} shows it"),
     "import": ("{name} cannot be imported: {error}{at}", "{python} {name} shows the whole traceback"),
     "raised": ("{name} cannot be imported: {error}{at}", "{python} {name} shows the whole traceback"),
@@ -127,7 +130,7 @@ def _refusal(target: Target, python: str, limit_s: float, answer: Mapping[str, A
         "hint": answer.get("hint", ""),
     }
     message, hint = _PROBLEMS[answer["problem"]]
-    kind = NoFunction if hint == _GUARD else TargetError
+    kind = NoFunction if hint in (_GUARD, _SLOWLY) else TargetError
     return kind(message.format(**words), hint.format(**words))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import shlex
@@ -16,8 +17,10 @@ from awstune.ec2.session import Endpoint, open_cloud
 from awstune.localcloud import lifecycle
 from tests.cli.cases import ABSENT, CASES, GOES_ON, SUBJECTS, TRIALS, Case, Trials
 from tests.cli.cases.case import sweep
-from tests.cli.cases.promised import MESSAGES, WORDS
+from tests.cli.cases.promised import WORDS
+from tests.cli.places import seen
 from tests.cli.stub import refusing
+from tests.cli.test_help import leaves
 from tests.cli.texts import Texts, heading, settled
 from tests.world import TRAIN, World, living_of
 
@@ -59,13 +62,9 @@ def _prepare(case: Case, cwd: Path) -> None:
             path.chmod(0o600 if name == "private.pem" else 0o644)
 
 
-def _seen(folder: Path) -> dict[str, bytes | None]:
-    """All files and folders below, but for what Python caches."""
-    return {
-        str(path.relative_to(folder)): path.read_bytes() if path.is_file() else None
-        for path in sorted(folder.rglob("*"))
-        if "__pycache__" not in path.parts
-    }
+def _kept(before: dict[str, bytes | None], after: dict[str, bytes | None]) -> bool:
+    """Whether all that was there is there, and has at most grown."""
+    return all((after[name] or b"").startswith(content or b"") for name, content in before.items())
 
 
 def _ec2(home: Path):
@@ -110,20 +109,28 @@ def refusing_aws():
         yield address
 
 
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """A new place for each row; no process that knows any of them may be left."""
+    whole = tmp_path_factory.mktemp("rows")
+    yield (whole / str(number) for number in itertools.count())
+    assert living_of(whole) == []
+
+
 @pytest.fixture
-def world(request, tmp_path, monkeypatch):
+def world(request, places, monkeypatch):
     """The folder, the home and the environment of one row."""
-    case = request.param
-    cwd = tmp_path / "project"
-    cwd.mkdir()
+    case, place = request.param, next(places)
+    cwd = place / "project"
+    cwd.mkdir(parents=True)
     _prepare(case, cwd)
-    home = request.getfixturevalue("lab").home if case.cloud else tmp_path / "home"
+    home = request.getfixturevalue("lab").home if case.cloud else place / "home"
     monkeypatch.chdir(cwd)
     monkeypatch.setenv("AWSTUNE_HOME", str(home))
     monkeypatch.setenv("AWSTUNE_CLOUD", "local")
     monkeypatch.delenv("VIRTUAL_ENV", raising=False)
     monkeypatch.delenv("COLUMNS", raising=False)  # a place is as long as it is; its text is folded below
-    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(place))
     if case.env.get("AWSTUNE_CLOUD") == "aws":
         monkeypatch.setenv("AWS_ENDPOINT_URL", request.getfixturevalue("refusing_aws"))
     for name, value in case.env.items():
@@ -147,7 +154,7 @@ def _with_json(words: list[str]) -> list[str]:
 def test_refused(world, capfd):
     """One message with its fix, the right status, one JSON document where asked for, and nothing is left."""
     case, cwd, home = world
-    before = _seen(cwd)
+    before = seen(cwd)
     status = run(_words(case))
     prose = capfd.readouterr()
     assert status == case.status, prose
@@ -161,6 +168,8 @@ def test_refused(world, capfd):
     refusal = prose.err[prose.err.index("error: ") :]
     places = {cwd: "HERE", home: "HOME", cwd.parent: "ABOVE"}
     TEXTS[subject].compare(_heading(case), fold(settled(refusal, places), 80))
+    assert _kept(before, seen(cwd)) if case.begins else seen(cwd) == before
+    assert case.cloud or not (home / "local").exists()
 
     if not case.with_json:
         return
@@ -171,17 +180,16 @@ def test_refused(world, capfd):
     assert case.hint in document["hint"]
     assert document["hint"]
     assert "\n" not in document["message"]
-
-    assert _seen(cwd) == before
-    assert case.cloud or not (home / "local").exists()
+    assert seen(cwd) == before
 
 
 @pytest.mark.parametrize("row", TRIALS, ids=lambda row: row.what)
-def test_a_trial_that(row, tmp_path, monkeypatch, capfd):
+def test_a_trial_that(row, places, monkeypatch, capfd):
     """A trial that misbehaves is told in the results with its reason, and nothing of it runs on."""
     assert isinstance(row, Trials)
-    home, cwd = tmp_path / "home", tmp_path / "project"
-    cwd.mkdir()
+    place = next(places)
+    home, cwd = place / "home", place / "project"
+    cwd.mkdir(parents=True)
     (cwd / "bad.py").write_text(row.script)
     (cwd / "s.toml").write_text(f'target = "bad.py:train"\n{row.spec}\n[space]\nx = "0..1.0"\n')
     monkeypatch.chdir(cwd)
@@ -195,6 +203,7 @@ def test_a_trial_that(row, tmp_path, monkeypatch, capfd):
     for trial in document["trials"]:
         assert row.error in (trial["error"] or ""), trial
     assert living_of(home) == []
+    assert {path.name for path in cwd.iterdir()} - {"__pycache__"} == {"bad.py", "s.toml", "sweeps"}
     assert run(["results", "s"]) == 0
     assert run(["logs", "s"]) == 0
     assert row.log in capfd.readouterr().out
@@ -223,10 +232,21 @@ def test_nothing_was_launched(lab):
 @pytest.mark.parametrize("promise", WORDS)
 def test_every_promise_has_its_rows(promise):
     """What was promised of bad input is held by rows that are there."""
-    rows = [*CASES, *GOES_ON]
-    known = {row.words for row in rows} | {f"a trial that {row.what}" for row in TRIALS}
-    for name in WORDS[promise]:
-        file, _, test = name.partition("::")
-        assert name in known or f"def {test}(" in (ROOT / file).read_text(), name
-    message = MESSAGES.get(promise, "")
-    assert any(message in row.message for row in rows if row.words in WORDS[promise]) or not message
+    trials = {f"a trial that {row.what}" for row in TRIALS}
+    for named in WORDS[promise]:
+        words, _, message = named.partition(" → ")
+        file, _, test = words.partition("::")
+        if test:
+            assert f"def {test}(" in (ROOT / file).read_text(), named
+        elif words not in trials:
+            rows = [row for row in (*CASES, *GOES_ON) if row.words == words and message in row.message]
+            assert rows, named
+            assert message or len(rows) == 1, f"{named} → ...: it is not said which row of {len(rows)}"
+
+
+def test_every_command_has_its_rows():
+    """No command is left out: each refuses an option that it does not have."""
+    rows = [row.words.split() for row in CASES]
+    for words, _ in leaves():
+        own = [row for row in rows if row[: len(words) - 1] == list(words[1:])]
+        assert [*words[1:], "--nosuch"] in own

@@ -11,6 +11,14 @@ _ENDED = (
     '{"t": 1.0, "event": "ended", "epoch": 1, "reason": "finished"}\n'
 )
 _OLD = sweep(journal=_ENDED)
+_INTS = sweep(SPEC + '[space]\nx = "1..4"\n', journal=_ENDED.replace("0.5", "2"))
+_SILENT = (
+    '{"t": 1.0, "event": "report", "trial": 0, "epoch": 1, "step": 0, "metrics": {"a": 1.0, "b": 2.0}}\n'
+)
+_UNKNOWN = sweep(
+    SPEC.replace('metric = "loss"\n', "") + SPEC_SPACE,
+    journal="".join([*_ENDED.splitlines(keepends=True)[:2], _SILENT]),
+)
 
 AGAIN = (
     Case("run old --trial 7", "old has no trial 7", "trials are 0 to 0", kind="unknown_name", files=_OLD),
@@ -24,6 +32,9 @@ AGAIN = (
     Case("run old --set x=", "x", "", kind="space", files=_OLD),
     Case("run old --set x=0..1.0", "no single value", "--set x=VALUE", files=_OLD),
     Case("run old --set x=1,2", "no single value", "--set x=VALUE", files=_OLD),
+    Case("run old --set x=abc", "x is a number, and abc is none", "--set x=0.5", files=_OLD),
+    Case("run old --set x=true", "x is a number, and True is none", "--set x=0.5", files=_OLD),
+    Case("run old --set x=1.5", "x is an int, and 1.5 is none", "--set x=2", files=_INTS),
     Case("run old --set '$(x)=1'", "$(x)", "", kind="space", files=_OLD),
     Case("run old --seeds 0", "0", "awstune run --help", files=_OLD),
     Case("run old --seeds many", "'many'", "awstune run --help", files=_OLD),
@@ -62,6 +73,12 @@ AGAIN = (
     ),
     Case("sweep train.py --notify ''", "'--notify': it is empty", "awstune sweep --help"),
     Case("resume old --metric y", "have values of loss, which y is not", "awstune sweep --spec", files=_OLD),
+    Case(
+        "resume old --metric nope",
+        "the trials of old report a, b, and no nope",
+        "awstune resume old --metric a goes on",
+        files=_UNKNOWN,
+    ),
     Case("resume old --notify gopher://x", "that is no address", "awstune resume --help", files=_OLD),
     Case("sweep train.py --data nowhere", "cannot read the data nowhere", "--data names"),
     Case("sweep train.py --data nowhere --on lab", "cannot read the data", "--data names"),

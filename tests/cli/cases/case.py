@@ -22,6 +22,7 @@ class Case:
         files: what lies in the folder one is in, beside a ``train.py`` that works; `ABSENT` removes one.
         env: beside the embedded cloud and a home of its own; ``{cwd}`` is the folder one is in.
         cloud: whether the embedded cloud runs.
+        begins: whether it begins, and so leaves word of it, before it fails.
         with_json: whether ``--json`` comes to one document, the error; False where it does not.
     """
 
@@ -33,6 +34,7 @@ class Case:
     files: Mapping[str, Any] = field(default_factory=dict)
     env: Mapping[str, str] = field(default_factory=dict)
     cloud: bool = False
+    begins: bool = False
     with_json: bool = True
 
 

@@ -4,7 +4,34 @@ from __future__ import annotations
 
 from tests.cli.cases.case import Case
 
+EVERY = (
+    "launch",
+    "ls",
+    "ssh",
+    "stop",
+    "start",
+    "extend",
+    "terminate",
+    "sweep",
+    "run",
+    "sweeps",
+    "status",
+    "attach",
+    "logs",
+    "resume",
+    "cancel",
+    "results",
+    "types",
+    "doctor",
+    "iam",
+    "local",
+    "local start",
+    "local stop",
+    "local status",
+    "demo",
+)
 COMMANDS = (
+    *(Case(f"{command} --nosuch", "--nosuch", f"awstune {command} --help") for command in EVERY),
     Case("lunch", "there is no command 'lunch'", "awstune launch"),
     Case("''", "there is no command ''", "awstune --help"),
     Case("'$(x)'", "there is no command '$(x)'", "awstune --help"),

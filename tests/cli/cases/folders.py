@@ -53,6 +53,7 @@ FOLDERS = (
         kind="sweep",
         status=1,
         with_json=False,
+        begins=True,
         files=sweep(**{"sweeps/old/trials": "a file"}),
     ),
     Case("logs old", "no log", "awstune status old", kind="unknown_name", files=sweep()),

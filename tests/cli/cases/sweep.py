@@ -34,6 +34,14 @@ SWEEP = (
     Case("sweep train.py --max-usd nan", "'nan' is no amount of dollars", "awstune sweep --help"),
     Case("sweep train.py --keep some", "'some'", "awstune sweep --help"),
     Case("sweep train.py --search random --acquisition ei", "--acquisition does not belong", "leave one"),
+    *(
+        Case(f"sweep train.py --trial-memory {text}", "is no amount of memory", "awstune sweep --help")
+        for text in ("nan", "inf", "much")
+    ),
+    *(
+        Case(f"sweep train.py --trial-memory {text}", "is less than any Python needs", "awstune sweep --help")
+        for text in ("0", "1e-9", "-1")
+    ),
     Case("sweep train.py --stop-when bored", "bored", ""),
     Case("sweep train.py --search grid", "grid search cannot run every value of x", "--trials", kind="space"),
     Case(

@@ -4,7 +4,26 @@ from __future__ import annotations
 
 from tests.cli.cases.case import SPACE, TRAIN, Case, script
 
-TARGETS = tuple(
+HANGS = (
+    Case(
+        "sweep bad.py",
+        "bad.py is still busy being imported after 1 s (line 2)",
+        "AWSTUNE_IMPORT_S=300",
+        kind="target",
+        files=script(f"import time\ntime.sleep(600)\n{SPACE}{TRAIN}"),
+        env={"AWSTUNE_IMPORT_S": "1"},
+    ),
+    *(
+        Case(
+            "sweep train.py",
+            "is no number of seconds",
+            "AWSTUNE_IMPORT_S=300",
+            env={"AWSTUNE_IMPORT_S": text},
+        )
+        for text in ("soon", "0", "-1", "nan", "1e99")
+    ),
+)
+TARGETS = HANGS + tuple(
     Case(words, message, hint, kind=kind, files=script(body))
     for words, body, message, hint, kind in (
         ("sweep bad.py", "def train(trial:\n", "bad.py has a syntax error at line 1", "bad.py", "target"),
