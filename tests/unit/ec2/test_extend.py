@@ -84,6 +84,8 @@ def test_tags_are_written(cloud, keys_dir):
     assert found.ends == 4102444800.0
     assert found.host_keys == ("ssh-ed25519 AAAAnew", lab.host_key)
     assert (found.ran_s, found.seen_s) == (3000, 3600)
+    extend.write_cap(cloud, lab, 7.5)
+    assert instances.find(cloud, "lab").max_usd == 7.5
     extend.write_end(cloud, lab, None)
     assert instances.find(cloud, "lab").tags[names.TAG_ENDS] == "none"
 

@@ -19,7 +19,10 @@ from awstune.errors import UsageError
         {"max_usd": 0.0},
         {"tags": {"awstune:owner": "you"}},
         {"tags": {"aws:x": "y"}},
+        {"tags": {"k" * 129: "v"}},
         {"market": "spot", "at_end": "stop"},
+        {"ssh_jump": "a host"},
+        {"results_bucket": "No_Bucket"},
     ],
 )
 def test_wishes_that_mean_nothing(wrong):
