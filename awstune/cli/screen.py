@@ -43,7 +43,7 @@ class Screen(AbstractContextManager["Screen"]):
     def __init__(self, config: Config, *, looks: bool = False) -> None:
         self.config = config
         self.looks = looks
-        self.last = ""
+        self.last = "", True
         self._interrupted = LOOKED
         self._unwritten: OSError | None = None
         self._console: Console | None = None
@@ -144,9 +144,9 @@ class Screen(AbstractContextManager["Screen"]):
             text: what it is.
             clock: what stands behind it on a terminal, asked for anew as time goes by.
         """
-        if self.config.verbosity < 0 or text == self.last:
+        if self.config.verbosity < 0 or (text, clock is None) == self.last:
             return
-        self.last = text
+        self.last = text, clock is None
         if not self.live:
             self.say(text)
             return

@@ -7,6 +7,7 @@ same values. The sweep's own journal knows nothing of it.
 from __future__ import annotations
 
 import shlex
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -120,6 +121,18 @@ def _record(folder: Folder, spec: Spec, trial: str) -> TrialRecord:
 def _changed(spec: Spec, record: TrialRecord, changes: Sequence[str]) -> dict[str, Any]:
     found = {}
     for text in changes:
+def _fitting(name: str, value: Any, parameter: Parameter | None) -> Any:
+    """A value of the parameter's kind; it may lie outside of its range."""
+    if not isinstance(parameter, (Int, Float)):
+        return value
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    number = number and abs(value) <= sys.float_info.max
+    if not number or (isinstance(parameter, Int) and not float(value).is_integer()):
+        kind = "an int" if isinstance(parameter, Int) else "a number"
+        raise UsageError(f"{name} is {kind}, and {value} is none", f"--set {name}={parameter.baseline}")
+    return int(value) if isinstance(parameter, Int) else float(value)
+
+
 def _fitting(name: str, value: Any, parameter: Parameter | None) -> Any:
     """A value of the parameter's kind; it may lie outside of its range."""
     if not isinstance(parameter, (Int, Float)):

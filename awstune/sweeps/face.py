@@ -32,7 +32,7 @@ _GUARD = 'guard it, so that only a run of the script gets there: if __name__ == 
 _ONE = "def train(trial): is one trial"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Sweep:
     """A sweep that has ended.
 
@@ -45,6 +45,12 @@ class Sweep:
     trials: tuple[TrialRecord, ...]
     dir: Path
     mode: Mode | None = None
+
+    def __repr__(self) -> str:
+        """In a line, as a REPL or a notebook shows it: all records in full would fill a screen."""
+        best = best_of(self.trials, self.mode) if self.mode else None
+        top = f"best {best.value:.6g} at trial {best.number} with {dict(best.params)}" if best else "no best"
+        return f"<Sweep {self.dir.name}: {len(self.trials)} trials, {top}>"
 
     @property
     def best(self) -> TrialRecord:

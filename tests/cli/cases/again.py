@@ -33,6 +33,7 @@ AGAIN = (
     Case("run old --set x=0..1.0", "no single value", "--set x=VALUE", files=_OLD),
     Case("run old --set x=1,2", "no single value", "--set x=VALUE", files=_OLD),
     Case("run old --set x=abc", "x is a number, and abc is none", "--set x=0.5", files=_OLD),
+    Case(f"run old --set x={'9' * 400}", "x is a number, and 999", "--set x=0.5", files=_OLD),
     Case("run old --set x=true", "x is a number, and True is none", "--set x=0.5", files=_OLD),
     Case("run old --set x=1.5", "x is an int, and 1.5 is none", "--set x=2", files=_INTS),
     Case("run old --set '$(x)=1'", "$(x)", "", kind="space", files=_OLD),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import time
+
 import pytest
 
 from awstune.cli.progress import Progress
@@ -22,13 +25,16 @@ class Terminal:
 
     def __init__(self, width):
         self.width, self.live, self.console, self.lines = width, width is not None, self, []
+        self.whole = {}
 
-    def say(self, text):
-        """A line."""
+    def say(self, text, *, whole=False):
+        """A line, and whether it must not break."""
         self.lines.append(text)
+        self.whole[text] = whole
 
-    def doing(self, text):
-        """The line that changes."""
+    def doing(self, text, clock=None):
+        """The line that changes, and what it says of the time as often as one looks."""
+        self.now, self.clock = text, clock
 
 
 @pytest.mark.parametrize(
@@ -47,6 +53,7 @@ def test_columns_are_as_wide_as_their_values(width, columns, rest):
         progress(event)
     priced, header, row = screen.lines
     assert priced.startswith("a trial takes about 8.0 s")
+    assert screen.whole == {priced: False, header: True, row: True}
     assert header == f"trial      accuracy      {columns}{rest}"
     assert row.startswith("    0           0.5  *    8.0 s  0.0001235     64       2")
 
@@ -62,3 +69,15 @@ def test_why_a_trial_failed_is_never_cut():
     assert "failed" in row
     assert len(row) <= 80
     assert reason.strip() == why
+
+
+def test_a_trial_that_runs_says_for_how_long():
+    """The line that changes counts the seconds by itself, from the trial's start on."""
+    screen = Terminal(80)
+    progress = Progress(screen, stream=False)
+    for event in EVENTS[:2]:
+        progress(event)
+    assert (screen.now, screen.clock) == ("0 of 9 trials · trial 0", None)
+    progress({**EVENTS[2], "t": time.time() - 90})
+    assert screen.now == "0 of 9 trials · trial 0"
+    assert re.fullmatch(r" for 9\d s", screen.clock())

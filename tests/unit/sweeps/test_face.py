@@ -140,6 +140,7 @@ def test_without_one_success_there_is_no_best(tmp_path, monkeypatch):
     with pytest.raises(NothingSucceeded, match=r"zero ended after 2 trials.*: ZeroDivisionError") as caught:
         done.best  # noqa: B018  looking is the test
     assert caught.value.hint == "awstune logs zero --trial 0"
+    assert repr(done) == "<Sweep zero: 2 trials, no best>"
 
 
 @pytest.mark.parametrize(
