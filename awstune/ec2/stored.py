@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from awstune.sweeps.aside import whole
 from awstune.sweeps.copied import Stored
 
 if TYPE_CHECKING:
@@ -39,10 +38,5 @@ def fetch(cloud: Cloud, bucket: str, key: str, target: Path) -> None:
     """
     body = cloud.client("s3").get_object(Bucket=bucket, Key=key)["Body"]
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, aside = tempfile.mkstemp(dir=target.parent, prefix=".part-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            shutil.copyfileobj(body, file)
-        Path(aside).replace(target)
-    finally:
-        Path(aside).unlink(missing_ok=True)
+    with whole(target) as file:
+        shutil.copyfileobj(body, file)

@@ -6,11 +6,12 @@ The alias is the instance's id, so an address that AWS hands to somebody else la
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from filelock import FileLock
+
+from awstune.sweeps.aside import whole
 
 KNOWN_HOSTS = "known_hosts"
 
@@ -53,13 +54,8 @@ def _lines(home: Path) -> list[str]:
 
 
 def _write(path: Path, text: str) -> None:
-    # Aside and renamed, so that an ssh that starts meanwhile reads the old file or the new one.
-    descriptor, aside = tempfile.mkstemp(dir=path.parent, prefix=".known_hosts")
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(aside).replace(path)
-    finally:
-        Path(aside).unlink(missing_ok=True)
+    # An ssh that starts meanwhile reads the old file or the new one.
+    with whole(path, ".known_hosts") as file:
+        file.write(text.encode())
+        file.flush()
+        os.fsync(file.fileno())

@@ -18,6 +18,7 @@ from typing import BinaryIO, cast
 
 from awstune.errors import RemoteError
 from awstune.remote.ssh import CHUNK, Connection
+from awstune.sweeps.aside import whole
 
 
 @dataclass(frozen=True)
@@ -104,14 +105,9 @@ def _inside(path: Path, folder: Path) -> bool:
 
 def _write(target: Path, content: BinaryIO, *, mode: int) -> None:
     target.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, aside = tempfile.mkstemp(dir=target.parent, prefix=".part-")
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            shutil.copyfileobj(content, file)
-        Path(aside).chmod(mode)
-        Path(aside).replace(target)
-    finally:
-        Path(aside).unlink(missing_ok=True)
+    with whole(target) as file:
+        shutil.copyfileobj(content, file)
+        os.fchmod(file.fileno(), mode)
 
 
 def _pack(file: BinaryIO, parcels: Iterable[Parcel]) -> None:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from pathlib import Path
 from typing import Any
 
 from awstune.config import CloudName
 from awstune.errors import SweepError
+from awstune.sweeps.aside import whole
 from awstune.sweeps.folder import Folder
 
 SEEN_EVERY_S = 5.0
@@ -56,13 +54,8 @@ class Where:
 
     def write(self, folder: Folder) -> None:
         """Remembers it in the sweep's folder."""
-        descriptor, aside = tempfile.mkstemp(dir=folder.path, prefix=".where")
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(json.dumps(asdict(replace(self, seen=time.time()))) + "\n")
-            Path(aside).replace(folder.where_file)
-        finally:
-            Path(aside).unlink(missing_ok=True)
+        with whole(folder.where_file, ".where") as file:
+            file.write(f"{json.dumps(asdict(replace(self, seen=time.time())))}\n".encode())
 
     @classmethod
     def parse(cls, text: str) -> Where:
