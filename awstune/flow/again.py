@@ -121,6 +121,17 @@ def _record(folder: Folder, spec: Spec, trial: str) -> TrialRecord:
 def _changed(spec: Spec, record: TrialRecord, changes: Sequence[str]) -> dict[str, Any]:
     found = {}
     for text in changes:
+        if "=" not in text:
+            raise UsageError(f"--set {text} gives no value", f"--set {text}=VALUE")
+        name, parameter = parse_assignment(text)
+        if name not in record.params:
+            raise UsageError(f"there is no parameter {name}", f"they are {', '.join(record.params)}")
+        if not isinstance(parameter, Fixed):
+            raise UsageError(f"--set {text} is no single value", f"--set {name}=VALUE")
+        found[name] = _fitting(name, parameter.value, spec.space.get(name))
+    return found
+
+
 def _fitting(name: str, value: Any, parameter: Parameter | None) -> Any:
     """A value of the parameter's kind; it may lie outside of its range."""
     if not isinstance(parameter, (Int, Float)):
@@ -131,28 +142,6 @@ def _fitting(name: str, value: Any, parameter: Parameter | None) -> Any:
         kind = "an int" if isinstance(parameter, Int) else "a number"
         raise UsageError(f"{name} is {kind}, and {value} is none", f"--set {name}={parameter.baseline}")
     return int(value) if isinstance(parameter, Int) else float(value)
-
-
-def _fitting(name: str, value: Any, parameter: Parameter | None) -> Any:
-    """A value of the parameter's kind; it may lie outside of its range."""
-    if not isinstance(parameter, (Int, Float)):
-        return value
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or (isinstance(parameter, Int) and not float(value).is_integer()):
-        kind = "an int" if isinstance(parameter, Int) else "a number"
-        raise UsageError(f"{name} is {kind}, and {value} is none", f"--set {name}={parameter.baseline}")
-    return int(value) if isinstance(parameter, Int) else float(value)
-
-
-        if "=" not in text:
-            raise UsageError(f"--set {text} gives no value", f"--set {text}=VALUE")
-        name, parameter = parse_assignment(text)
-        if name not in record.params:
-            raise UsageError(f"there is no parameter {name}", f"they are {', '.join(record.params)}")
-        if not isinstance(parameter, Fixed):
-            raise UsageError(f"--set {text} is no single value", f"--set {name}=VALUE")
-        found[name] = _fitting(name, parameter.value, spec.space.get(name))
-    return found
 
 
 def _seeds(folder: Folder, spec: Spec, record: TrialRecord, count: int | None) -> list[int]:
