@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from awstune.config import Config
@@ -29,7 +29,7 @@ from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.money import dollars
 from awstune.names import SWEEPS_DIR
 from awstune.remote import hosts
-from awstune.remote.mirror import Mirror, remote_path, sweeps_on
+from awstune.remote.mirror import Mirror, remember, remote_path, sweeps_on
 from awstune.remote.ssh import Connection
 from awstune.remote.where import Where
 from awstune.sweeps.folder import Folder
@@ -129,9 +129,12 @@ def terminate(
 
 def _end(config: Config, cloud: Cloud, what: Doomed) -> Story[Left]:
     yield from _removed(config, cloud, what)
-    for one in what.instances:
-        hosts.unpin(config.home, one.id)
-        _note_ended(config, one)
+    try:
+        for one in what.instances:
+            hosts.unpin(config.home, one.id)
+            _note_ended(config, one)
+    except OSError as error:  # what was asked for is done; whatever is noted here, `ls` asks AWS
+        yield Warned(f"cannot write {error.filename or config.home}: {error.strerror}")
     yield Doing("looking whether anything is left")
     return end.leftovers(cloud, what.instances, what.leftovers)
 
@@ -305,7 +308,7 @@ def _note_ended(config: Config, one: Instance) -> None:
     for folder in Folder.all(config.cwd):
         where = Where.read(folder)
         if where is not None and where.instance == one.id and where.alive:
-            replace(where, alive=False).write(folder)
+            remember(folder, where, alive=False)
 
 
 def _refuse_unfetched(config: Config, one: Instance, holds: Sequence[str] | None) -> None:
