@@ -49,6 +49,12 @@ def train(trial):
 SLOW = PACED.format(wait="time.sleep(0.05)")
 
 
+def gated(gate: object, *, baseline: bool = False) -> str:
+    """A script whose trials wait until a file is there; with ``baseline`` the first one does not."""
+    held = "trial.number and " if baseline else ""
+    return PACED.format(wait=f"while {held}not Path({str(gate)!r}).exists(): time.sleep(0.02)")
+
+
 def ran(words, cwd: Path, env=None, **more):
     """A program, run to its end: its status and what it said. ``env`` is its whole environment."""
     return subprocess.run(words, cwd=cwd, env=env, capture_output=True, text=True, check=False, **more)

@@ -7,7 +7,7 @@ import pytest
 from tests.command import Running
 from tests.lab import Lab
 from tests.waiting import until
-from tests.world import SLOW, TRAIN, running
+from tests.world import SLOW, TRAIN, gated, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("interrupts")]
 
@@ -15,7 +15,8 @@ pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group
 @pytest.fixture(scope="module")
 def world(tmp_path_factory):
     """One embedded cloud for this module's interrupts; nothing of it may be left afterwards."""
-    with running(tmp_path_factory, "interrupts", train=TRAIN, slow=SLOW) as made:
+    scripts = {"train": TRAIN, "slow": SLOW, "gated": gated("gate", baseline=True)}
+    with running(tmp_path_factory, "interrupts", **scripts) as made:
         yield made
 
 
@@ -34,12 +35,13 @@ def lab(instances):
 
 def test_a_sweep_here(world):
     """Ctrl-C ends the trials within seconds; resume goes on and repeats no finished trial."""
-    running = Running(world, "sweep", "slow.py", "--trials", "4", "--name", "here").says("0.5  baseline")
+    running = Running(world, "sweep", "gated.py", "--trials", "4", "--name", "here").says("0.5  baseline")
     said = running.signalled()
     assert "here has stopped, and nothing of it is lost" in said
     assert "awstune resume here" in said
     assert world.json("status", "here")["state"] == "stopped"
     before = world.json("results", "here")["trials"][0]
+    (world.cwd / "gate").touch()
     document = world.lines("resume", "here")[-1]
     assert [trial["status"] for trial in document["trials"]] == ["succeeded"] * 4
     assert document["trials"][0] == before

@@ -13,18 +13,15 @@ from awstune.sweeps import journal
 from tests.command import Running
 from tests.lab import Lab
 from tests.waiting import until
-from tests.world import PACED, SLOW, TRAIN, World, running
+from tests.world import SLOW, TRAIN, World, gated, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("together")]
-
-
-WAITS = PACED.format(wait='while not Path("gate").exists(): time.sleep(0.02)')
 
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """One embedded cloud for all that happens at once; nothing of it may be left afterwards."""
-    with running(tmp_path_factory, "together", train=TRAIN, slow=SLOW, waits=WAITS) as world:
+    with running(tmp_path_factory, "together", train=TRAIN, slow=SLOW, waits=gated("gate")) as world:
         yield Lab(world)
 
 
