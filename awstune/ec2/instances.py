@@ -152,7 +152,7 @@ class Instance:
     @property
     def max_usd(self) -> float | None:
         """The dollar cap on all that it costs, as far as a tag says so; None for none."""
-        cap = _dollars(self.tags.get(TAG_CAP, ""))
+        cap = _number(self.tags.get(TAG_CAP, ""))
         return cap if cap is not None and 0 < cap < math.inf else None
 
     @property
@@ -302,13 +302,13 @@ def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
         wishes=tags.get(names.TAG_WISHES, ""),
         token=facts.get("ClientToken", ""),
         image_id=facts.get("ImageId", ""),
-        disk_gib=float(tags.get(TAG_DISK, 0)),
+        disk_gib=_number(tags.get(TAG_DISK, "")) or 0.0,
         ran_s=_seconds(tags.get(TAG_RAN, "")) or 0.0,
         seen_s=_seconds(tags.get(TAG_SEEN, "")) or 0.0,
         group_ids=tuple(group["GroupId"] for group in facts.get("SecurityGroups", [])),
         region=region,
         tags=tags,
-        rate=_dollars(tags.get(TAG_RATE, "")),
+        rate=_number(tags.get(TAG_RATE, "")),
         http_tokens=str(facts.get("MetadataOptions", {}).get("HttpTokens", "required")),
         volume_ids=tuple(
             disk["Ebs"]["VolumeId"] for disk in facts.get("BlockDeviceMappings", []) if "Ebs" in disk
@@ -346,14 +346,15 @@ def _shaped(word: str, shape: re.Pattern[str]) -> str:
 
 
 def _seconds(word: str) -> float | None:
-    return float(word) if word.isdigit() else None
+    return float(word) if word.isdecimal() else None
 
 
-def _dollars(word: str) -> float | None:
+def _number(word: str) -> float | None:
     try:
-        return float(word)
+        number = float(word)
     except ValueError:
         return None
+    return number if math.isfinite(number) and number >= 0 else None
 
 
 def _reason(facts: InstanceTypeDef) -> str:

@@ -16,7 +16,7 @@ from awstune.search.trials import TrialRecord
 from awstune.sweeps import loop, results
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
-from awstune.sweeps.spec import Spec
+from awstune.sweeps.spec import OF_A_TRIAL, Spec
 
 EPOCHS = 2
 
@@ -51,7 +51,8 @@ def once(spec: Spec, cwd: Path) -> Story[Tried]:
     yield Doing(f"trying {spec.target.text}: the baseline, {EPOCHS} epochs, on this machine")
     with tempfile.TemporaryDirectory(prefix="awstune-try-") as place, _few_epochs():
         folder = Folder.create(Path(place), "try", "try")
-        replace(spec, trials=1, parallel=1, search="random", options=_plain(spec)).write(folder.spec_file)
+        options = {key: value for key, value in spec.options.items() if key in OF_A_TRIAL}
+        replace(spec, trials=1, parallel=1, search="random", options=options).write(folder.spec_file)
         unknown = False
         try:
             for _ in loop.run(folder, make_executor(Spec.read(folder.spec_file), folder, cwd)):
@@ -63,11 +64,6 @@ def once(spec: Spec, cwd: Path) -> Story[Tried]:
         why = tried.trial.error or "it reported nothing"
         raise NothingSucceeded(f"the trial failed: {why}", tried.log)
     return tried
-
-
-def _plain(spec: Spec) -> dict[str, object]:
-    kept = ("trial_timeout", "metric_file", "metric_regex", "env", "data")
-    return {key: value for key, value in spec.options.items() if key in kept}
 
 
 def _read(folder: Folder) -> Tried:

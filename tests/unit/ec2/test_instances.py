@@ -135,6 +135,21 @@ def test_a_stopped_one_has_no_address(cloud):
     assert instances.find(cloud, "lab").address is None
 
 
+@pytest.mark.parametrize("evil", ["", "many", "nan", "-1", "\u00b2"])
+def test_numbers_in_tags_that_are_none(cloud, evil):
+    """One spoilt tag does not take `ls` and `terminate` away from all the others."""
+    numbers = (names.TAG_ENDS, instances.TAG_DISK, instances.TAG_RAN, instances.TAG_RATE, instances.TAG_CAP)
+    _run(cloud, **dict.fromkeys(numbers, evil))
+    found = instances.find(cloud, "lab")
+    assert (found.ends, found.disk_gib, found.ran_s, found.rate, found.max_usd) == (
+        None,
+        0.0,
+        0.0,
+        None,
+        None,
+    )
+
+
 def test_no_end_is_none(cloud):
     """The end `none` is no end."""
     _run(cloud, **{names.TAG_ENDS: "none"})

@@ -23,6 +23,16 @@ def test_names_count_on_from_the_stem(tmp_path):
     assert made(tmp_path).path == tmp_path.resolve() / "sweeps" / "train-4"
 
 
+def test_sweeps_on_a_larger_disk(tmp_path):
+    """Where ``sweeps`` is a link, a sweep and its trials have one name, that of what is there."""
+    (disk := tmp_path / "disk").mkdir()
+    (project := tmp_path / "project").mkdir()
+    (project / "sweeps").symlink_to(disk)
+    folder = made(project, "lab")
+    assert folder.path == disk.resolve() / "lab" == folder.path.resolve()
+    assert Folder.all(project) == [folder]
+
+
 def test_a_taken_name_is_refused(tmp_path):
     """A second sweep of one name is refused, with the way to go on with the first."""
     made(tmp_path, "lab")
@@ -89,3 +99,24 @@ def test_a_spec_without_a_date_counts_by_its_folder(tmp_path):
     folder = made(tmp_path, "lab")
     folder.spec_file.write_text("created = 'x'")
     assert Folder.find(tmp_path, None) == folder
+
+
+def test_a_name_that_is_kept(tmp_path):
+    """Until the sweep that it is kept for has its folder, nobody else takes the name; nothing is left of it."""
+    with Folder.reserve(tmp_path, "train-1"):
+        with pytest.raises(NameTaken, match="about to begin train-1"):
+            Folder.reserve(tmp_path, "train-1").__enter__()
+        assert made(tmp_path).name == "train-2"
+        assert made(tmp_path, "train-1").name == "train-1"
+    assert sorted(path.name for path in (tmp_path / "sweeps").iterdir()) == ["train-1", "train-2"]
+
+
+def test_a_name_is_free_when_its_keeper_is_gone(tmp_path):
+    """What a killed process kept is taken by the next one; who needed it no more leaves no folder."""
+    with Folder.reserve(tmp_path, "train-1"):
+        pass
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "sweeps").mkdir()
+    (tmp_path / "sweeps" / ".train-1.kept").touch()
+    assert made(tmp_path).name == "train-1"
+    assert [path.name for path in (tmp_path / "sweeps").iterdir()] == ["train-1"]

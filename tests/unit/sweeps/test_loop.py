@@ -138,7 +138,7 @@ def test_a_lost_trial_has_the_same_job(tmp_path):
 
 
 def test_a_lost_trial_can_be_cancelled_before_it_starts_again(tmp_path):
-    """Who is told that a trial is being ended finds it ended, also where it waited for a slot."""
+    """Who is told that a trial is being ended finds it ended, also where it waited and a line is torn."""
     folder = new_sweep(tmp_path, trials=2, parallel=2)
     first = loop.run(folder, Scripted(lambda _: [], slots=2), linger_s=0)
     while next(first).get("trial") != 1:
@@ -146,7 +146,7 @@ def test_a_lost_trial_can_be_cancelled_before_it_starts_again(tmp_path):
     first.close()
 
     def say(job):
-        folder.requests_file.write_text(request(1) + "\n")
+        folder.requests_file.write_text(f'{{torn\n{{"cancel": {{}}}}\n{request(1)}\n')
         return reports(0.5)(job)
 
     again = Scripted(say)
