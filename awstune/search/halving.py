@@ -28,7 +28,7 @@ class Stopper(Protocol):
 
     def should_stop(self, trial: TrialRecord, trials: Sequence[TrialRecord]) -> bool:
         """Whether to stop it, after its latest report; ``trials`` are all of the sweep's, it among them."""
-        ...  # pragma: no cover
+        ...
 
 
 def make_stopper(name: str | None, *, metric: str, mode: Mode, trials: int | None) -> Stopper | None:

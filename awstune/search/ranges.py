@@ -71,7 +71,7 @@ class _Range(Described):
         return self.high if self.count is None or self.lattice is None else self._at(self.count - 1)
 
     def _at(self, index: int) -> float:
-        raise NotImplementedError  # pragma: no cover
+        raise NotImplementedError
 
     def _index(self, value: float) -> int:
         assert self.count is not None  # noqa: S101  only lattices ask

@@ -130,23 +130,23 @@ class Executor(Protocol):
     @property
     def slots(self) -> int:
         """How many trials may run at a time, at this moment."""
-        ...  # pragma: no cover
+        ...
 
     def start(self, job: Job) -> None:
         """Begin a trial; returns at once. At most ``slots`` may be running."""
-        ...  # pragma: no cover
+        ...
 
     def poll(self, timeout_s: float) -> list[Message]:
         """What happened since the last call, in order; waits up to ``timeout_s`` for the first of it."""
-        ...  # pragma: no cover
+        ...
 
     def stop(self, trial: int, *, kill: bool = False) -> None:
         """Tell a trial to end early; or end its processes, all of them, within seconds."""
-        ...  # pragma: no cover
+        ...
 
     def close(self) -> None:
         """End everything: no process is left when this returns."""
-        ...  # pragma: no cover
+        ...
 
 
 def cores() -> int:

@@ -113,7 +113,7 @@ class _Reader:
         yield from self._parsed(head.decode("utf-8", "replace"), whole.decode("utf-8", "replace"))
 
     def _parsed(self, head: str, text: str) -> Iterable[Found]:
-        raise NotImplementedError  # pragma: no cover
+        raise NotImplementedError
 
 
 class _Table(_Reader):

@@ -30,15 +30,15 @@ class Channel(Protocol):
     @property
     def stopped(self) -> bool:
         """Whether the sweep told this trial to end early."""
-        ...  # pragma: no cover
+        ...
 
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
         """Hand on one report."""
-        ...  # pragma: no cover
+        ...
 
     def checkpointed(self, path: Path, step: int | None) -> None:
         """Tell of a checkpoint that the disk has."""
-        ...  # pragma: no cover
+        ...
 
 
 class Console:
