@@ -37,7 +37,7 @@ def results_command(config: Config, sweep: str | None, best: bool, shape: str) -
 
     with Screen(config) as screen:
         folder = Folder.find(config.cwd, sweep)
-        screen.follow(look.refresh(config, folder, sweeping.opener(screen, config)))
+        screen.follow(look.refresh(config, folder, sweeping.opener(screen)))
         document = results.results(folder)
         if best and document["best"]:
             document["findings"] = results.findings(folder)

@@ -54,7 +54,7 @@ def on_new_instance(
     spec = moving.seen_from_here(config, folder, changes)
     parcel = ship.travels(config, spec)
     screen.doing("asking whether the old instance still runs")
-    old = screen.follow(moving.refuse(folder, changes, sweeping.opener(screen, look.at(config, folder))))
+    old = screen.follow(moving.refuse(config, folder, changes, sweeping.opener(screen)))
     cap = changes.max_usd or spec.options.get("max_usd")
     cloud = clouds.open_for(config, warn=screen.warn, may_start=True)
     name = moving.free_name(cloud, folder)
@@ -94,5 +94,5 @@ def on_new_instance(
         ahead=sent,
     )
     screen.follow(story)
-    attached = follow.attach(config, folder, lambda: proposal.cloud)
+    attached = follow.attach(config, folder, lambda _: proposal.cloud)
     return sweeping.watch(screen, config, folder, attached, where=name)

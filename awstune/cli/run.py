@@ -35,15 +35,14 @@ def run_command(
     that it had.
     """
     from awstune.cli import sweeping
-    from awstune.flow import again, look
+    from awstune.flow import again
     from awstune.sweeps.folder import Folder
 
     with Screen(config) as screen:
         folder = Folder.find(config.cwd, sweep)
         screen.if_interrupted(f"nothing was run; {folder.name} is as it was", "the same command starts again")
         wish = again.wish(folder, trial, changes, seeds)
-        config = look.at(config, folder)
-        place = again.machine(folder, sweeping.opener(screen, config))
+        place = again.machine(config, folder, sweeping.opener(screen))
         if isinstance(place, tuple):
             where = place[1].name
             screen.say(f"{_plan(wish)}, on {where}, with the code that was sent there")

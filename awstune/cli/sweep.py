@@ -113,8 +113,8 @@ def _on_instance(
     from awstune.ec2 import instances, prices
     from awstune.flow import follow, forecast, ship
 
-    open_cloud = sweeping.opener(screen, config)
-    cloud = open_cloud()
+    open_cloud = sweeping.opener(screen)
+    cloud = open_cloud(config)
     one = instances.find(cloud, on)
     rate = one.usd_per_hour(prices.shipped())
     ahead = forecast.make(config, made, elsewhere=True, usd_per_hour=rate, suggest=dry_run)

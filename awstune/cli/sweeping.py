@@ -18,10 +18,10 @@ from awstune.sweeps.spec import Spec
 BACKGROUND = "in the background"
 
 
-def opener(screen: Screen, config: Config) -> Callable[[], Any]:
-    """Opens the cloud when it is first needed: a sweep here needs none, and no boto3."""
+def opener(screen: Screen) -> Callable[[Config], Any]:
+    """Opens a cloud when it is first needed: a sweep here needs none, and no boto3."""
 
-    def open_cloud() -> Any:
+    def open_cloud(config: Config) -> Any:
         from awstune.flow import clouds
 
         return clouds.open_for(config, warn=screen.warn)
@@ -118,7 +118,7 @@ def on_new_instance(
     if detach:
         screen.say(f"{_at_end(ready.instance)}; awstune attach {name} fetches all and terminates it")
         return leave(screen, config, folder, where=name)
-    return watch(screen, config, folder, follow.attach(config, folder, lambda: proposal.cloud), where=name)
+    return watch(screen, config, folder, follow.attach(config, folder, lambda _: proposal.cloud), where=name)
 
 
 def _at_end(one: Any) -> str:

@@ -53,8 +53,7 @@ def status_command(config: Config, sweep: str | None) -> None:
 
     with Screen(config) as screen:
         folder = Folder.find(config.cwd, sweep)
-        config = look.at(config, folder)
-        screen.follow(look.refresh(config, folder, sweeping.opener(screen, config)))
+        screen.follow(look.refresh(config, folder, sweeping.opener(screen)))
         document = look.status(folder, time.time())
         if config.json:
             screen.document(document)
@@ -92,9 +91,9 @@ def attach_command(config: Config, sweep: str | None) -> int:
     from awstune.flow import finding, follow, look
 
     with Screen(config, looks=True) as screen:
-        folder = _understood(screen.follow(finding.find(config, sweep, sweeping.opener(screen, config))))
-        config = look.at(config, folder)
-        story = follow.attach(config, folder, sweeping.opener(screen, config))
+        opener = sweeping.opener(screen)
+        folder = _understood(screen.follow(finding.find(config, sweep, opener)))
+        story = follow.attach(config, folder, opener)
         return sweeping.watch(screen, config, folder, story, where=look.where(folder) or sweeping.BACKGROUND)
 
 
@@ -113,8 +112,7 @@ def logs_command(config: Config, sweep: str | None, trial: int | None, follow: b
 
     with Screen(config, looks=True) as screen:
         folder = _known(config, sweep)
-        config = look.at(config, folder)
-        opener = sweeping.opener(screen, config)
+        opener = sweeping.opener(screen)
         if follow:
             screen.if_interrupted(*sweeping.left(folder, look.where(folder) or sweeping.BACKGROUND))
         story = look.log(config, folder, trial, opener, follow=follow, lines=config.json)
@@ -167,10 +165,9 @@ def resume_command(
         if look.where(folder) is None:
             with story.here(folder, changes):
                 return sweeping.watch(screen, config, folder, follow.here(folder, notify), where=None)
-        config = look.at(config, folder)
-        open_cloud = sweeping.opener(screen, config)
-        screen.follow(story.there(config, open_cloud(), folder, changes, notify))
-        attached = follow.attach(config, folder, open_cloud)
+        opener = sweeping.opener(screen)
+        screen.follow(story.there(config, folder, changes, opener, notify))
+        attached = follow.attach(config, folder, opener)
         return sweeping.watch(screen, config, folder, attached, where=look.where(folder))
 
 
@@ -183,16 +180,15 @@ def cancel_command(config: Config, sweep: str | None, trial: int | None) -> None
     What has finished stays; `awstune resume` can take the sweep up again. Its instance goes on.
     """
     from awstune.cli import sweeping
-    from awstune.flow import cancel, look
+    from awstune.flow import cancel
 
     with Screen(config) as screen:
         folder = _known(config, sweep)
-        config = look.at(config, folder)
         screen.if_interrupted(
             f"{folder.name} may have been told to end",
             f"awstune status {folder.name} shows it; awstune cancel {folder.name} tells it again",
         )
-        done = screen.follow(cancel.tell(config, folder, trial, sweeping.opener(screen, config)))
+        done = screen.follow(cancel.tell(config, folder, trial, sweeping.opener(screen)))
         what = folder.name if trial is None else f"trial {trial} of {folder.name}"
         if config.json:
             screen.document({"sweep": folder.name, "trial": trial, "asked": "cancel", "done": done})

@@ -9,14 +9,14 @@ from __future__ import annotations
 import shlex
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from awstune.config import Config
 from awstune.errors import CloudNotRunning, UnknownName, UsageError
-from awstune.flow import access, follow, login, luggage
+from awstune.flow import access, follow, login, look, luggage
 from awstune.flow.events import Doing, Story
 from awstune.names import REMOTE_ROOT, SPEC_FILE
 from awstune.remote import bootstrap, sync
@@ -175,7 +175,7 @@ def new_folder(again: Again) -> Folder:
 # Where it runs
 
 
-def machine(folder: Folder, open_cloud: Callable[[], Cloud]) -> tuple[Cloud, Instance] | str | None:
+def machine(config: Config, folder: Folder, open_cloud: look.Open) -> tuple[Cloud, Instance] | str | None:
     """Where it runs: on the sweep's instance where that is up.
 
     Returns:
@@ -188,7 +188,7 @@ def machine(folder: Folder, open_cloud: Callable[[], Cloud]) -> tuple[Cloud, Ins
     if where is None:
         return None
     try:
-        cloud = open_cloud()
+        cloud = open_cloud(look.at(config, folder))
         one = access.instance_of(cloud, where)
     except (UnknownName, CloudNotRunning) as error:
         return error.message.partition(";")[0]

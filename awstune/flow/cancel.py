@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from awstune.config import Config
 from awstune.errors import UsageError
 from awstune.flow import look
@@ -14,11 +11,8 @@ from awstune.remote.where import Where
 from awstune.sweeps import cancelling, results
 from awstune.sweeps.folder import Folder
 
-if TYPE_CHECKING:
-    from awstune.ec2.session import Cloud
 
-
-def tell(config: Config, folder: Folder, trial: int | None, open_cloud: Callable[[], Cloud]) -> Story[bool]:
+def tell(config: Config, folder: Folder, trial: int | None, open_cloud: look.Open) -> Story[bool]:
     """Asks whoever runs the sweep to end it.
 
     Args:

@@ -119,5 +119,5 @@ def _sweep(
         yield Done(in_words.spec(made))
         parcel = ship.travels(config, made)
         sweep = yield from ship.to_instance(config, proposal.cloud, ready.instance, made, None, parcel)
-        yield from follow.attach(config, sweep, lambda: proposal.cloud)
+        yield from follow.attach(config, sweep, lambda _: proposal.cloud)
     return results.results(sweep)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 
 from awstune.config import Config
@@ -10,7 +9,7 @@ from awstune.ec2 import instances
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import AwstuneError, CloudNotRunning, UnknownName
-from awstune.flow import login
+from awstune.flow import login, look
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.names import SPEC_FILE
 from awstune.remote import mirror
@@ -20,7 +19,7 @@ from awstune.remote.where import Where
 from awstune.sweeps.folder import Folder
 
 
-def find(config: Config, name: str | None, open_cloud: Callable[[], Cloud]) -> Story[Folder]:
+def find(config: Config, name: str | None, open_cloud: look.Open) -> Story[Folder]:
     """The sweep of that name: here, else on one of one's running instances.
 
     Args:
@@ -40,7 +39,7 @@ def find(config: Config, name: str | None, open_cloud: Callable[[], Cloud]) -> S
     except UnknownName as error:
         unknown = error
     try:
-        found = yield from _look(config, name, open_cloud())
+        found = yield from _look(config, name, open_cloud(config))
     except CloudNotRunning:
         raise unknown from None
     if len(found) > 1:
@@ -48,7 +47,7 @@ def find(config: Config, name: str | None, open_cloud: Callable[[], Cloud]) -> S
         raise UnknownName(f"your instances have {names}", f"awstune attach {found[0][1]}")
     if not found:
         raise unknown
-    return (yield from _adopt(config, *found[0], open_cloud()))
+    return (yield from _adopt(config, *found[0], open_cloud(config)))
 
 
 def _look(config: Config, name: str | None, cloud: Cloud) -> Story[list[tuple[Instance, str]]]:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -27,11 +27,11 @@ from awstune.errors import (
     SweepError,
     UnknownName,
 )
-from awstune.flow import access, end, login, salvage
+from awstune.flow import access, end, login, look, salvage
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.money import dollars
 from awstune.names import NOTIFY_VARIABLE
-from awstune.remote.mirror import Look, Mirror
+from awstune.remote.mirror import Look, Mirror, remember
 from awstune.remote.where import Where
 from awstune.sweeps import detached as detached_worker
 from awstune.sweeps import journal, loop, notifying, results
@@ -43,7 +43,7 @@ EVERY_S = 0.3
 REST_EVERY_S = 2.0  # logs, checkpoints and artifacts
 RECONNECT_S = 60.0
 FETCH_TTL_S = 3600.0  # of an instance that is started again only to be fetched from
-Open = Callable[[], Cloud]
+Open = Callable[[Config], Cloud]
 
 
 @dataclass(frozen=True)
@@ -111,13 +111,13 @@ def attach(config: Config, folder: Folder, open_cloud: Open, pace: Pace = Pace()
         UnknownName: its instance is gone.
         RemoteError: the instance cannot be reached.
     """
-    tail = Tail(folder)
+    tail, config = Tail(folder), look.at(config, folder)
     yield from tail.news()
     where = Where.read(folder)
     if where is None:
         yield from _attach_here(folder, tail, pace)
     elif not where.complete:
-        yield from _attach_there(config, tail, where, open_cloud(), pace)
+        yield from _attach_there(config, tail, where, open_cloud(config), pace)
     if results.history(folder).ended is None:
         raise _stopped(folder)
     yield from _end_owned(config, folder, open_cloud)
@@ -129,14 +129,14 @@ def _end_owned(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:
     where = Where.read(folder)
     if where is None or not (where.owned and where.complete):
         return
-    cloud = open_cloud()
+    cloud = open_cloud(config)
     with suppress(UnknownName, NameBusy):  # it is gone, or somebody else who was attached is ending it
         one = access.instance_of(cloud, where)
         left = yield from end.terminate(config, [(cloud, end.Doomed((one,)))], discard=False)
         if left:
             raise LeftBehind(f"still there: {left}", f"awstune terminate {one.name}")
         yield Done(f"{one.name} was launched for {folder.name}, and is gone; nothing of it is left")
-    replace(where, owned=False, alive=False).write(folder)
+    remember(folder, where, owned=False, alive=False)
 
 
 class Tail:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from awstune.config import Config
 from awstune.errors import AwstuneError, UnknownName
 from awstune.flow.events import Doing, Output, Story, Warned
-from awstune.remote.mirror import Mirror
+from awstune.remote.mirror import Mirror, remember
 from awstune.remote.ssh import Connection
 from awstune.remote.where import Where
 from awstune.sweeps import journal, results
@@ -19,6 +19,8 @@ from awstune.sweeps.folder import Folder
 
 if TYPE_CHECKING:
     from awstune.ec2.session import Cloud
+
+    Open = Callable[[Config], Cloud]
 
 FOLLOW_EVERY_S = 0.3
 
@@ -32,7 +34,11 @@ def where(folder: Folder) -> str | None:
 def at(config: Config, folder: Folder) -> Config:
     """The options, with the cloud and the region that a sweep runs in."""
     there = Where.read(folder)
-    return config if there is None else replace(config, cloud=there.cloud, region=there.region)
+    return config if there is None else _of(config, there)
+
+
+def _of(config: Config, there: Where) -> Config:
+    return replace(config, cloud=there.cloud, region=there.region)
 
 
 def status(folder: Folder, now: float) -> dict[str, Any]:
@@ -54,35 +60,37 @@ def status(folder: Folder, now: float) -> dict[str, Any]:
     return {**document, "where": there.name, "usd_so_far": cost}
 
 
-def refresh(config: Config, folder: Folder, open_cloud: Callable[[], Cloud]) -> Story[None]:
+def refresh(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:
     """Brings the journal of a sweep that runs on an instance up to date, or says how old it is."""
     there = Where.read(folder)
-    if there is None or there.complete or not there.alive:
+    if there is None or there.complete:
         return
+    # What was stopped may have been started since; what has ended stays so.
+    if there.alive or results.history(folder).ended is None:
+        yield from _asked(config, folder, there, open_cloud)
+
+
+def _asked(config: Config, folder: Folder, there: Where, open_cloud: Open) -> Story[bool]:
+    """Asks the instance, or says how old the news is; whether it could be asked."""
     yield Doing(f"looking at {folder.name} on {there.name}")
     try:
-        alive = _poll(config, folder, there, open_cloud)
+        with connected(config, there, open_cloud) as connection:
+            Mirror(connection, there.path, folder).poll()
     except UnknownName as error:
         yield Warned(f"{error.message}; {_age(there)}")
-        replace(there, alive=False).write(folder)
-        yield from _salvage(there, folder, open_cloud)
-        return
+        remember(folder, there, alive=False)
+        yield from _salvage(open_cloud(_of(config, there)), there, folder)
     except AwstuneError as error:
         yield Warned(f"{error.message}; {_age(there)}")
-        return
-    if not alive:
-        replace(there, alive=False).write(folder)
+    else:
+        return True
+    return False
 
 
-def _salvage(there: Where, folder: Folder, open_cloud: Callable[[], Cloud]) -> Story[None]:
+def _salvage(cloud: Cloud, there: Where, folder: Folder) -> Story[None]:
     from awstune.flow import salvage  # boto3 comes with it, and a sweep here needs none
 
-    yield from salvage.from_bucket(open_cloud(), there, folder)
-
-
-def _poll(config: Config, folder: Folder, there: Where, open_cloud: Callable[[], Cloud]) -> bool:
-    with connected(config, there, open_cloud) as connection:
-        return not Mirror(connection, there.path, folder).poll().over
+    yield from salvage.from_bucket(cloud, there, folder)
 
 
 def _age(there: Where) -> str:
@@ -93,12 +101,14 @@ def log(
     config: Config,
     folder: Folder,
     trial: int | None,
-    open_cloud: Callable[[], Cloud],
+    open_cloud: Open,
     *,
     follow: bool = False,
     lines: bool = False,
 ) -> Story[int]:
     """A trial's log as `Output`, fetched as it grows where it lies on an instance.
+
+    Where that cannot be asked, it is as much of it as is here, and how old that is.
 
     Args:
         config: the options.
@@ -114,10 +124,12 @@ def log(
     Raises:
         UnknownName: there is no such trial, or it has not written anything.
     """
-    yield from refresh(config, folder, open_cloud)
+    there = Where.read(folder)
+    asked = there is not None and not there.complete
+    asked = asked and (yield from _asked(config, folder, there, open_cloud))
     number = trial if trial is not None else max(_numbers(folder), default=0)
-    there, told = Where.read(folder), partial(_in_lines, number) if lines else iter
-    if there is None or there.complete:
+    told = partial(_in_lines, number) if lines else iter
+    if there is None or not asked:
         bring = partial(journal.is_open, folder.journal_file)
         yield from told(_grown(folder, number, bring, follow=follow))
     else:
@@ -177,7 +189,7 @@ def _numbers(folder: Folder) -> list[int]:
     return [record.number for record in results.history(folder).trials]
 
 
-def connected(config: Config, there: Where, open_cloud: Callable[[], Cloud]) -> Connection:
+def connected(config: Config, there: Where, open_cloud: Open) -> Connection:
     """An open connection to the instance that has a sweep.
 
     Raises:
@@ -186,5 +198,6 @@ def connected(config: Config, there: Where, open_cloud: Callable[[], Cloud]) -> 
     """
     from awstune.flow import access, login
 
-    cloud = open_cloud()
+    config = _of(config, there)
+    cloud = open_cloud(config)
     return login.enter(config, cloud, access.instance_of(cloud, there))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -15,7 +15,7 @@ from awstune.ec2 import instances, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import SweepBusy, UsageError
-from awstune.flow import access, login, luggage, salvage, ship
+from awstune.flow import access, login, look, luggage, salvage, ship
 from awstune.flow.events import Doing, Done, Story
 from awstune.flow.resume import Changes
 from awstune.flow.sending import Ahead
@@ -30,15 +30,16 @@ from awstune.sweeps.results import history
 from awstune.sweeps.spec import Spec
 
 
-def refuse(folder: Folder, changes: Changes, open_cloud: Callable[[], Cloud]) -> Story[str | None]:
+def refuse(config: Config, folder: Folder, changes: Changes, open_cloud: look.Open) -> Story[str | None]:
     """Says why a sweep cannot go on on another instance; nothing is made or changed at AWS.
 
     What the old instance has written to a bucket is brought here, once it runs no more.
 
     Args:
+        config: the options.
         folder: the sweep's here.
         changes: what shall be otherwise from now on.
-        open_cloud: the cloud that the sweep ran in.
+        open_cloud: opens the cloud that the sweep ran in.
 
     Returns:
         What the user should know of the old instance; None where there is none any more.
@@ -53,7 +54,7 @@ def refuse(folder: Folder, changes: Changes, open_cloud: Callable[[], Cloud]) ->
     _refuse_ended(folder, changes)
     if where is None:
         return None
-    cloud = open_cloud()
+    cloud = open_cloud(look.at(config, folder))
     old = _refuse_running(folder, where, cloud)
     yield from salvage.from_bucket(cloud, where, folder)
     _refuse_ended(folder, changes)

@@ -11,13 +11,12 @@ from typing import Any
 
 from awstune.config import Config
 from awstune.ec2 import unfetched
-from awstune.ec2.session import Cloud
 from awstune.errors import SweepBusy, UsageError
-from awstune.flow import access, login, ship
+from awstune.flow import access, login, look, ship
 from awstune.flow.events import Done, Story
 from awstune.names import MOST_TRIALS, REMOTE_ROOT, SPEC_FILE, SWEEPS_DIR
 from awstune.remote import bootstrap, sync
-from awstune.remote.mirror import Mirror
+from awstune.remote.mirror import Mirror, remember
 from awstune.remote.where import Where
 from awstune.sweeps import journal, results
 from awstune.sweeps.folder import Folder
@@ -117,15 +116,15 @@ def _trials(typed: str, before: int | None) -> int:
 
 
 def there(
-    config: Config, cloud: Cloud, folder: Folder, changes: Changes, notify: str | None = None
+    config: Config, folder: Folder, changes: Changes, open_cloud: look.Open, notify: str | None = None
 ) -> Story[None]:
     """Starts the worker of a sweep again, on the instance that has it.
 
     Args:
         config: the options.
-        cloud: the instance's.
         folder: the sweep's here.
         changes: what shall be otherwise from now on.
+        open_cloud: opens the instance's.
         notify: an address that the worker tells of the end; left out, the one that it knows, if any.
 
     Raises:
@@ -136,13 +135,15 @@ def there(
     where = Where.read(folder)
     if where is None:
         raise UsageError(f"{folder.name} runs here", f"awstune resume {folder.name}")
+    config = look.at(config, folder)
+    cloud = open_cloud(config)
     one = access.instance_of(cloud, where)
     with _alone(folder), login.enter(config, cloud, one) as connection:
         if Mirror(connection, where.path, folder).poll().alive:  # else it is only about to be started
             changes.refuse_busy(folder)
             return
         # Written before it is true: a crash after this line at worst looks once too often.
-        replace(where, complete=False, alive=True).write(folder)
+        remember(folder, where, complete=False, alive=True)
         changes.apply(folder)
         runtime = bootstrap.of_sweep(connection, folder.name)
         spec = sync.Parcel(folder.spec_file, f"sweeps/{folder.name}/{SPEC_FILE}")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from filelock import FileLock
@@ -18,7 +17,7 @@ from awstune.errors import CloudError
 from awstune.flow import access
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.names import BUCKET_PREFIX, JOURNAL_FILE
-from awstune.remote.mirror import LOCK_FILE
+from awstune.remote.mirror import LOCK_FILE, remember
 from awstune.remote.where import Where
 from awstune.search.folding import fold
 from awstune.sweeps import copied, journal
@@ -48,7 +47,7 @@ def from_bucket(cloud: Cloud, where: Where, folder: Folder) -> Story[None]:
     except CloudError as error:
         yield Warned(f"what the bucket {bucket} has of {folder.name} cannot be read: {error.message}")
         return
-    replace(where, bucket=bucket, alive=False, complete=whole).write(folder)
+    remember(folder, where, bucket=bucket, alive=False, complete=whole)
     if brought:
         yield Done(f"{folder.name}: the bucket {bucket} had more of it, which is here now: {_named(brought)}")
 

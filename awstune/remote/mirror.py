@@ -15,6 +15,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from filelock import FileLock
 
@@ -103,6 +104,20 @@ def origin_of(connection: Connection, sweep: str) -> Where | None:
     return Where.parse(result.text) if result.status == 0 else None
 
 
+def remember(folder: Folder, where: Where, **facts: Any) -> None:
+    """Changes what a sweep's folder says of its instance, and leaves what others have written since.
+
+    Args:
+        folder: the sweep's here.
+        where: the instance that is spoken of; of another, which has the sweep by now, nothing is said.
+        facts: fields of `Where`.
+    """
+    with FileLock(folder.path / LOCK_FILE):
+        now = Where.read(folder)
+        if now is not None and now.instance == where.instance:
+            replace(now, **facts).write(folder)
+
+
 class Mirror:
     """Follows one sweep over one connection.
 
@@ -129,7 +144,7 @@ class Mirror:
         """
         with self._lock:
             look = self._append(self.folder.journal_file, JOURNAL_FILE)
-            Where.looked(self.folder)
+            Where.looked(self.folder, alive=not look.over)
         return look
 
     def step(self, *, all_of_it: bool = False) -> bool:

@@ -28,7 +28,7 @@ class Where:
         path: the sweep's folder there, relative to the login's home.
         workdir: the folder that trials run in, relative to the copy of the project.
         complete: whether everything that the sweep left there is here.
-        alive: whether its worker was there at the last look.
+        alive: whether it ran, or was about to go on by itself, at the last look.
         seen: seconds since the epoch of the last look; None before the first.
         usd_per_hour: what the instance costs; None where it is not known.
         owned: whether the instance was launched for this sweep alone, and ends with it.
@@ -85,8 +85,10 @@ class Where:
             ) from error
 
     @classmethod
-    def looked(cls, folder: Folder) -> None:
-        """Remembers that somebody has just looked; not more often than every few seconds."""
+    def looked(cls, folder: Folder, *, alive: bool) -> None:
+        """Remembers what a look has just seen; the same not more often than every few seconds."""
         where = cls.read(folder)
-        if where is not None and (where.seen is None or time.time() - where.seen > SEEN_EVERY_S):
-            where.write(folder)
+        if where is None:
+            return
+        if where.alive != alive or where.seen is None or time.time() - where.seen > SEEN_EVERY_S:
+            replace(where, alive=alive).write(folder)
