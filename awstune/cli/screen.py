@@ -250,6 +250,8 @@ class Screen(AbstractContextManager["Screen"]):
             said = "" if isinstance(no.__context__, KeyboardInterrupt) else "not done, as you said: "
             what, hint = self._interrupted
             raise Interrupted(f"{said}{what}", hint) from None
+        except BrokenPipeError:
+            raise NoAnswer(f"{question} Nobody reads it", "say --yes to answer in advance") from None
 
     @property
     def answers(self) -> bool:

@@ -5,7 +5,10 @@ Files that may not grow (RLIMIT_FSIZE) stand for the full disk: it holds for roo
 
 from __future__ import annotations
 
+import os
+import pty
 import resource
+import subprocess
 import sys
 
 import pytest
@@ -152,6 +155,27 @@ def test_a_reader_that_leaves(lab, words):
     said = shell(lab.world, f"awstune {words} | head -c 10 > /dev/null")
     assert said.endswith("0 0\n")
     assert "error" not in said
+
+
+def test_a_question_that_nobody_reads(lab):
+    """Whoever cannot read the question has not agreed to it: status 2, and nothing is launched."""
+    lab.has()
+    (terminal, stdin), (heard, said) = pty.openpty(), os.pipe()
+    os.close(heard)
+    done = subprocess.run(
+        [sys.executable, "-m", "awstune", "launch", "lab", "--ssh-from", "127.0.0.0/8"],
+        cwd=lab.world.cwd,
+        env={**lab.world.env, **lab.as_aws()},
+        stdin=stdin,
+        stdout=said,
+        stderr=said,
+        timeout=60,
+        check=False,
+    )
+    for descriptor in (terminal, stdin, said):
+        os.close(descriptor)
+    assert done.returncode == 2
+    assert lab.states() == {}
 
 
 def test_who_does_something_goes_on(lab):
