@@ -62,6 +62,8 @@ def sweep_command(
         screen.still()
         if try_:
             return sweeping.show_tried(screen, config, made)
+        if on is None and not launch:
+            spec.refuse_unpriced(made)
         if name is not None:
             Folder.refuse(config.cwd, name)
         if not dry_run:

@@ -115,6 +115,19 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
     return made
 
 
+def refuse_unpriced(made: Spec) -> None:
+    """Refuse, for a sweep on this machine, to end it where a trial is not worth its dollars: there are none.
+
+    Raises:
+        UsageError: ``--stop-when worth=``.
+    """
+    if str(made.options.get("stop_when", "")).startswith("worth="):
+        raise UsageError(
+            "--stop-when worth= ends nothing here: a sweep on this machine has no price",
+            "write gain=1% or patience=20; with --on NAME or --launch it has a price",
+        )
+
+
 def _options(said: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
     # The spec of a sweep on an instance names its data by its place there; here it is where it came from.
     here = {**said, OPTION: said[ORIGIN]} if ORIGIN in said else said

@@ -31,6 +31,7 @@ SWEEP = (
     Case("sweep train.py --search-seed pi", "'pi'", "awstune sweep --help"),
     Case("sweep train.py --trial-timeout long", "'long' is no duration", "awstune sweep --help"),
     Case("sweep train.py --max-time -1s", "-1s", "awstune sweep --help"),
+    Case("sweep train.py --stop-when worth=50", "a sweep on this machine has no price", "gain=1%"),
     Case("sweep train.py --max-usd nan", "'nan' is no amount of dollars", "awstune sweep --help"),
     Case("sweep train.py --keep some", "'some'", "awstune sweep --help"),
     Case("sweep train.py --search random --acquisition ei", "--acquisition does not belong", "leave one"),
