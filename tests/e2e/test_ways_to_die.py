@@ -188,12 +188,13 @@ def test_another_laptop(world, site, reference, tmp_path):
 
 def test_nobody_is_there_at_the_end(world, reference):
     """An instance that is its sweep's stops itself at the end; the next attach fetches and terminates."""
-    world.run("sweep", *SWEEP, "--launch", "--name", "alone", "--detach")
+    world.run("sweep", *SWEEP, "--launch", "--name", "alone", "--detach", "--max-usd", "50")
     site = Site(world, "alone")
     site.reaches("checkpoint", 2)
     site.open_gate()
     until(lambda: site.state() == "stopped", "the instance to stop itself")
     done = world.run("attach", "alone")
+    assert "for that its dollar cap of $50.00 does not hold" in " ".join(done.stderr.split())
     assert "alone is gone" in done.stderr.replace(
         "alone was launched for alone, and is gone", "alone is gone"
     )
