@@ -10,6 +10,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from awstune.search.collecting import paused
 from awstune.search.runs import Run
 from awstune.search.trials import ENVELOPE, Event, History, Report, Status, TrialRecord
 
@@ -21,10 +22,8 @@ def fold(events: Iterable[Event], *, skipped: int = 0) -> History:
         events: the journal's lines, parsed, in their order. What is no event at all is counted.
         skipped: how many lines the reader could not parse; carried into the answer.
     """
-    folding = Fold(skipped=skipped)
-    for event in events:
-        folding.add(event)
-    return folding.history()
+    with paused():
+        return Fold.of(events, skipped=skipped).history()
 
 
 class _Trial:
@@ -88,6 +87,15 @@ class Fold:
             "packing": self._pack,
             "machine": self._machine,
         }
+
+    @classmethod
+    def of(cls, events: Iterable[Event], *, skipped: int = 0) -> Fold:
+        """A fold that has taken these events; see `fold`."""
+        made = cls(skipped=skipped)
+        with paused():
+            for event in events:
+                made.add(event)
+        return made
 
     def add(self, event: Event) -> None:
         """Take one event."""

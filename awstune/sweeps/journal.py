@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 from awstune import names
 from awstune.errors import JournalError, SweepBusy
+from awstune.search.collecting import paused
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 Event = dict[str, Any]
 
+_BLOCK = 10_000  # lines that are parsed at once
 _PATIENCE_S = 0.5  # whoever looks whether a sweep is running holds the lock for a moment
 
 
@@ -61,9 +63,11 @@ def read(path: Path, offset: int = 0) -> Chunk:
     except OSError as error:
         raise JournalError(f"cannot read {path}: {error.strerror}", _mended(path)) from error
     whole = data[: data.rfind(b"\n") + 1]
-    parsed = [_parsed(line) for line in whole.split(b"\n") if line]
-    events = [event for event in parsed if event is not None]
-    return Chunk(events, offset + len(whole), len(parsed) - len(events))
+    lines = [line for line in whole.split(b"\n") if line]
+    with paused():
+        blocks = (_block(lines[first : first + _BLOCK]) for first in range(0, len(lines), _BLOCK))
+        events = [event for block in blocks for event in block if _is_event(event)]
+    return Chunk(events, offset + len(whole), len(lines) - len(events))
 
 
 def _mended(path: Path) -> str:
@@ -71,12 +75,27 @@ def _mended(path: Path) -> str:
     return f"mend it, or begin anew: awstune sweep --spec {spec}"
 
 
-def _parsed(line: bytes) -> Event | None:
+def _block(lines: list[bytes]) -> list[Any]:
+    """What some lines hold; None for what is not whole. All at once takes half the time."""
+    if all(line.startswith(b"{") and line.endswith(b"}") for line in lines):
+        try:
+            found: list[Any] = json.loads(b"[" + b",".join(lines) + b"]")
+        except (ValueError, RecursionError):
+            found = []
+        if len(found) == len(lines):
+            return found
+    return [_parsed(line) for line in lines]
+
+
+def _parsed(line: bytes) -> Any:
     try:
-        event = json.loads(line)
-    except ValueError:
+        return json.loads(line)
+    except (ValueError, RecursionError):
         return None
-    return event if isinstance(event, dict) and isinstance(event.get("event"), str) else None
+
+
+def _is_event(found: Any) -> bool:
+    return isinstance(found, dict) and isinstance(found.get("event"), str)
 
 
 def is_open(path: Path) -> bool:

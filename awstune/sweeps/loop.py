@@ -101,9 +101,7 @@ class _Sweep:
         self._folder, self._executor, self._writer, self._node = folder, executor, writer, node
         self._linger_s, self._oldest = linger_s, 0.0
         self._spec = Spec.read(folder.spec_file)
-        self._fold = Fold()
-        for event in journal.read(folder.journal_file).events:
-            self._fold.add(event)
+        self._fold = Fold.of(journal.read(folder.journal_file).events)
         self._searcher = searcher_of(self._spec)
         self._lost = list(self._fold.history().running)
         self._running: dict[int, Turn] = {}

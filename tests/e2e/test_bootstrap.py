@@ -6,6 +6,7 @@ import json
 import shlex
 import shutil
 import sys
+import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -193,9 +194,8 @@ def test_a_project_with_requirements(world, image, tmp_path):
 def test_requirements_of_a_command_under_an_old_python(world, image, tmp_path):
     """A command under an image's old Python finds what its project requires, beside what the image has."""
     image.gpu("Tesla K80, 410.104, 3.7")
-    image.python(
-        image.root / "opt/conda/bin/python", (3, 6, 5), **{**ABLE, "arches": ["sm_37"], "capability": [3, 7]}
-    )
+    able = {**ABLE, "arches": ["sm_37"], "capability": [3, 7], "paths": [sysconfig.get_paths()["purelib"]]}
+    image.python(image.root / "opt/conda/bin/python", (3, 6, 5), **able)
     image.python(image.bin / "python3", dists=ABLE["dists"])
     program = (
         "import sys, thing; print('awstune: loss=' + sys.argv[1], 'thing', thing.version, sys.executable)"
