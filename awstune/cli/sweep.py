@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import click
@@ -44,7 +45,7 @@ def sweep_command(
     happens is kept in sweeps/SWEEP/, and `awstune resume` goes on after any stop.
     """
     from awstune.cli import planning, sweeping
-    from awstune.flow import follow, forecast, spec
+    from awstune.flow import follow, forecast, ship, spec
     from awstune.sweeps.folder import Folder
 
     if launch and on is not None:
@@ -70,9 +71,19 @@ def sweep_command(
             Folder.refuse_unwritable(config.cwd)
         if launch:
             machine["max_usd"] = options.get("max_usd")
-            return sweeping.on_new_instance(
-                screen, config, made, machine, name, notify=notify, dry_run=dry_run, detach=detach, yes=yes
-            )
+            keeping = nullcontext(name) if dry_run else ship.reserved(config, made, name)
+            with keeping as kept:
+                return sweeping.on_new_instance(
+                    screen,
+                    config,
+                    made,
+                    machine,
+                    kept,
+                    notify=notify,
+                    dry_run=dry_run,
+                    detach=detach,
+                    yes=yes,
+                )
         if on is not None:
             return _on_instance(
                 screen, config, made, on, name, notify=notify, dry_run=dry_run, detach=detach, yes=yes

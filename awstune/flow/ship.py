@@ -8,7 +8,7 @@ import re
 import shlex
 import shutil
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
@@ -227,6 +227,33 @@ def _workdir(spec: Spec, cwd: Path, root: Path) -> str:
     # A file is named from the project's root; a module, or a command, from the folder that one is in.
     inside = cwd.resolve().is_relative_to(root)
     return "." if spec.target.file or not inside else str(cwd.resolve().relative_to(root))
+
+
+@contextmanager
+def reserved(config: Config, spec: Spec, name: str | None) -> Iterator[str]:
+    """A name for a sweep whose instance is yet to be launched, which no other sweep here takes meanwhile.
+
+    Args:
+        config: says which folder one is in.
+        spec: the sweep's.
+        name: as typed; None numbers it after the target.
+
+    Raises:
+        NameTaken: the typed one is about to begin elsewhere.
+    """
+    with ExitStack() as until_then:
+        taken: set[str] = set()
+        while True:
+            free = name or free_name(config, spec, taken)
+            taken.add(free)
+            try:
+                until_then.enter_context(Folder.reserve(config.cwd, free))
+            except NameTaken:
+                if name:
+                    raise
+                continue  # another process was as quick
+            yield free
+            return
 
 
 def free_name(config: Config, spec: Spec, elsewhere: Collection[str] = ()) -> str:

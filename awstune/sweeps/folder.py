@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import re
 import shutil
 import tomllib
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -181,6 +182,17 @@ class Folder:
         if path.exists():
             raise _taken(path)
 
+    @classmethod
+    def reserve(cls, parent: Path, name: str) -> AbstractContextManager[None]:
+        """Keeps a sweep's name from every other process here, until it has its folder.
+
+        It is free again when this process is gone, whatever ended it.
+
+        Raises:
+            NameTaken: another process keeps it.
+        """
+        return _kept(_home(parent), name)
+
     @contextmanager
     def newborn(self) -> Iterator[Folder]:
         """What a new folder is filled in: if that fails, or is interrupted, the folder is gone again."""
@@ -195,8 +207,9 @@ class Folder:
         number = _last_number(home, stem) + 1
         while True:
             try:
+                _refuse_kept(home, f"{stem}-{number}")
                 (home / f"{stem}-{number}").mkdir()
-            except FileExistsError:  # another process was as quick
+            except (FileExistsError, NameTaken):  # another process was as quick
                 number += 1
             else:
                 return cls(home / f"{stem}-{number}")
@@ -233,6 +246,44 @@ class Folder:
 def _home(parent: Path) -> Path:
     """Resolved to its end: ``sweeps/`` may link to a larger disk, and trials name files by what is there."""
     return (parent / names.SWEEPS_DIR).resolve()
+
+
+def _reservation(home: Path, name: str) -> Path:
+    return home / f".{name}.kept"
+
+
+def _refuse_kept(home: Path, name: str) -> None:
+    if _reservation(home, name).exists():
+        with _kept(home, name):
+            pass
+
+
+@contextmanager
+def _kept(home: Path, name: str) -> Iterator[None]:
+    new, file = not home.exists(), _reservation(home, name)
+    home.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        _keep(descriptor, file, name)
+        try:
+            yield
+        finally:
+            file.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+        if new:
+            with suppress(OSError):  # it holds something by now
+                home.rmdir()
+
+
+def _keep(descriptor: int, file: Path, name: str) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        kept = file.exists() and os.path.samestat(os.fstat(descriptor), file.stat())
+    except BlockingIOError:
+        kept = False
+    if not kept:
+        raise NameTaken(f"another process is about to begin {name}", "--name takes another name")
 
 
 def _unwritable(home: Path, why: str | None) -> UsageError:

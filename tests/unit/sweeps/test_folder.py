@@ -102,7 +102,7 @@ def test_a_spec_without_a_date_counts_by_its_folder(tmp_path):
 
 
 def test_a_name_that_is_kept(tmp_path):
-    """Until the sweep that it is kept for has its folder, nobody else takes the name; nothing is left of it."""
+    """Until the sweep that it is kept for has its folder nobody else takes it; nothing is left of that."""
     with Folder.reserve(tmp_path, "train-1"):
         with pytest.raises(NameTaken, match="about to begin train-1"):
             Folder.reserve(tmp_path, "train-1").__enter__()
