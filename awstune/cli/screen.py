@@ -45,6 +45,7 @@ class Screen(AbstractContextManager["Screen"]):
         self.looks = looks
         self.last = "", True
         self._interrupted = LOOKED
+        self._deaf = False  # whether nobody reads stderr any more
         self._unwritten: OSError | None = None
         self._console: Console | None = None
         self._status: Status | None = None
@@ -134,7 +135,7 @@ class Screen(AbstractContextManager["Screen"]):
         try:
             yield
         except OSError as error:
-            self._status = None
+            self._status, self._deaf = None, True
             self._unheard(sys.stderr, error)
 
     def doing(self, text: str, clock: Callable[[], str] | None = None) -> None:
@@ -242,8 +243,9 @@ class Screen(AbstractContextManager["Screen"]):
         self.still()
         if yes:
             return
+        nobody = NoAnswer(f"{question} Nobody is at a terminal to answer", "say --yes to answer in advance")
         if not self.answers:
-            raise NoAnswer(f"{question} Nobody is at a terminal to answer", "say --yes to answer in advance")
+            raise nobody
         try:
             click.confirm(fold(question, width_of(sys.stderr)), abort=True, err=True)
         except click.Abort as no:
@@ -251,12 +253,12 @@ class Screen(AbstractContextManager["Screen"]):
             what, hint = self._interrupted
             raise Interrupted(f"{said}{what}", hint) from None
         except BrokenPipeError:
-            raise NoAnswer(f"{question} Nobody reads it", "say --yes to answer in advance") from None
+            raise nobody from None
 
     @property
     def answers(self) -> bool:
-        """Whether somebody is there who can be asked."""
-        return sys.stdin.isatty()
+        """Whether somebody is there who can be asked: who reads the question, and can answer it."""
+        return sys.stdin.isatty() and not self._deaf
 
     def agrees(self, question: str) -> bool | None:
         """The answer to a question whose either answer leads on; None where it was not answered."""

@@ -157,13 +157,14 @@ def test_a_reader_that_leaves(lab, words):
     assert "error" not in said
 
 
-def test_a_question_that_nobody_reads(lab):
+@pytest.mark.parametrize("quietly", [[], ["-q"]], ids=["after a plan", "before anything else"])
+def test_a_question_that_nobody_reads(lab, quietly):
     """Whoever cannot read the question has not agreed to it: status 2, and nothing is launched."""
     lab.has()
     (terminal, stdin), (heard, said) = pty.openpty(), os.pipe()
     os.close(heard)
     done = subprocess.run(
-        [sys.executable, "-m", "awstune", "launch", "lab", "--ssh-from", "127.0.0.0/8"],
+        [sys.executable, "-m", "awstune", "launch", "lab", "--ssh-from", "127.0.0.0/8", *quietly],
         cwd=lab.world.cwd,
         env={**lab.world.env, **lab.as_aws()},
         stdin=stdin,
