@@ -1,46 +1,58 @@
-"""How long a journal of a million events takes to be read and folded."""
+"""Reading and folding a large journal, as a ratio to parsing its JSON alone."""
 
 from __future__ import annotations
 
 import json
+import statistics
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 from awstune.search.folding import fold
 from awstune.sweeps import journal
 
-EVENTS, EPOCHS = 1_000_000, 17
+TRIALS, REPORTS, ROUNDS = 100, 199, 9
+ASKED = '{"t":1.0,"event":"asked","trial":%d,"epoch":1,"params":{"x":1}}\n'
+REPORT = '{"t":1.0,"event":"report","trial":%d,"epoch":1,"step":%d,"metrics":{"loss":0.5}}\n'
 
 
-def write(path: Path) -> None:
-    """A journal of so many events, in trials of 17 epochs."""
+def written(path: Path) -> Path:
+    """A journal of many trials that have reported often."""
     with path.open("w") as file:
-        for number in range(EVENTS // (EPOCHS + 3)):
-            events = [
-                {"event": "asked", "params": {"lr": 0.001 * number, "width": 64}, "why": "random"},
-                {"event": "started", "node": "here", "slot": 0, "seed": number, "pid": 1},
-                *(
-                    {"event": "report", "step": epoch, "metrics": {"loss": 1 / (epoch + 1), "acc": 0.5}}
-                    for epoch in range(EPOCHS)
-                ),
-                {"event": "finished", "status": "succeeded", "value": 0.1, "seconds": 1.0, "error": None},
-            ]
-            for event in events:
-                line = {"t": 1.8e9 + number, "trial": number, "epoch": 1, **event}
-                file.write(json.dumps(line, separators=(",", ":")) + "\n")
+        for trial in range(TRIALS):
+            file.write(ASKED % trial)
+            file.writelines(REPORT % (trial, step) for step in range(REPORTS))
+    return path
+
+
+def seconds(work: Callable[[], object]) -> float:
+    """What it takes of a processor."""
+    began = time.process_time()
+    work()
+    return time.process_time() - began
 
 
 def main() -> None:
-    """CPU seconds count: on a busy machine they are steadier than what a clock says."""
+    """Runs the cases in turn, so that a busy moment hits each alike, and prints medians and ratios."""
     with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "journal.jsonl"
-        write(path)
-        wall, cpu = time.perf_counter(), time.process_time()
-        chunk = journal.read(path)
-        trials = fold(chunk.events).trials
-        print(f"{len(chunk.events):,} events, {path.stat().st_size / 1e6:.0f} MB, {len(trials):,} trials")
-        print(f"CPU {time.process_time() - cpu:.2f} s   clock {time.perf_counter() - wall:.2f} s")
+        path = written(Path(folder) / "journal.jsonl")
+        events = journal.read(path).events
+        cases: dict[str, Callable[[], object]] = {
+            "JSON alone": lambda: [json.loads(line) for line in path.read_text().splitlines()],
+            "read": lambda: journal.read(path),
+            "fold": lambda: fold(events),
+            "read and fold": lambda: fold(journal.read(path).events),
+        }
+        taken: dict[str, list[float]] = {name: [] for name in cases}
+        for _ in range(ROUNDS):
+            for name, work in cases.items():
+                taken[name].append(seconds(work))
+    bare = statistics.median(taken["JSON alone"])
+    print(f"{len(events)} events, median of {ROUNDS} rounds")
+    for name, times in taken.items():
+        middle = statistics.median(times)
+        print(f"{name:<14} {1e6 * middle / len(events):6.2f} s a million {middle / bare:6.1f} x JSON alone")
 
 
 if __name__ == "__main__":
