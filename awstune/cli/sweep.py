@@ -42,7 +42,8 @@ def sweep_command(
 
     TARGET is train.py (its function train), train.py:function or pkg.mod:function, or a command after
     -- with {name} holes. The search space is the module's `space`, overridden by --space and -p. What
-    happens is kept in sweeps/SWEEP/, and `awstune resume` goes on after any stop.
+    happens is kept in sweeps/SWEEP/, and `awstune resume` goes on after any stop. A sweep whose first
+    trials all fail in the same words, three or as many as run at a time, ends with status 3.
     """
     from awstune.cli import planning, sweeping
     from awstune.flow import follow, forecast, ship, spec
