@@ -16,10 +16,17 @@ from awstune.errors import LeftBehind, UsageError
 @click.argument("names", nargs=-1, metavar="[NAME...]")
 @option("--all", "every", is_flag=True, help="All of your own.")
 @option("--all-regions", is_flag=True, help="With --all: in every region of the account.")
+@option("--everyone", is_flag=True, help="With --all: whoever in the account launched them.")
 @option("--discard", is_flag=True, help="Without fetching what sweeps have not yet sent home.")
 @option("--yes", is_flag=True, help="Answer the question in advance.")
 def terminate_command(
-    config: Config, names: tuple[str, ...], every: bool, all_regions: bool, discard: bool, yes: bool
+    config: Config,
+    names: tuple[str, ...],
+    every: bool,
+    all_regions: bool,
+    everyone: bool,
+    discard: bool,
+    yes: bool,
 ) -> int:
     """End instances for good, and check that nothing is left.
 
@@ -33,21 +40,24 @@ def terminate_command(
         raise UsageError("--all and names contradict each other", "awstune terminate --all")
     if all_regions and not every:
         raise UsageError("--all-regions is for all of your own", "awstune terminate --all --all-regions")
+    if everyone and not every:
+        raise UsageError("--everyone is for all there are", "awstune terminate --all --everyone")
     with Screen(config) as screen:
         screen.if_interrupted("nothing was ended: what runs goes on, and costs what it did", LOOK)
         cloud = clouds.open_for(config, warn=screen.warn)
         if all_regions:
-            doomed, silent = end.everywhere(cloud)
+            doomed, silent = end.everywhere(cloud, everyone=everyone)
         else:
-            doomed, silent = [(cloud, end.doomed(cloud, names, every=every))], []
+            doomed, silent = [(cloud, end.doomed(cloud, names, every=every, everyone=everyone))], []
         ended = [one for _, what in doomed for one in what.instances]
         removed = [name for _, what in doomed for name in what.leftovers]
         if not cloud.local and (ended or removed):
-            question = f"Terminate {_in_words(ended, removed)}? Disks are deleted."
+            question = f"Terminate {_in_words(ended, removed, cloud.owner)}? Disks are deleted."
             screen.confirm(question, yes=yes)
         # A region that does not answer may have something: unknown is not none.
         left = [{"kind": "region", "id": region} for region in silent]
-        again = f"awstune terminate --all{' --all-regions' if all_regions else ''}" if every else ""
+        typed = (" --all-regions" if all_regions else "") + (" --everyone" if everyone else "")
+        again = f"awstune terminate --all{typed}" if every else ""
         left += screen.follow(end.terminate(config, doomed, discard=discard, again=again))
         screen.if_interrupted("what was named is ended", "awstune ls --all-regions shows what is left")
         shared = [name for there, what in doomed for name in end.sharing(there, what)]
@@ -56,8 +66,9 @@ def terminate_command(
         return _show(screen, [*(one.name for one in ended), *removed], left, shared)
 
 
-def _in_words(ended: list[Any], removed: list[str]) -> str:
-    words = [f"{one.name} ({one.type}, {one.state}, {one.region})" for one in ended]
+def _in_words(ended: list[Any], removed: list[str], mine: str) -> str:
+    whose = {one.id: "" if one.owner == mine else f", of {one.owner}" for one in ended}
+    words = [f"{one.name} ({one.type}, {one.state}, {one.region}{whose[one.id]})" for one in ended]
     return ", ".join([*words, *(f"what is left of {name}" for name in removed)])
 
 

@@ -58,27 +58,37 @@ def terminate(
         cloud.ec2.terminate_instances(InstanceIds=[instance.id for instance in doomed])
         yield from _until(cloud, doomed, "terminated", now=now, sleep=sleep, timeout_s=timeout_s)
         backstop.disarm(cloud, [instance.id for instance in doomed])
-    for base in sorted({base_name(instance) for instance in doomed} - {""}):
-        yield from clean(cloud, base, keys_dir, sleep=sleep)
+    for owner, base in sorted(_bases(doomed)):
+        yield from clean(cloud, base, keys_dir, sleep=sleep, owner=owner)
 
 
-def clean(cloud: Cloud, base: str, keys_dir: Path, *, sleep: Sleep = time.sleep) -> Iterator[Removed]:
+def clean(
+    cloud: Cloud, base: str, keys_dir: Path, *, sleep: Sleep = time.sleep, owner: str | None = None
+) -> Iterator[Removed]:
     """Removes key pair, key file and security group of NAME, unless a live instance uses them.
 
     It is also what ends a launch that got no further than these.
+
+    Args:
+        cloud: where they are.
+        base: NAME.
+        keys_dir: where private keys lie.
+        sleep: how pauses are made.
+        owner: whose; None is the caller's, whose key file lies here.
     """
-    using = [other for other in instances.own(cloud) if base_name(other) == base]
-    if using:
+    owner = cloud.owner if owner is None else owner
+    if (owner, base) in _bases(instances.own(cloud, everyone=True)):
         return
-    of_base = _filters(cloud, names.TAG_NAME, [base])
+    of_base = _filters([owner], names.TAG_NAME, [base])
     for pair in cloud.ec2.describe_key_pairs(Filters=of_base)["KeyPairs"]:
         cloud.ec2.delete_key_pair(KeyName=pair["KeyName"])
         yield Removed("key-pair", pair["KeyName"])
-    path = keys.key_path(keys_dir, keys.pair_name(base), cloud.region)
-    if path.is_symlink() or path.exists():
-        path.unlink()
-        yield Removed("key-file", str(path))
-    forget_all(keys_dir, keys.pair_name(base), cloud.region)
+    if owner == cloud.owner:
+        path = keys.key_path(keys_dir, keys.pair_name(base), cloud.region)
+        if path.is_symlink() or path.exists():
+            path.unlink()
+            yield Removed("key-file", str(path))
+        forget_all(keys_dir, keys.pair_name(base), cloud.region)
     for group in cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"]:
         network.close(cloud, group)
         _delete_group(cloud, group["GroupId"], sleep)
@@ -87,7 +97,7 @@ def clean(cloud: Cloud, base: str, keys_dir: Path, *, sleep: Sleep = time.sleep)
 
 def left_of(cloud: Cloud, base: str) -> bool:
     """Whether a launch of NAME left a key pair or a security group of one's own behind."""
-    of_base = _filters(cloud, names.TAG_NAME, [base])
+    of_base = _filters([cloud.owner], names.TAG_NAME, [base])
     pairs = cloud.ec2.describe_key_pairs(Filters=of_base)["KeyPairs"]
     return bool(pairs or cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"])
 
@@ -103,14 +113,15 @@ def leftovers(cloud: Cloud, gone: Iterable[Instance], names_gone: Iterable[str] 
     Returns:
         ``{kind, id}`` each: instance, volume, network-interface, schedule, security-group, key-pair.
     """
-    known, bases = list(gone), set(names_gone)
+    known = list(gone)
     left = _of_instances(cloud, known) if known else []
-    bases |= {base_name(instance) for instance in known}
+    bases = _bases(known) | {(cloud.owner, name) for name in names_gone}
     return [{"kind": kind, "id": id_} for kind, id_ in [*left, *(_beside(cloud, bases) if bases else [])]]
 
 
 def _of_instances(cloud: Cloud, known: Sequence[Instance]) -> list[tuple[str, str]]:
     tokens = {instance.tags.get(names.TAG_TOKEN, "-") for instance in known}
+    owners = {instance.owner for instance in known}
     still = instances.describe(cloud, filters=_either("instance-id", [one.id for one in known]))
     left = [("instance", one.id) for one in still if one.state != "terminated"]
     # What was made with it is known by its token, what was put to it later by its id.
@@ -118,12 +129,12 @@ def _of_instances(cloud: Cloud, known: Sequence[Instance]) -> list[tuple[str, st
     cards = [card for one in known for card in one.interface_ids]
     volumes = {
         volume["VolumeId"]: volume.get("State")
-        for asked in (_filters(cloud, names.TAG_TOKEN, tokens), _either("volume-id", disks))
+        for asked in (_filters(owners, names.TAG_TOKEN, tokens), _either("volume-id", disks))
         for volume in cloud.ec2.describe_volumes(Filters=asked)["Volumes"]
     }
     interfaces = {
         card["NetworkInterfaceId"]: ""
-        for asked in (_filters(cloud, names.TAG_TOKEN, tokens), _either("network-interface-id", cards))
+        for asked in (_filters(owners, names.TAG_TOKEN, tokens), _either("network-interface-id", cards))
         for card in cloud.ec2.describe_network_interfaces(Filters=asked)["NetworkInterfaces"]
     }
     left += [("volume", id_) for id_, state in volumes.items() if state != "deleting"]
@@ -208,21 +219,28 @@ def _delete_group(cloud: Cloud, group_id: str, sleep: Sleep) -> None:
     )
 
 
-def _beside(cloud: Cloud, bases: set[str]) -> list[tuple[str, str]]:
-    used = {base_name(other) for other in instances.own(cloud)}
-    of_bases = _filters(cloud, names.TAG_NAME, bases - used)
-    groups = cloud.ec2.describe_security_groups(Filters=of_bases)["SecurityGroups"]
-    pairs = cloud.ec2.describe_key_pairs(Filters=of_bases)["KeyPairs"]
-    left = [("security-group", group["GroupId"]) for group in groups]
-    return [*left, *(("key-pair", pair["KeyName"]) for pair in pairs)]
+def _bases(found: Iterable[Instance]) -> set[tuple[str, str]]:
+    """Whose, and for which NAME, their key pairs and groups were made."""
+    return {(one.owner, base_name(one)) for one in found if base_name(one)}
+
+
+def _beside(cloud: Cloud, bases: set[tuple[str, str]]) -> list[tuple[str, str]]:
+    free, left = bases - _bases(instances.own(cloud, everyone=True)), list[tuple[str, str]]()
+    for owner in sorted({owner for owner, _ in bases}):
+        of_bases = _filters([owner], names.TAG_NAME, [base for its, base in free if its == owner])
+        groups = cloud.ec2.describe_security_groups(Filters=of_bases)["SecurityGroups"]
+        pairs = cloud.ec2.describe_key_pairs(Filters=of_bases)["KeyPairs"]
+        left += [("security-group", group["GroupId"]) for group in groups]
+        left += [("key-pair", pair["KeyName"]) for pair in pairs]
+    return left
 
 
 def _either(name: str, values: Sequence[str]) -> Any:
     return [{"Name": name, "Values": list(values) or ["-"]}]
 
 
-def _filters(cloud: Cloud, tag: str, values: Iterable[str]) -> Any:
+def _filters(owners: Iterable[str], tag: str, values: Iterable[str]) -> Any:
     return [
-        {"Name": f"tag:{names.TAG_OWNER}", "Values": [cloud.owner]},
+        {"Name": f"tag:{names.TAG_OWNER}", "Values": sorted(owners)},
         {"Name": f"tag:{tag}", "Values": sorted(values) or ["-"]},
     ]

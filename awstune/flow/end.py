@@ -67,14 +67,20 @@ def chosen(cloud: Cloud, names: Sequence[str]) -> list[Instance]:
     return [instances.pick(own, name, cloud.region) for name in dict.fromkeys(names)]
 
 
-def doomed(cloud: Cloud, names: Sequence[str], *, every: bool = False) -> Doomed:
+def doomed(cloud: Cloud, names: Sequence[str], *, every: bool = False, everyone: bool = False) -> Doomed:
     """What is meant by these names; nothing is ended yet.
+
+    Args:
+        cloud: where.
+        names: of one's own; none means the only one.
+        every: all of them, whatever they are called.
+        everyone: with ``every``, whoever in the account launched them.
 
     Raises:
         UnknownName: there is nothing of a name, or without a name there are several.
     """
     if every:
-        return Doomed(tuple(instances.own(cloud)))
+        return Doomed(tuple(instances.own(cloud, everyone=everyone)))
     if not names:
         return Doomed(tuple(chosen(cloud, ())))
     own = instances.own(cloud)
@@ -141,7 +147,7 @@ def _end(config: Config, cloud: Cloud, what: Doomed) -> Story[Left]:
 
 def sharing(cloud: Cloud, what: Doomed) -> list[str]:
     """Names of the live instances that still use the key pair and the group of what was ended."""
-    bases = {end.base_name(one) for one in what.instances} - {""}
+    bases = {end.base_name(one) for one in what.instances if one.owner == cloud.owner} - {""}
     return sorted(one.name for one in instances.own(cloud) if end.base_name(one) in bases)
 
 
@@ -158,8 +164,8 @@ def _removed(config: Config, cloud: Cloud, what: Doomed) -> Story[None]:
         yield Warned(error.message)
 
 
-def everywhere(cloud: Cloud) -> tuple[list[tuple[Cloud, Doomed]], list[str]]:
-    """All of one's own instances in every region of the account.
+def everywhere(cloud: Cloud, *, everyone: bool = False) -> tuple[list[tuple[Cloud, Doomed]], list[str]]:
+    """All of one's own instances, or of everyone's, in every region of the account.
 
     Returns:
         What to end where, and the regions that did not answer: what is there is not known.
@@ -167,7 +173,7 @@ def everywhere(cloud: Cloud) -> tuple[list[tuple[Cloud, Doomed]], list[str]]:
     Raises:
         CloudError: the regions themselves cannot be listed.
     """
-    found, silent = regions.own(cloud)
+    found, silent = regions.own(cloud, everyone=everyone)
     there = sorted({one.region for one in found})
     return [
         (

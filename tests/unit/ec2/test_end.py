@@ -7,6 +7,7 @@ from awstune.ec2 import end, instances, keys, launch, survey
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
 from awstune.errors import CloudError, LeftBehind, UsageError
+from awstune.flow.end import doomed
 
 
 def _launch(cloud, keys_dir, **wishes):
@@ -56,6 +57,29 @@ def test_others_are_left_alone(cloud, keys_dir):
     assert [one.name for one in instances.own(cloud)] == ["desk"]
     assert [pair["KeyName"] for pair in cloud.ec2.describe_key_pairs()["KeyPairs"]] == ["awstune-desk"]
     assert "awstune-desk" in _groups(cloud)
+
+
+def test_what_somebody_else_launched_ends_whole(cloud, keys_dir):
+    """Asked for everyone's: with its key pair and group, and nothing of one's own."""
+    (theirs,) = _launch(cloud, keys_dir)
+    you = "arn:aws:iam::123456789012:user/you"
+    pair = cloud.ec2.describe_key_pairs()["KeyPairs"][0]["KeyPairId"]
+    of_theirs = [theirs.id, *theirs.group_ids, *theirs.volume_ids, pair]
+    cloud.ec2.create_tags(Resources=of_theirs, Tags=[{"Key": names.TAG_OWNER, "Value": you}])
+    _launch(cloud, keys_dir, name="desk")
+    everyone = doomed(cloud, (), every=True, everyone=True).instances
+    assert sorted((one.name, one.owner == cloud.owner) for one in everyone) == [
+        ("desk", True),
+        ("lab", False),
+    ]
+    assert [one.name for one in doomed(cloud, (), every=True).instances] == ["desk"]
+    strangers = [one for one in everyone if one.name == "lab"]
+    kinds = [one["kind"] for one in end.leftovers(cloud, strangers)]
+    assert kinds == ["instance", "volume"]
+    told = _terminate(cloud, strangers, keys_dir)
+    assert [event.kind for event in told[1:]] == ["key-pair", "security-group"]
+    assert end.leftovers(cloud, strangers) == []
+    assert [pair["KeyName"] for pair in cloud.ec2.describe_key_pairs()["KeyPairs"]] == ["awstune-desk"]
 
 
 def test_a_launch_that_got_no_further_than_its_group(cloud, keys_dir):
