@@ -249,16 +249,33 @@ def pick(instances: list[Instance], name: str | None, region: str) -> Instance:
     """The one that ``name`` means among one's own live instances.
 
     Raises:
-        UnknownName: as `find`.
+        UnknownName: as `find`; or there are several of that name, which only two machines that launch
+            at one moment can make.
     """
     if name is None:
         if len(instances) == 1:
             return instances[0]
         raise _unnamed(instances, region)
-    for instance in instances:
-        if instance.name == name:
-            return instance
-    raise errors.UnknownName(f"there is no instance {name!r} of yours in {region}", _others(instances))
+    found = of_name(instances, name, region)
+    if len(found) > 1:
+        ids = ", ".join(one.id for one in found)
+        hint = f"awstune terminate {name} ends all of them"
+        raise errors.UnknownName(
+            f"there are {len(found)} instances {name!r} of yours in {region}: {ids}", hint
+        )
+    return found[0]
+
+
+def of_name(instances: list[Instance], name: str, region: str) -> list[Instance]:
+    """All that bear ``name`` among one's own live instances: what costs money is ended, twins too.
+
+    Raises:
+        UnknownName: there is none.
+    """
+    found = [one for one in instances if one.name == name]
+    if not found:
+        raise errors.UnknownName(f"there is no instance {name!r} of yours in {region}", _others(instances))
+    return found
 
 
 def describe(

@@ -52,7 +52,7 @@ class Doomed:
     @property
     def names(self) -> tuple[str, ...]:
         """Of all of it."""
-        return (*(one.name for one in self.instances), *self.leftovers)
+        return tuple(dict.fromkeys((*(one.name for one in self.instances), *self.leftovers)))
 
 
 def chosen(cloud: Cloud, names: Sequence[str]) -> list[Instance]:
@@ -64,7 +64,7 @@ def chosen(cloud: Cloud, names: Sequence[str]) -> list[Instance]:
     own = instances.own(cloud)
     if not names:
         return [instances.pick(own, None, cloud.region)]
-    return [instances.pick(own, name, cloud.region) for name in dict.fromkeys(names)]
+    return _bearing(own, names, cloud.region)
 
 
 def doomed(cloud: Cloud, names: Sequence[str], *, every: bool = False, everyone: bool = False) -> Doomed:
@@ -87,7 +87,11 @@ def doomed(cloud: Cloud, names: Sequence[str], *, every: bool = False, everyone:
     there = {one.name for one in own}
     left = [name for name in dict.fromkeys(names) if name not in there and end.left_of(cloud, name)]
     asked = [name for name in dict.fromkeys(names) if name not in left]
-    return Doomed(tuple(instances.pick(own, name, cloud.region) for name in asked), tuple(left))
+    return Doomed(tuple(_bearing(own, asked, cloud.region)), tuple(left))
+
+
+def _bearing(own: list[Instance], names: Sequence[str], region: str) -> list[Instance]:
+    return [one for name in dict.fromkeys(names) for one in instances.of_name(own, name, region)]
 
 
 def terminate(

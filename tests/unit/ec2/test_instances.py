@@ -135,6 +135,15 @@ def test_a_stopped_one_has_no_address(cloud):
     assert instances.find(cloud, "lab").address is None
 
 
+def test_twins(cloud):
+    """Two of one name, which two laptops can make at once, are both ended; neither is guessed at."""
+    ids = {_run(cloud), _run(cloud)}
+    assert {one.id for one in instances.of_name(instances.own(cloud), "lab", cloud.region)} == ids
+    with pytest.raises(UnknownName, match="there are 2 instances 'lab'") as caught:
+        instances.find(cloud, "lab")
+    assert caught.value.hint == "awstune terminate lab ends all of them"
+
+
 @pytest.mark.parametrize("evil", ["", "many", "nan", "-1", "\u00b2"])
 def test_numbers_in_tags_that_are_none(cloud, evil):
     """One spoilt tag does not take `ls` and `terminate` away from all the others."""
