@@ -18,7 +18,7 @@ import pytest
 from tests.command import Running
 from tests.lab import Lab
 from tests.waiting import until
-from tests.world import SLOW, World, gated, living_of, running
+from tests.world import World, gated, living_of, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("phases")]
 
@@ -49,7 +49,7 @@ NUMBERS = count()
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory):
     """One embedded cloud for all phases; nothing of it may be left afterwards."""
-    with running(tmp_path_factory, "phases", slow=SLOW, hangs=HANGS) as world:
+    with running(tmp_path_factory, "phases", hangs=HANGS) as world:
         # An instance's disk is this one's, so that one file lets trials here and there go on.
         (world.cwd / "held.py").write_text(gated(world.cwd / "gate"))
         (world.cwd / "gated.py").write_text(gated(world.cwd / "gate", baseline=True))
@@ -58,11 +58,7 @@ def lab(tmp_path_factory):
 
 @contextmanager
 def _begun(lab, world, phase, words, **settings):
-    """The command, when its phase has begun; the step that it hangs in is held for as long as that lasts.
-
-    So are the trials of ``held.py``, and of ``gated.py`` all but the baseline, until there is a ``gate``.
-    """
-    (lab.world.cwd / "gate").unlink(missing_ok=True)
+    """The command, when its phase has begun; the step that it hangs in is held for as long as that lasts."""
     with lab.slowed(phase.get("slow")) as reached:
         command = Running(world, *words, **settings)
         if "says" in phase:
@@ -76,10 +72,14 @@ def _begun(lab, world, phase, words, **settings):
 
 
 def _set_up(lab, setup, sweep):
-    """What is there before the command."""
+    """What is there before the command.
+
+    The trials of ``held.py`` are held, and of ``gated.py`` all but the baseline, until there is a ``gate``.
+    """
+    (lab.world.cwd / "gate").unlink(missing_ok=True)
     lab.has(**BEFORE.get(setup, {}))
     if setup == "sweep":
-        lab.world.run("sweep", "--on", "lab", "slow.py", "--trials", "500", "--name", sweep, "--detach")
+        lab.world.run("sweep", "--on", "lab", "gated.py", "--trials", "3", "--name", sweep, "--detach")
 
 
 @pytest.mark.parametrize(("phase", "numbers"), ROWS)
