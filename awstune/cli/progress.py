@@ -20,6 +20,7 @@ from awstune.sweeps.outlook import outlook, planned_of
 
 CELL = 9  # what four significant digits and an exponent need
 INDENT = 7  # of what stands below a row: where its values begin
+_STALE_S = 10.0  # so old is what an event said of the time to come
 NARROW, WIDE = 12, 21  # of a value alone, and with a standard deviation
 
 
@@ -29,10 +30,12 @@ class Progress:
     Args:
         screen: where to.
         stream: whether each event is passed on as a line of JSON instead.
+        now: seconds since the epoch.
     """
 
-    def __init__(self, screen: Screen, *, stream: bool) -> None:
+    def __init__(self, screen: Screen, *, stream: bool, now: Callable[[], float] = time.time) -> None:
         self.screen = screen
+        self.now = now
         self.stream = stream
         self.fold = Fold()
         self.told: set[int] = set()
@@ -86,6 +89,8 @@ class Progress:
     def _price(self, history: History) -> None:
         """Prices what is left as soon as it is known what a trial takes; says where its end is too late."""
         now = history.latest or 0.0
+        if self.now() - now > _STALE_S:  # of a sweep that is shown as it was, or is caught up with
+            return
         ahead = outlook(history, planned_of(history.spec, None), now)
         if ahead is None or (ahead.left_s or 0.0) < 1:
             return

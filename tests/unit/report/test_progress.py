@@ -48,7 +48,7 @@ class Terminal:
 def test_columns_are_as_wide_as_their_values(width, columns, rest):
     """The header directly above its rows; what has no room is left out whole, and the header says so."""
     screen = Terminal(width)
-    progress = Progress(screen, stream=False)
+    progress = Progress(screen, stream=False, now=lambda: 10.0)
     for event in EVENTS:
         progress(event)
     priced, header, row = screen.lines
@@ -62,7 +62,7 @@ def test_why_a_trial_failed_is_never_cut():
     """Where its row has no room for the reason, the reason stands below it in full."""
     why = "it never reported accuracy, only another_metric_with_a_long_name"
     screen = Terminal(80)
-    progress = Progress(screen, stream=False)
+    progress = Progress(screen, stream=False, now=lambda: 10.0)
     for event in (*EVENTS[:3], {**EVENTS[3], "status": "failed", "value": None, "error": why}):
         progress(event)
     row, reason = screen.lines[-2:]
@@ -74,10 +74,19 @@ def test_why_a_trial_failed_is_never_cut():
 def test_a_trial_that_runs_says_for_how_long():
     """The line that changes counts the seconds by itself, from the trial's start on."""
     screen = Terminal(80)
-    progress = Progress(screen, stream=False)
+    progress = Progress(screen, stream=False, now=lambda: 10.0)
     for event in EVENTS[:2]:
         progress(event)
     assert (screen.now, screen.clock) == ("0 of 9 trials · trial 0", None)
     progress({**EVENTS[2], "t": time.time() - 90})
     assert screen.now == "0 of 9 trials · trial 0"
     assert re.fullmatch(r" for 9\d s", screen.clock())
+
+
+def test_what_is_shown_as_it_was_has_no_time_to_come():
+    """Who looks at old events is not told how long the sweep would still have gone on for then."""
+    screen = Terminal(80)
+    progress = Progress(screen, stream=False, now=lambda: 3600.0)
+    for event in EVENTS:
+        progress(event)
+    assert not any("goes on for" in line for line in screen.lines)
