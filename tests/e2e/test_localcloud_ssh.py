@@ -7,6 +7,7 @@ import re
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import paramiko
@@ -116,9 +117,10 @@ class TestSurroundings:
         assert prefix == sys.prefix
 
     def test_the_laptops_credentials_stay_on_the_laptop(self, lab):
-        """No AWS variable crosses but where metadata is found, and of awstune's only the instance's own."""
+        """Of AWS's variables those cross that say where its metadata and S3 are, of awstune's its own."""
         variables = dict(line.split("=", 1) for line in lab.ssh("env").stdout.splitlines() if "=" in line)
-        assert {name for name in variables if name.startswith("AWS_")} == {metadata.VARIABLE}
+        told = {name for name in variables if name.startswith("AWS_")}
+        assert told == {metadata.VARIABLE, names.S3_ENDPOINT_VARIABLE}
         ours = {name for name in variables if name.startswith("AWSTUNE_")}
         assert ours == {names.INSTANCE_MARK, names.ROOT_VARIABLE}
 
@@ -321,7 +323,9 @@ class TestRefusals:
 
 def test_everything_listens_on_loopback(lab, processes_of):
     """No process of an instance listens beyond 127/8."""
-    sockets = [c for p in processes_of(lab.id) for c in psutil.Process(p.pid).net_connections()]
-    addresses = {c.laddr.ip for c in sockets if c.status == "LISTEN"}
+    addresses = set()
+    for process in processes_of(lab.id):
+        with suppress(psutil.NoSuchProcess):  # what its guard has just run is gone already
+            addresses |= {c.laddr.ip for c in process.net_connections() if c.status == "LISTEN"}
     assert addresses
     assert all(address.startswith("127.") for address in addresses)
