@@ -158,7 +158,7 @@ class Heard:
     def __init__(self):
         self.lines = []
 
-    def say(self, text):
+    def say(self, text, **_how):
         """A line."""
         self.lines.append(text)
 
