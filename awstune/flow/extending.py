@@ -7,7 +7,7 @@ from awstune.ec2 import extend, guard
 from awstune.ec2.extend import Extension
 from awstune.ec2.session import Cloud
 from awstune.errors import KeyFileError, RemoteError
-from awstune.flow import login
+from awstune.flow import launch, login
 from awstune.flow.events import Doing, Done, Story
 
 
@@ -18,9 +18,18 @@ def carry_out(config: Config, cloud: Cloud, extension: Extension) -> Story[None]
     promises time that the guard does not give. Where the instance cannot be reached, neither is written.
 
     Raises:
+        NameBusy: another awstune is at work on it.
         RemoteError: the instance cannot be reached; its end has not moved, on disk or tag.
         CloudError: AWS refused the tag.
     """
+    claim = launch.claimed(config, cloud, [extension.instance.name], "extend")
+    try:
+        yield from _move(config, cloud, extension)
+    finally:
+        claim.release()
+
+
+def _move(config: Config, cloud: Cloud, extension: Extension) -> Story[None]:
     one = extension.instance
     yield Doing(f"{one.name}: moving the end on its disk")
     try:

@@ -89,6 +89,16 @@ def test_launch_against_terminate(lab):
     assert (lab.states(), lab.beside()) == ({}, [])
 
 
+def test_extend_twice(lab):
+    """Of two that move one end at once each that was done says so; the other says who was before."""
+    lab.has(lab="running")
+    before = lab.world.json("ls")[0]["ttl_left_s"]
+    said = at_once(lab.world, "extend lab 1h", "extend lab 2h")
+    refused(said, "another awstune is at work on lab: extend")
+    moved = round((lab.world.json("ls")[0]["ttl_left_s"] - before) / 3600)
+    assert moved in [hours for hours, (status, _) in enumerate(said, 1) if status == 0] or moved == 3
+
+
 def test_sweeps_on_one_instance(lab):
     """Sweeps that are sent to one instance at once get names of their own; of one name there is one."""
     lab.has(lab="running")
