@@ -124,9 +124,9 @@ def log(
     Raises:
         UnknownName: there is no such trial, or it has not written anything.
     """
-    there = Where.read(folder)
-    asked = there is not None and not there.complete
-    asked = asked and (yield from _asked(config, folder, there, open_cloud))
+    there, asked = Where.read(folder), False
+    if there is not None and not there.complete:
+        asked = yield from _asked(config, folder, there, open_cloud)
     number = trial if trial is not None else max(_numbers(folder), default=0)
     told = partial(_in_lines, number) if lines else iter
     if there is None or not asked:

@@ -17,6 +17,7 @@ from awstune.remote import mirror as mirrors
 from awstune.remote.listing import Listing
 from awstune.remote.mirror import LARGE, Mirror
 from awstune.remote.ssh import Result
+from awstune.remote.where import Where
 from awstune.search.space import Float, Space
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.journal import Journal
@@ -132,6 +133,15 @@ def test_an_instance_names_nothing_outside(path):
     """It runs what nobody has looked at: a path that leaves the folder is not followed, however it came."""
     said = json.dumps([1, [[path, 5, 1], ["trials/0000/log.txt", 5, 1]]])
     assert [file.path for file in Listing.parse(said).files] == ["trials/0000/log.txt"]
+
+
+def test_what_goes_on_again_is_alive(there, mirror):
+    """A sweep whose instance was stopped, and is started again, runs: a look at it says so."""
+    Where("local", "us-east-1", "i-1", "lab", mirror.path, alive=False).write(mirror.folder)
+    (there.path.parent.parent / "going").mkdir()
+    (there.path.parent.parent / "going" / "train-1").touch()
+    mirror.poll()
+    assert Where.read(mirror.folder).alive
 
 
 def test_a_sweep_on_an_instance_is_a_name(shell):

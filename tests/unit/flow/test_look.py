@@ -1,0 +1,90 @@
+"""Looking at a sweep whose instance cannot be asked: what is here is shown, and stays what it is."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import replace
+
+import pytest
+
+from awstune.config import Config
+from awstune.errors import AwstuneError
+from awstune.flow import cancel, follow, look, moving, resume
+from awstune.flow.events import Output, Warned
+from awstune.remote.where import Where
+from awstune.search.space import Float, Space
+from awstune.sweeps.folder import Folder
+from awstune.sweeps.spec import Spec
+from awstune.sweeps.target import Target
+from tests.unit.ec2.conftest import boto_session, cloud, shared_cloud
+
+__all__ = ["boto_session", "cloud", "shared_cloud"]
+
+
+@pytest.fixture
+def config(tmp_path):
+    """The options as they are where nobody types any."""
+    return Config("aws", None, None, tmp_path / "home", tmp_path)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A sweep of an instance of another region, which AWS does not know any more."""
+    made = Folder(tmp_path / "sweeps" / "train-1")
+    made.log_file(0).parent.mkdir(parents=True)
+    made.log_file(0).write_text("epoch 0\n")
+    target = Target("function", "train.py", "train")
+    Spec(target, Space(x=Float(0, 1)), metric="loss", mode="min").write(made.spec_file)
+    where = Where("local", "eu-west-3", "i-0123456789abcdef0", "lab", ".awstune/sweeps/train-1", owned=True)
+    where.write(made)
+    return made
+
+
+class Asked(AwstuneError):
+    """The cloud was asked for."""
+
+
+@pytest.mark.parametrize(
+    "story",
+    [
+        look.refresh,
+        follow.attach,
+        lambda config, folder, opener: look.log(config, folder, 0, opener),
+        lambda config, folder, opener: cancel.tell(config, folder, None, opener),
+        lambda config, folder, opener: moving.refuse(config, folder, resume.Changes(), opener),
+        lambda config, folder, opener: resume.there(config, folder, resume.Changes(), opener),
+    ],
+)
+def test_it_is_looked_for_where_it_runs(config, folder, story):
+    """In its own cloud and region, whatever the options say: elsewhere it would seem to be gone."""
+    seen = []
+
+    def opener(asked):
+        seen.append((asked.cloud, asked.region))
+        raise Asked("there is no cloud")
+
+    with suppress(Asked):
+        list(story(config, folder, opener))
+    assert seen == [("local", "eu-west-3")]
+    assert Where.read(folder).alive
+
+
+def test_what_somebody_notes_meanwhile_stays(config, folder, cloud):
+    """A look that finds the instance gone leaves what an attach has written while it asked."""
+
+    def opener(_):
+        replace(Where.read(folder), complete=True, owned=False).write(folder)
+        return cloud
+
+    list(look.refresh(config, folder, opener))
+    where = Where.read(folder)
+    assert (where.complete, where.owned, where.alive) == (True, False, False)
+
+
+def test_a_log_that_is_here(config, folder, cloud):
+    """Its instance is gone: it is shown as far as it is here, and how old that is."""
+    events = list(look.log(config, folder, 0, lambda _: cloud))
+    assert [event.data for event in events if isinstance(event, Output)] == [b"epoch 0\n"]
+    (warned,) = [event.text for event in events if isinstance(event, Warned)]
+    assert "is gone" in warned
+    assert "what follows is 0 s old" in warned
