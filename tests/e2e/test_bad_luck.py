@@ -93,6 +93,21 @@ def test_an_instance_whose_guard_does_not_arm(world, switched):
     assert client.call(lifecycle.find(world.home), "GET", "/awstune/resources") == before
 
 
+def test_nobody_waited_for_the_guard(world, switched):
+    """--no-wait has not looked whether it is armed: the first login does, and says what that means."""
+    switched("no-runcmd")
+    world.run("launch", "unseen", "--no-wait")
+    until(lambda: world.json("ls")[0]["state"] == "running", "unseen to run")
+
+    def logged_in():
+        done = world.run("ssh", "unseen", "--", "true", check=None)
+        return done.stderr if done.returncode == 0 else None
+
+    said = " ".join(until(logged_in, "unseen to let us in").split())
+    assert "unseen has no guard that would end it; awstune terminate unseen does" in said
+    world.run("terminate", "unseen", "--discard")
+
+
 def test_an_instance_without_a_guard_beside_one_that_lets_nobody_in(world, switched):
     """Of two of a fleet the one that nothing would end is ended, although the launch fails at the other."""
     switched("no-runcmd")
