@@ -80,6 +80,10 @@ class Asha:
     Every third trial is first judged a rung later (Hyperband's brackets, Li et al. 2018): what starts slowly
     has a chance, and the search sees that it may.
 
+    In ``scripts/bench early-stopping`` it saves about three quarters of the epochs and ends .003 to .007 of
+    accuracy below whole trials. Every second trial a rung later instead: the same on both tasks (.975 and .761
+    beside .975 and .762; two and three seeds); one in three going on: .975 and .747, for more epochs.
+
     Attributes:
         metric: whose reports are compared.
         mode: which values are better.
@@ -141,7 +145,8 @@ class MedianRule:
     """The median rule (Golovin et al., "Google Vizier", 2017).
 
     A trial stops where its best loss so far is worse than the median of the others' running means at the
-    same step.
+    same step. Beside a search that learns it stops little: most trials are better than the middle of those
+    before, and two thirds to nine tenths of the epochs are run.
 
     Attributes:
         metric: whose reports are compared.
