@@ -81,8 +81,8 @@ class Asha:
     has a chance, and the search sees that it may.
 
     In ``scripts/bench early-stopping`` it saves about three quarters of the epochs and ends .003 to .007 of
-    accuracy below whole trials. Every second trial a rung later instead: the same on both tasks (.975 and .761
-    beside .975 and .762; two and three seeds); one in three going on: .975 and .747, for more epochs.
+    accuracy below whole trials. Every second trial a rung later instead: the same on both tasks (.975 and
+    .761 beside .975 and .762, three and two seeds); one in three going on: .975 and .755, for more epochs.
 
     Attributes:
         metric: whose reports are compared.
