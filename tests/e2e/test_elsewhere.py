@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import signal
 import sys
+from pathlib import Path
 
 import boto3
 import pytest
 
+from awstune.config import Config
+from awstune.ec2.wanted import Wanted
+from awstune.flow import launch, login, ship
+from awstune.flow.events import Doing
+from awstune.flow.sending import Ahead
 from awstune.localcloud import lifecycle
 from awstune.names import BUCKET_PREFIX, JOURNAL_FILE, RESULTS_PROFILE
 from awstune.search.space import Float, Space
@@ -118,11 +124,39 @@ def test_a_sweep_that_began_here(world, reference):
     assert (site.folder.path / best["checkpoint"]).exists()  # also where it ended before the sweep moved
 
 
+def test_the_project_travels_while_the_checks_run(world):
+    """An instance that runs has the project and its environment before anybody has seen it ready."""
+    config = Config("local", None, None, world.home, world.cwd)
+    spec = Spec(Target("function", file="train.py", function="train"), Space(x=Float(1, 2)))
+    proposal = launch.propose(config, Wanted("early"), warn=print)
+    sent = Ahead(config, proposal.cloud, spec, ship.travels(config, spec), "early-1")
+    story = launch.carry_out(proposal, running=sent.begin)
+    next(event for event in story if isinstance(event, Doing) and "early running" in event.text)
+    (folder,) = (one["folder"] for one in lifecycle.instances(lifecycle.find(world.home)) if one["ssh_port"])
+    there = Path(folder, "home", "ubuntu", ".awstune")
+    until((there / "origins" / "early-1.runtime").exists, "the environment to be there")
+    assert (there / "projects" / "early-1" / "train.py").read_text() == TRAIN
+    (ready,) = result_of(story)
+    with login.enter(config, proposal.cloud, ready.instance) as connection:
+        runtime = result_of(sent.finish(connection, ready.instance))
+        assert connection.run(runtime.command("awstune.sweeps.detached", "none"), check=False).status == 1
+    world.run("terminate", "early", "--discard")
+
+
+def result_of(story):
+    """What a story comes to, all of it told."""
+    while True:
+        try:
+            next(story)
+        except StopIteration as end:
+            return end.value
+
+
 def test_what_cannot_travel_is_refused(world):
     """A sweep whose mode only a trial would tell, or whose function is in no file, rents nothing."""
     for name, target, mode in (("loose", "-- true {x}", None), ("pickled", "pickle", "min")):
         folder = Folder(world.cwd / "sweeps" / name)
-        folder.path.mkdir()
+        folder.path.mkdir(parents=True)
         found = (
             Target("pickle", file="x.pkl", function="f")
             if target == "pickle"
