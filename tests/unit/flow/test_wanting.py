@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 
 from awstune.errors import TargetError
@@ -60,3 +62,12 @@ def test_a_function_on_the_course_image(tmp_path):
         FUNCTION, "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.8 (Ubuntu 24.04) 20260101", "T4"
     )
     wanting.refuse(FUNCTION, "an image of one's own", "T4")
+
+
+def test_a_plan_for_a_function_on_the_course_image():
+    """`sweep --launch` and `resume --launch` refuse it by the plan alone, before an instance is asked for."""
+    course = SimpleNamespace(launches=(SimpleNamespace(type="p2.xlarge", image=COURSE),))
+    with pytest.raises(TargetError, match=r"torch for Python 3\.11"):
+        wanting.refuse_plan(SimpleNamespace(local=False), course, FUNCTION)
+    wanting.refuse_plan(SimpleNamespace(local=False), course, COMMAND)
+    wanting.refuse_plan(SimpleNamespace(local=True), course, FUNCTION)  # it computes on this machine
