@@ -76,6 +76,7 @@ def unattended(launch: Any) -> str:
     over = "" if idle is None else f", {duration(idle)} after the sweep has ended"
     if all(run.bucket for run in runs):
         taken.append("At its end it is terminated, disk and all: the bucket has what was written until then.")
+        taken.append("awstune attach, or resume --launch, brings that here.")
     else:
         taken.append(f"At its end{over} at the latest, it is terminated, disk and all.")
         taken.append("What nobody has fetched by then (journal, checkpoints, artifacts) is lost.")
