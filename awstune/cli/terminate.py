@@ -79,9 +79,10 @@ def _document(screen: Screen, ended: list[Any], left: list[dict[str, str]]) -> i
 
 
 def _show(screen: Screen, gone: list[str], left: list[dict[str, str]], shared: list[str]) -> int:
+    from awstune.report.words import still_there
+
     if left:
-        things = ", ".join(f"{thing['kind']} {thing['id']}" for thing in left)
-        raise LeftBehind(f"still there: {things}", "awstune terminate again in a minute, then the console")
+        raise LeftBehind(still_there(left), "awstune terminate again in a minute, then the console")
     names = ", ".join(gone)
     if names and shared:
         rest = "no instance, disk, network interface or schedule"
