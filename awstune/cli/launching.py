@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from awstune.cli.options import F, option
 from awstune.cli.params import Span, Tag
 from awstune.cli.screen import Screen
 from awstune.cli.wrapping import fold
 from awstune.config import Config
+from awstune.errors import UsageError
 from awstune.names import DEFAULT_IDLE_S, DEFAULT_TTL_S, DEFAULT_TYPE
 
 WIDTH = 80  # of the plan
@@ -81,6 +83,29 @@ LAUNCH_KEYS = (
     "ssh_jump",
     "results_bucket",
 )
+
+
+def machine_of(typed: dict[str, Any], *, launch: bool, allowed: Collection[str] = ()) -> dict[str, Any]:
+    """Takes what describes an instance out of what was typed.
+
+    Where none is launched it is refused: ignored, it would be missed when the bill comes. What only
+    ``awstune.toml`` says waits for a launch, and is None.
+
+    Raises:
+        UsageError: such an option was typed without ``--launch``, and is not among those allowed.
+    """
+    machine = {key: typed.pop(key) for key in LAUNCH_KEYS}
+    if launch:
+        return machine
+    context = click.get_current_context()
+    flags = {one.name: one.opts[0] for one in context.command.params}
+    for key in machine:
+        if context.get_parameter_source(key) is not ParameterSource.COMMANDLINE:
+            machine[key] = None
+        elif key not in allowed:
+            hint = f"add --launch, or leave {flags[key]} out"
+            raise UsageError(f"{flags[key]} describes an instance to launch", hint)
+    return machine
 
 
 def with_launch_options(function: F) -> F:

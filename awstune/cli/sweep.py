@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from awstune.cli.launching import LAUNCH_KEYS, with_launch_options
+from awstune.cli.launching import machine_of, with_launch_options
 from awstune.cli.options import TailCommand, command
 from awstune.cli.screen import Screen
 from awstune.cli.searching import kept_of, with_search_options
@@ -51,7 +51,7 @@ def sweep_command(
 
     if launch and on is not None:
         raise UsageError("--launch and --on are two places", "leave one of them out")
-    machine = {key: typed.pop(key) for key in LAUNCH_KEYS}
+    machine = machine_of(typed, launch=launch, allowed=() if on is None else ("at_end",))
     options = kept_of(typed)
     with Screen(config) as screen:
         screen.if_interrupted(*_not_begun(on, try_=try_))
@@ -87,7 +87,16 @@ def sweep_command(
                 )
         if on is not None:
             return _on_instance(
-                screen, config, made, on, name, notify=notify, dry_run=dry_run, detach=detach, yes=yes
+                screen,
+                config,
+                made,
+                on,
+                name,
+                at_end=machine["at_end"],
+                notify=notify,
+                dry_run=dry_run,
+                detach=detach,
+                yes=yes,
             )
         ahead = forecast.make(config, made, elsewhere=False, suggest=dry_run)
         if dry_run:
@@ -118,6 +127,7 @@ def _on_instance(
     on: str,
     name: str | None,
     *,
+    at_end: str | None,
     notify: str | None,
     dry_run: bool,
     detach: bool,
@@ -138,7 +148,9 @@ def _on_instance(
     parcel = ahead.travels or ship.travels(config, made)
     if parcel.size > ship.ASKED_ABOVE:
         screen.confirm(f"Send all of it to {on}?", yes=yes)
-    story = ship.to_instance(config, cloud, one, made, name, parcel, notify=notify)
+    if at_end is not None and not cloud.local:
+        screen.confirm(f"{at_end.capitalize()} {on} when the sweep has ended and is here?", yes=yes)
+    story = ship.to_instance(config, cloud, one, made, name, parcel, at_end=at_end, notify=notify)
     folder = screen.follow(story)
     if detach:
         return sweeping.leave(screen, config, folder, where=on)

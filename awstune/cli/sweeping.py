@@ -112,9 +112,17 @@ def on_new_instance(
         f"the same command goes on with it; awstune terminate {name} ends {name}",
     )
     story = ship.to_instance(
-        config, proposal.cloud, ready.instance, made, name, parcel, owned=True, notify=notify, ahead=sent
+        config,
+        proposal.cloud,
+        ready.instance,
+        made,
+        name,
+        parcel,
+        at_end="terminate",
+        notify=notify,
+        ahead=sent,
     )
-    folder = screen.follow(story)
+    folder = screen.follow(launch.or_undo(proposal, ready.instance, story))
     if detach:
         screen.say(f"{_at_end(ready.instance)}; awstune attach {name} fetches all and terminates it")
         return leave(screen, config, folder, where=name)

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from awstune.cli.launching import LAUNCH_KEYS, with_launch_options
+from awstune.cli.launching import machine_of, with_launch_options
 from awstune.cli.options import command, option, sweep_argument
 from awstune.cli.params import Dollars, Span, Url
 from awstune.cli.screen import Screen
@@ -151,7 +151,7 @@ def resume_command(
     from awstune.flow import follow, look
     from awstune.flow import resume as story
 
-    machine = {key: typed.pop(key) for key in LAUNCH_KEYS}
+    machine = machine_of(typed, launch=launch)
     with Screen(config) as screen:
         folder = _known(config, sweep)
         screen.if_interrupted(f"{folder.name} is as it was", f"awstune resume {folder.name} goes on with it")

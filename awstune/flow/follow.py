@@ -12,6 +12,7 @@ from typing import Any
 
 from awstune.config import Config
 from awstune.ec2 import prices, restart, unfetched
+from awstune.ec2.faults import Unreachable
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.ec2.steps import span
@@ -42,6 +43,7 @@ from awstune.sweeps.spec import Spec
 EVERY_S = 0.3
 REST_EVERY_S = 2.0  # logs, checkpoints and artifacts
 RECONNECT_S = 60.0
+AGAIN_S = 1.0
 FETCH_TTL_S = 3600.0  # of an instance that is started again only to be fetched from
 Open = Callable[[Config], Cloud]
 
@@ -125,7 +127,7 @@ def attach(config: Config, folder: Folder, open_cloud: Open, pace: Pace = Pace()
 
 
 def _end_owned(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:
-    """Terminates the instance that was launched for this sweep alone, now that all of it is here."""
+    """Terminates the instance that was to end with this sweep, now that all of it is here."""
     where = Where.read(folder)
     if where is None or not (where.owned and where.complete):
         return
@@ -135,7 +137,7 @@ def _end_owned(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:
         left = yield from end.terminate(config, [(cloud, end.Doomed((one,)))], discard=False)
         if left:
             raise LeftBehind(f"still there: {left}", f"awstune terminate {one.name}")
-        yield Done(f"{one.name} was launched for {folder.name}, and is gone; nothing of it is left")
+        yield Done(f"{one.name} was to end with {folder.name}, and is gone; nothing of it is left")
     remember(folder, where, owned=False, alive=False)
 
 
@@ -177,30 +179,33 @@ def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
 
 
 def _follow_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: Pace) -> Story[None]:
-    patience_s = 0.0
+    patience_s, said = 0.0, ""
     one = access.instance_of(cloud, where)
     if one.state == "stopped" and where.owned:
         yield Doing(f"{one.name} had ended itself; starting it to fetch {tail.folder.name}")
         yield from _start_to_fetch(config, cloud, one)
     while True:
-        one = access.instance_of(cloud, where)
         try:
-            with login.enter(
-                config, cloud, one, patience_s=patience_s, now=pace.now, sleep=pace.sleep
-            ) as connection:
-                patience_s = RECONNECT_S
-                yield from _mirrored(Mirror(connection, where.path, tail.folder), tail, pace)
+            one = access.instance_of(cloud, where)
+            entered = login.enter(config, cloud, one, patience_s=patience_s, now=pace.now, sleep=pace.sleep)
+            with (yield from entered) as connection:
+                patience_s, said = RECONNECT_S, ""
+                all_home = yield from _mirrored(Mirror(connection, where.path, tail.folder), tail, pace)
                 with suppress(CloudError):  # then it counts as not fetched, and is looked for once more
-                    unfetched.remove(cloud, one, PurePosixPath(where.path).name)
+                    if all_home:
+                        unfetched.remove(cloud, one, PurePosixPath(where.path).name)
                 return
         except OSError as error:
             if error.errno not in DISK_FULL:
                 raise
             raise _unwritten(where, tail.folder, error) from error
-        except ConnectionLost as error:
+        except (ConnectionLost, Unreachable) as error:
             if patience_s == 0.0:
                 raise
-            yield Warned(f"{error.message}; the sweep goes on there, trying to get back")
+            if error.message != said:
+                yield Warned(f"{error.message}; the sweep goes on there, trying to get back")
+            said = error.message
+            pace.sleep(AGAIN_S)  # nothing tells that the network is back
 
 
 def _start_to_fetch(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
@@ -213,7 +218,8 @@ def _start_to_fetch(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
     yield from end.start(config, cloud, [again])
 
 
-def _mirrored(mirror: Mirror, tail: Tail, pace: Pace) -> Story[None]:
+def _mirrored(mirror: Mirror, tail: Tail, pace: Pace) -> Story[bool]:
+    """Brings all until the sweep's end; whether nothing more can come of it."""
     look, here, looked = Look(alive=True, whole=False), False, pace.now()
     while not look.over:
         look = mirror.poll()
@@ -223,9 +229,14 @@ def _mirrored(mirror: Mirror, tail: Tail, pace: Pace) -> Story[None]:
         elif not look.over:
             pace.sleep(EVERY_S)  # a journal over there tells nobody that it has grown
     yield Doing(f"fetching {mirror.folder.name}")
-    mirror.fetch()
+    look = mirror.fetch()
     yield from tail.news()
-    yield Done(f"{mirror.folder.name} is here in full: {mirror.folder.path}")
+    if look.runs:
+        goes_on = f"a run of {mirror.folder.name} is still under way there"
+        yield Warned(f"{goes_on}, and is here as far as it has come")
+    else:
+        yield Done(f"{mirror.folder.name} is here in full: {mirror.folder.path}")
+    return not look.runs
 
 
 def _unwritten(where: Where, folder: Folder, error: OSError) -> SweepError:

@@ -62,7 +62,7 @@ def to_instance(
     name: str | None,
     parcel: project.Project,
     *,
-    owned: bool = False,
+    at_end: str | None = None,
     notify: str | None = None,
     ahead: Ahead | None = None,
 ) -> Story[Folder]:
@@ -75,7 +75,8 @@ def to_instance(
         spec: as seen from the folder one is in.
         name: the sweep's; None numbers it after the target.
         parcel: what `travels` found.
-        owned: whether the instance ends with the sweep.
+        at_end: what becomes of the instance when the sweep has ended and all of it is here: ``stop`` or
+            ``terminate``; None leaves it alone.
         notify: an address that the worker there tells of the end.
         ahead: sends to the instance already.
 
@@ -84,21 +85,23 @@ def to_instance(
 
     Raises:
         RemoteError: the connection broke, or the worker did not start.
-        UsageError: an instance's image is not known, or the name is taken.
+        UsageError: an instance's image is not known, the name is taken, or its end is not to be had there.
         NameTaken: the instance has a sweep of that name.
         Interrupted: by Ctrl-C; says what goes on.
     """
+    _refuse_end(one, at_end)
     yield Doing(f"{one.name}: opening a verified SSH connection")
     began: list[str] = []
     try:
-        with login.enter(config, cloud, one) as connection:
+        with (yield from login.enter(config, cloud, one)) as connection:
             weight = f"{len(parcel.files)} files, {parcel.size / 1e6:.1f} MB"
             yield Doing(f"{one.name}: sending {parcel.root.name} ({weight})")
             goods = yield from luggage.pack(config, spec, parcel)
             sent = spec if goods is None else replace(spec, options=goods.options(spec.options))
             folder = _prepare(config, one, sent, parcel, name, connection)
             with _all_or_nothing(connection, folder, began):
-                place_of(config, cloud, one, spec, parcel, folder.name, owned=owned).write(folder)
+                place = place_of(config, cloud, one, spec, parcel, folder.name, owned=at_end == "terminate")
+                place.write(folder)
                 sent_before = ahead or Ahead(config, cloud, spec, parcel, folder.name)
                 runtime = yield from sent_before.finish(connection, one)
                 send_state(connection, folder)
@@ -108,11 +111,19 @@ def to_instance(
                 # Noted before it is true: whoever ends the instance meanwhile looks once too often.
                 unfetched.add(cloud, one, folder.name)
                 began.append(folder.name)
-                yield from start_worker(connection, runtime, folder, at_end=at_end_of(one) if owned else None)
+                yield from start_worker(connection, runtime, folder, at_end=at_end and at_end_of(one))
     except KeyboardInterrupt:
         raise _interrupted(cloud, one, began) from None
     yield Done(f"{folder.name} runs on {one.name}, and goes on without this terminal")
     return folder
+
+
+def _refuse_end(one: Instance, at_end: str | None) -> None:
+    if at_end == "stop" and at_end_of(one) != "stop":
+        raise UsageError(
+            f"{one.name} cannot stop with the sweep: what shuts it down terminates it",
+            "--at-end terminate ends it when all of it is here; without --at-end it goes on",
+        )
 
 
 def _interrupted(cloud: Cloud, one: Instance, began: Sequence[str]) -> Interrupted:

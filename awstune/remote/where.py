@@ -31,7 +31,7 @@ class Where:
         alive: whether it ran, or was about to go on by itself, at the last look.
         seen: seconds since the epoch of the last look; None before the first.
         usd_per_hour: what the instance costs; None where it is not known.
-        owned: whether the instance was launched for this sweep alone, and ends with it.
+        owned: whether the instance is terminated when the sweep has ended and all of it is here.
         account: the AWS account that it is in; empty where an older awstune did not write it down.
         root: the project's folder, as seen from the one that holds ``sweeps/``.
         bucket: where the instance writes a copy of the sweep; empty for nowhere.

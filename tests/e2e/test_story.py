@@ -168,9 +168,23 @@ def test_one_command(world):
     """`sweep --launch` rents, searches, fetches and ends: nothing is left but the sweep's folder."""
     done = world.run("sweep", "train.py", "--launch", "--trials", "3", "--name", "whole", "--ttl", "1h")
     assert "best of 3 trials: loss" in done.stdout
-    assert "whole was launched for whole, and is gone; nothing of it is left" in done.stderr
+    assert "whole was to end with whole, and is gone; nothing of it is left" in done.stderr
     assert "whole" not in [one["name"] for one in world.json("ls")]
     assert world.json("results", "whole")["best"]["status"] == "succeeded"
+
+
+def test_an_instance_that_is_to_end_with_its_sweep(world):
+    """`sweep --on NAME` ends it where `--at-end` is typed: by itself, or once all is fetched."""
+    world.run("launch", "brief", "--at-end", "terminate")
+    words = ("sweep", "--on", "brief", "train.py", "--trials", "1")
+    assert "brief cannot stop with the sweep" in world.run(*words, "--at-end", "stop", check=2).stderr
+    world.run(*words, "--name", "kept")
+    assert ("brief", "running") in _states(world)
+    done = world.run(*words, "--name", "brought", "--at-end", "terminate")
+    assert "brief was to end with brought, and is gone; nothing of it is left" in done.stderr
+    world.run("launch", "still")
+    world.run("sweep", "--on", "still", "train.py", "--trials", "1", "--at-end", "stop", "--detach")
+    until(lambda: ("still", "stopped") in _states(world), "the instance to stop itself")
 
 
 def _states(world):

@@ -6,15 +6,18 @@ import os
 import signal
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
+from awstune.config import Config
 from awstune.errors import SweepBusy
-from awstune.names import TAG_SSH_PORT
+from awstune.flow import clouds, follow
+from awstune.flow.events import Warned
 from awstune.sweeps import journal, loop
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
 from awstune.sweeps.spec import Spec
 from tests.waiting import until
-from tests.ways import SWEEP, TRAIN, TRIALS, Cutter, Site, ended, finished, outcome, undisturbed, whole
+from tests.ways import SWEEP, TRAIN, TRIALS, Site, ended, finished, outcome, undisturbed, whole
 from tests.world import World, running
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("ways-to-die")]
@@ -88,7 +91,10 @@ def test_a_reboot(world, site, reference):
 
 def test_a_stop_and_a_start(world, site, reference):
     """A stopped instance that is started again goes on with its sweep; nobody has to resume it."""
+    seen = world.run("logs", site.name, "--trial", "2").stdout
     world.run("stop", site.name)
+    assert world.lines("status", site.name)[-1]["state"] == "stopped"
+    assert world.run("logs", site.name, "--trial", "2").stdout == seen
     refused = world.json("attach", site.name, check=2)["error"]
     assert "is stopped" in refused["message"]
     assert refused["hint"] == f"awstune start {site.name}"
@@ -97,6 +103,7 @@ def test_a_stop_and_a_start(world, site, reference):
     assert f"run {site.name}-2: " in moving
     world.run("start", site.name)
     site.reaches("started", 2, times=2)
+    assert world.lines("status", site.name)[-1]["state"] == "running"
     site.open_gate()
     world.run("attach", site.name)
     as_if_nothing_had_happened(site.folder, reference)
@@ -104,19 +111,39 @@ def test_a_stop_and_a_start(world, site, reference):
 
 def test_the_connection_is_cut(world, site, reference):
     """A connection that breaks again and again is made again, and the mirror has no gap."""
-    shown = site.ec2.describe_instances(InstanceIds=[site.id])["Reservations"][0]["Instances"][0]
-    port = next(int(tag["Value"]) for tag in shown["Tags"] if tag["Key"] == TAG_SSH_PORT)
-    cutter = Cutter((shown["PublicIpAddress"], port), 20_000)
-    tag = {"Key": TAG_SSH_PORT, "Value": str(cutter.port)}
-    site.ec2.create_tags(Resources=[site.id], Tags=[tag])
+    port, cutter = site.port(), site.cut_after(20_000)
     attached = site.background("attach", site.name)
     until(lambda: cutter.cuts >= 3, "three cuts")
     site.open_gate()
     ended(attached)
     cutter.close()
-    site.ec2.create_tags(Resources=[site.id], Tags=[tag | {"Value": str(port)}])
+    site.tell_port(port)
     as_if_nothing_had_happened(site.folder, reference)
     assert site.folder.journal_file.read_bytes() == site.there.journal_file.read_bytes()
+
+
+def test_the_network_is_lost(world, site, reference):
+    """A laptop that reaches neither the instance nor AWS for a while gets back to both; it says so once."""
+    cutter, port = site.cut_after(60_000), site.port()
+    config = Config("local", None, None, world.home, world.cwd)
+    cloud, left = clouds.open_for(config, warn=print), [1, 2, 3]
+
+    def offline(**_):
+        if cutter.cuts and left:
+            left.pop()
+            if not left:
+                site.open_gate()
+            raise EndpointConnectionError(endpoint_url="http://203.0.113.1")
+
+    cloud.ec2.meta.events.register("before-call.ec2.DescribeInstances", offline)
+    told = list(follow.attach(config, site.folder, lambda _: cloud))
+    told = [event.text for event in told if isinstance(event, Warned)]
+    cutter.close()
+    site.tell_port(port)
+    assert left == []
+    assert sum("trying to get back" in text for text in told) >= 2  # SSH is lost, then AWS
+    assert sum("203.0.113.1" in text for text in told) == 1
+    as_if_nothing_had_happened(site.folder, reference)
 
 
 def test_the_instance_is_lost(world, site, reference):
@@ -196,7 +223,7 @@ def test_nobody_is_there_at_the_end(world, reference):
     done = world.run("attach", "alone")
     assert "for that its dollar cap of $50.00 does not hold" in " ".join(done.stderr.split())
     assert "alone is gone" in done.stderr.replace(
-        "alone was launched for alone, and is gone", "alone is gone"
+        "alone was to end with alone, and is gone", "alone is gone"
     )
     as_if_nothing_had_happened(site.folder, reference)
     assert world.json("ls") == []
