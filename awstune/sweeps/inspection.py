@@ -10,6 +10,7 @@ from awstune import names
 from awstune.errors import TargetError
 from awstune.search.space import Space
 from awstune.sweeps.asking import ask
+from awstune.sweeps.distributions import hint_for
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 _GUARD = 'guard what runs at import: if __name__ == "__main__":'
 _SLOWLY = f"{_GUARD}; where the disk is slow, {names.IMPORT_VARIABLE}=300 waits longer"
 IMPORT_S = 60.0
-_PACKAGES = {"sklearn": "scikit-learn", "cv2": "opencv-python", "PIL": "pillow", "yaml": "pyyaml"}
 
 
 class NoFunction(TargetError):
@@ -158,5 +158,5 @@ def _missing(target: Target, python: str, module: str | None) -> TargetError:
         )
     return TargetError(
         f"{_of(target)} needs {package}, which {python} does not have",
-        f"{python} -m pip install {_PACKAGES.get(package, package)}, or --python names one that has it",
+        hint_for(package, python),
     )

@@ -65,7 +65,7 @@ TARGETS = HANGS + tuple(
             "sweep bad.py",
             "import nosuchpackage\n",
             "bad.py needs nosuchpackage",
-            "pip install nosuchpackage",
+            "install what provides nosuchpackage",
             "target",
         ),
         ("sweep bad.py", "from . import x\n", "imports relative to itself", "name it as one", "target"),

@@ -147,7 +147,7 @@ PROBLEMS = {
     "missing package": (
         "import no_such_package.sub\n",
         "needs no_such_package, which",
-        "pip install no_such_package",
+        "install what provides no_such_package there",
     ),
     "missing name": ("from json import no_such\n", "cannot import name 'no_such'.*line 1", ""),
     "arguments": (
