@@ -12,7 +12,7 @@ from awstune.config import Config, ensure_home
 from awstune.ec2 import extend, guard, hostkeys, instances, keys
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import CloudError, ConnectionLost, KeyFileError, UnknownName
+from awstune.errors import CloudError, ConnectionLost, KeyFileError, RemoteError, UnknownName
 from awstune.names import ROOT_VARIABLE
 from awstune.remote import hosts, ssh
 from awstune.remote.where import Where
@@ -87,8 +87,8 @@ def note_hours(cloud: Cloud, one: Instance, connection: ssh.Connection) -> None:
 
     It is done at each contact, and never in the way of what the contact is for.
     """
-    said = connection.run(f'cat "${{{ROOT_VARIABLE}:-}}{guard.RAN_FILE}"', check=False).stdout
-    with contextlib.suppress(ValueError, CloudError):
+    with contextlib.suppress(ValueError, CloudError, RemoteError):
+        said = connection.run(f'cat "${{{ROOT_VARIABLE}:-}}{guard.RAN_FILE}"', check=False).stdout
         extend.write_ran(cloud, one, float(said), time.time())
 
 

@@ -36,7 +36,7 @@ def tell(config: Config, folder: Folder, trial: int | None, open_cloud: look.Ope
     if there.complete:
         raise _not_running(folder)
     yield Doing(f"telling {there.name}")
-    with look.connected(config, there, open_cloud) as connection:
+    with (yield from look.connected(config, there, open_cloud)) as connection:
         mirror = Mirror(connection, there.path, folder)
         if mirror.poll().over:
             raise _not_running(folder)

@@ -33,7 +33,7 @@ def _move(config: Config, cloud: Cloud, extension: Extension) -> Story[None]:
     one = extension.instance
     yield Doing(f"{one.name}: moving the end on its disk")
     try:
-        with login.enter(config, cloud, one) as connection:
+        with (yield from login.enter(config, cloud, one)) as connection:
             if extension.limits is not None:
                 connection.run(guard.more_limits_command(extension.limits))
             connection.run(guard.move_end_command(extension.ends))

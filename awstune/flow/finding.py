@@ -58,7 +58,7 @@ def _look(config: Config, name: str | None, cloud: Cloud) -> Story[list[tuple[In
     for one in sorted(running, key=lambda one: one.name != name):
         yield Doing(f"looking on {one.name}")
         try:
-            with login.enter(config, cloud, one) as connection:
+            with (yield from login.enter(config, cloud, one)) as connection:
                 there = mirror.sweeps_on(connection)
         except AwstuneError as error:
             locked.append(error)
@@ -74,7 +74,7 @@ def _look(config: Config, name: str | None, cloud: Cloud) -> Story[list[tuple[In
 
 def _adopt(config: Config, one: Instance, sweep: str, cloud: Cloud) -> Story[Folder]:
     made = Folder.create(config.cwd, sweep, sweep).newborn()
-    with login.enter(config, cloud, one) as connection, made as folder:
+    with (yield from login.enter(config, cloud, one)) as connection, made as folder:
         _remember(config, cloud, one, connection, folder)
         Mirror(connection, mirror.remote_path(sweep), folder).fetch_file(SPEC_FILE)
     yield Done(f"{sweep} was found on {one.name}")

@@ -32,7 +32,7 @@ def ready(config: Config, cloud: Cloud, one: Instance) -> Story[ssh.Address]:
     silent = not (address.jump or ssh.answers(address))
     moved = admit(cloud, one, address, answers=lambda _: not silent)
     if moved:
-        yield Warned(f"your address has changed: port 22 of {one.name} is now open to {moved} only")
+        yield _opened(one, moved)
     elif silent and (said := reach.shut_out(cloud, one.group_ids)):
         yield Warned(f"{said}; {reach.way_in(one.name)}")
     if closing.due(one):
@@ -50,7 +50,7 @@ def enter(
     patience_s: float = 0.0,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
-) -> ssh.Connection:
+) -> Story[ssh.Connection]:
     """Opens a verified connection; the port is moved to where one is now, where that has changed.
 
     Args:
@@ -67,16 +67,24 @@ def enter(
         RemoteError: it cannot be reached, or lets nobody in.
     """
     address = access.address_of(config, cloud, one)
-    admit(cloud, one, address)
+    if moved := admit(cloud, one, address):
+        yield _opened(one, moved)
     try:
         connection = access.connect(address, patience_s=patience_s, now=now, sleep=sleep)
     except ConnectionLost as error:
         raise explained(cloud, one, error) from error
-    access.note_hours(cloud, one, connection)
-    if closing.due(one):
-        for _ in closing.close(config.home, cloud, one, connection):
-            pass
+    try:
+        access.note_hours(cloud, one, connection)
+        if closing.due(one):
+            yield from closing.close(config.home, cloud, one, connection)
+    except BaseException:
+        connection.close()
+        raise
     return connection
+
+
+def _opened(one: Instance, to: str) -> Warned:
+    return Warned(f"your address has changed: port 22 of {one.name} is now open to {to} only")
 
 
 def explained(cloud: Cloud, one: Instance, error: ConnectionLost) -> ConnectionLost:

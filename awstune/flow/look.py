@@ -74,7 +74,7 @@ def _asked(config: Config, folder: Folder, there: Where, open_cloud: Open) -> St
     """Asks the instance, or says how old the news is; whether it could be asked."""
     yield Doing(f"looking at {folder.name} on {there.name}")
     try:
-        with connected(config, there, open_cloud) as connection:
+        with (yield from connected(config, there, open_cloud)) as connection:
             Mirror(connection, there.path, folder).poll()
     except UnknownName as error:
         yield Warned(f"{error.message}; {_age(there)}")
@@ -133,7 +133,7 @@ def log(
         bring = partial(journal.is_open, folder.journal_file)
         yield from told(_grown(folder, number, bring, follow=follow))
     else:
-        with connected(config, there, open_cloud) as connection:
+        with (yield from connected(config, there, open_cloud)) as connection:
             bring = partial(_bring, Mirror(connection, there.path, folder), number)
             yield from told(_grown(folder, number, bring, follow=follow))
     return number
@@ -189,7 +189,7 @@ def _numbers(folder: Folder) -> list[int]:
     return [record.number for record in results.history(folder).trials]
 
 
-def connected(config: Config, there: Where, open_cloud: Open) -> Connection:
+def connected(config: Config, there: Where, open_cloud: Open) -> Story[Connection]:
     """An open connection to the instance that has a sweep.
 
     Raises:
@@ -200,4 +200,4 @@ def connected(config: Config, there: Where, open_cloud: Open) -> Connection:
 
     config = _of(config, there)
     cloud = open_cloud(config)
-    return login.enter(config, cloud, access.instance_of(cloud, there))
+    return (yield from login.enter(config, cloud, access.instance_of(cloud, there)))

@@ -185,7 +185,10 @@ def to_instance(
     """
     spec = seen_from_here(config, folder, changes)
     place = ship.place_of(config, cloud, one, spec, parcel, folder.name, owned=True)
-    with login.enter(config, cloud, one) as connection, _claimed(folder, one, came_from) as claimed:
+    with (
+        (yield from login.enter(config, cloud, one)) as connection,
+        _claimed(folder, one, came_from) as claimed,
+    ):
         goods = yield from luggage.pack(config, spec, parcel)
         yield Doing(f"{one.name}: sending {parcel.root.name} and {folder.name}")
         sent_before = ahead or Ahead(config, cloud, spec, parcel, folder.name)

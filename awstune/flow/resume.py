@@ -138,7 +138,7 @@ def there(
     config = look.at(config, folder)
     cloud = open_cloud(config)
     one = access.instance_of(cloud, where)
-    with _alone(folder), login.enter(config, cloud, one) as connection:
+    with _alone(folder), (yield from login.enter(config, cloud, one)) as connection:
         if Mirror(connection, where.path, folder).poll().alive:  # else it is only about to be started
             changes.refuse_busy(folder)
             return

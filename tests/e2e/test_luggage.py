@@ -9,7 +9,7 @@ import pytest
 
 from awstune import config as configuration
 from awstune.ec2 import instances
-from awstune.flow import clouds, login
+from awstune.flow import access, clouds
 from awstune.remote import bootstrap, delivery
 from awstune.sweeps import data
 from tests.serving import Answering, serving
@@ -64,7 +64,8 @@ def lab(world):
     """An open connection to the instance, which counts."""
     config = configuration.load({"cloud": "local"}, {"AWSTUNE_HOME": str(world.home)}, world.cwd)
     cloud = clouds.open_for(config, warn=print)
-    with login.enter(config, cloud, instances.find(cloud, "lab")) as connection:
+    address = access.address_of(config, cloud, instances.find(cloud, "lab"))
+    with access.connect(address) as connection:
         yield Counted(connection)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from awstune.ec2 import hostkeys, instances, network
+from awstune.errors import ConnectionLost
 from awstune.flow import access, login
 from awstune.remote import hosts
 from awstune.remote.ssh import Address
@@ -73,6 +74,16 @@ def test_by_way_of_a_jump_host(cloud, keys_dir):
     launched(cloud, keys_dir, ssh_jump="bastion", ssh_from="10.0.0.5/32")
     assert _admit(cloud, replace(ADDRESS, jump="bastion")) is None
     assert _admitted(cloud) == {"10.0.0.5/32"}
+
+
+def test_a_connection_that_breaks_while_hours_are_noted(cloud):
+    """What it was made for finds that out by itself: nothing is noted, and nothing is raised."""
+
+    class Broken:
+        def run(self, *_, **__):
+            raise ConnectionLost("the connection was lost")
+
+    access.note_hours(cloud, None, Broken())
 
 
 @pytest.mark.parametrize(
