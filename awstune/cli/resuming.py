@@ -93,6 +93,6 @@ def on_new_instance(
         notify=notify,
         ahead=sent,
     )
-    screen.follow(story)
+    screen.follow(launch.or_undo(proposal, ready.instance, story))
     attached = follow.attach(config, folder, lambda _: proposal.cloud)
     return sweeping.watch(screen, config, folder, attached, where=name)

@@ -10,12 +10,11 @@ from awstune.config import Config
 from awstune.ec2 import instances, wait
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import AwstuneError, ConnectionLost, NoGuard, NotReady
+from awstune.errors import AwstuneError, ConnectionLost, KeyFileError, NoGuard, NotReady, RemoteError
 from awstune.flow import access, closing, login
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.flow.together import together
 from awstune.names import ARMED_FILE, ROOT_VARIABLE
-from awstune.remote.ssh import Connection
 
 SSH_PATIENCE_S = 60.0
 # Each is a connection, some calls to AWS, and a host key that is made there.
@@ -81,11 +80,14 @@ def live(cloud: Cloud, names: Iterable[str]) -> list[Instance]:
 def _arrival(config: Config, cloud: Cloud, one: Instance, patience_s: float, began: float) -> Story[bool]:
     """Logs in for the first time and shuts what is due; whether the guard is armed."""
     yield Doing(f"{one.name}: opening a verified SSH connection")
-    with _first_login(config, cloud, one, patience_s) as connection:
-        guarded = connection.run(_ARMED.format(looks=round(patience_s)), check=False).status == 0
-        access.note_hours(cloud, one, connection)
-        if guarded:
-            yield from closing.close(config.home, cloud, one, connection)
+    try:
+        with access.connect(access.address_of(config, cloud, one), patience_s=patience_s) as connection:
+            guarded = connection.run(_ARMED.format(looks=round(patience_s)), check=False).status == 0
+            access.note_hours(cloud, one, connection)
+            if guarded:
+                yield from closing.close(config.home, cloud, one, connection)
+    except (RemoteError, KeyFileError) as error:
+        raise _shut_out(cloud, one, error) from error
     if guarded:
         yield Done(f"{one.name} is ready after {time.monotonic() - began:.0f} s: {one.address}")
     return guarded
@@ -104,12 +106,12 @@ def _standing(words: Mapping[str, str]) -> str:
     return " · ".join(f"{number} {word}" for word, number in Counter(words.values()).most_common())
 
 
-def _first_login(config: Config, cloud: Cloud, one: Instance, patience_s: float) -> Connection:
-    try:
-        return access.connect(access.address_of(config, cloud, one), patience_s=patience_s)
-    except ConnectionLost as error:
-        why, ends = login.explained(cloud, one, error), f"awstune terminate {one.name}"
-        raise NotReady(
-            f"{one.name} passes its checks, but lets nobody in: {why.message}; it goes on, and costs",
-            ends if why is error else f"{why.hint}; {ends} ends it",
-        ) from error
+def _shut_out(cloud: Cloud, one: Instance, error: RemoteError | KeyFileError) -> NotReady:
+    hint, ends = error.hint, f"awstune terminate {one.name}"
+    if isinstance(error, ConnectionLost):
+        why = login.explained(cloud, one, error)
+        error, hint = why, "" if why is error else why.hint
+    return NotReady(
+        f"{one.name} passes its checks, but lets nobody in: {error.message}; it goes on, and costs",
+        f"{hint}; {ends} ends it" if hint else ends,
+    )

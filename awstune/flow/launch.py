@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from awstune.config import Config, ensure_home
-from awstune.ec2 import end, events, prices, survey
+from awstune.ec2 import end, events, prices, survey, unfetched
 from awstune.ec2 import launch as ec2_launch
 from awstune.ec2.instances import Instance
 from awstune.ec2.launch import PartLaunched
@@ -23,6 +23,7 @@ from awstune.errors import (
     CredentialsError,
     InstanceDied,
     Interrupted,
+    LeftBehind,
     NoGuard,
     NotReady,
 )
@@ -31,6 +32,8 @@ from awstune.flow.claim import Claim, take
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.money import dollars
 from awstune.remote import hosts, jump, openssh
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -190,6 +193,43 @@ def undo(config: Config, cloud: Cloud, launched: Sequence[Instance]) -> Story[No
         hosts.unpin(config.home, one.id)
     if launched:
         yield Done(f"terminated again: {', '.join(sorted(one.name for one in launched))}")
+
+
+def or_undo(proposal: Proposal, one: Instance, shipment: Story[T]) -> Story[T]:
+    """Carries out a shipment to an instance that is there for it alone; where it fails, that is ended.
+
+    What was there before, or holds a sweep by now, is not: that it goes on is said.
+
+    Args:
+        proposal: what launched the instance.
+        one: the instance.
+        shipment: what is sent there, and its result.
+
+    Raises:
+        LeftBehind: the shipment failed, and AWS refused to end the instance.
+        AwstuneError: what the shipment raised.
+    """
+    try:
+        return (yield from shipment)
+    except Interrupted:
+        raise
+    except Exception as error:
+        try:
+            yield from _undone(proposal, one)
+        except AwstuneError as failed:
+            what = f"{one.name} could not be terminated: {failed.message}; it goes on, and costs"
+            raise LeftBehind(f"{error}; and {what}", f"awstune terminate {one.name}") from error
+        raise
+
+
+def _undone(proposal: Proposal, one: Instance) -> Story[None]:
+    now = [there for there in arriving.live(proposal.cloud, [one.name]) if there.id == one.id]
+    if proposal.plan.launches and all(unfetched.sweeps(there) == () for there in now):
+        yield Warned(f"no sweep has begun on {one.name}, so it is terminated")
+        yield from undo(proposal.config, proposal.cloud, now)
+    elif now:
+        costs = "" if proposal.cloud.local else ", and costs"
+        yield Warned(f"{one.name} goes on{costs}; awstune terminate {one.name} ends it")
 
 
 def _as_part(cloud: Cloud, error: CloudError, launched: Sequence[Instance]) -> CloudError:

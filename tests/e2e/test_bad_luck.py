@@ -10,8 +10,9 @@ import pytest
 
 from awstune.config import Config
 from awstune.ec2.wanted import Wanted
-from awstune.errors import NoGuard, NotReady
+from awstune.errors import LeftBehind, NoGuard, NotReady, RemoteError
 from awstune.flow import launch
+from awstune.flow.events import Doing
 from awstune.localcloud import client, lifecycle
 from tests.waiting import until
 from tests.world import TRAIN, World, running
@@ -77,6 +78,60 @@ def test_an_instance_that_lets_nobody_in(world, switched):
         list(story)
     assert failed.value.hint == "awstune terminate shy"
     world.run("terminate", "shy")
+    assert world.json("ls") == []
+
+
+def test_a_key_that_others_can_read(world, switched):
+    """Whatever lets nobody in, what is launched is named with what it costs, and how it ends."""
+    config = Config("local", None, None, world.home, world.cwd)
+    proposal = launch.propose(config, Wanted("bare"), warn=print)
+    story = launch.carry_out(proposal)
+    next(event for event in story if "bare is launched" in event.text)
+    (key,) = world.home.glob("keys/*/*bare*.pem")
+    key.chmod(0o644)
+    with pytest.raises(NotReady, match=r"bare .* lets nobody in: .*; it goes on, and costs") as failed:
+        list(story)
+    assert failed.value.hint.endswith("; awstune terminate bare ends it")
+    world.run("terminate", "bare", "--discard")
+
+
+def _shipment(proposal, ready):
+    """What fails once an instance is there for a sweep alone, and what is said."""
+
+    def failing():
+        yield Doing("sending")
+        raise RemoteError("no torch for that", "leave it out")
+
+    return [event.text for event in launch.or_undo(proposal, ready.instance, failing())]
+
+
+def _there(world, name):
+    config = Config("local", None, None, world.home, world.cwd)
+    proposal = launch.propose(config, Wanted(name), warn=print)
+    story = launch.carry_out(proposal)
+    while True:
+        try:
+            next(story)
+        except StopIteration as end:
+            return proposal, end.value[0]
+
+
+def test_a_shipment_that_fails(world, switched):
+    """An instance that was launched for it alone is ended; one that cannot be is named, with status 4."""
+    proposal, ready = _there(world, "own")
+    cloud = lifecycle.find(world.home)
+    rule = {"service": "ec2", "action": "TerminateInstances", "error": "UnauthorizedOperation", "status": 403}
+    added = client.call(cloud, "POST", "/awstune/rules", rule)["id"]
+    with pytest.raises(LeftBehind, match=r"no torch for that; and own could not be terminated") as left:
+        _shipment(proposal, ready)
+    assert left.value.hint == "awstune terminate own"
+    client.call(cloud, "DELETE", f"/awstune/rules/{added}")
+    again, _ = _there(world, "own")
+    with pytest.raises(RemoteError, match="no torch"):
+        _shipment(again, ready)
+    assert [one["name"] for one in world.json("ls")] == ["own"]  # it was there before that command
+    with pytest.raises(RemoteError, match="no torch"):
+        _shipment(proposal, ready)
     assert world.json("ls") == []
 
 
