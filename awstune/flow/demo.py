@@ -65,7 +65,7 @@ def tell(config: Config, *, warn: Callable[[object], None], in_words: InWords) -
         yield Done(f"the embedded cloud answers at {cloud.endpoint_url}; nothing here costs anything")
         return (yield from _story(config, warn, in_words))
     except (KeyboardInterrupt, Interrupted):
-        raise _interrupted(ended=began_here) from None
+        raise _interrupted(ended=began_here and _is_alone(config)) from None
     finally:
         if began_here and _is_alone(config):
             lifecycle.stop(home)
