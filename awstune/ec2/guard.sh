@@ -49,7 +49,7 @@ spent() { # microdollars: hours run, and the disk since it was made
 }
 
 sweeping() {
-  for file in "$homes"/*/.awstune/sweeps/*/worker.pid; do
+  for file in "$homes"/*/.awstune/sweeps/*/worker.pid "$homes"/*/.awstune/sweeps/*/runs/*/worker.pid; do
     pid=$(number "$file" "")
     [ -n "$pid" ] && ps -o args= -p "$pid" 2> /dev/null | grep -q awstune && return 0
   done

@@ -10,17 +10,19 @@ import shlex
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from awstune.config import Config
-from awstune.errors import CloudNotRunning, UnknownName, UsageError
+from awstune.ec2 import unfetched
+from awstune.errors import CloudError, CloudNotRunning, ConnectionLost, RemoteError, UnknownName, UsageError
 from awstune.flow import access, follow, login, look, luggage
 from awstune.flow.events import Doing, Story
 from awstune.names import REMOTE_ROOT, SPEC_FILE
 from awstune.remote import bootstrap, sync
-from awstune.remote.mirror import Mirror
+from awstune.remote.mirror import Mirror, remember
 from awstune.remote.where import Where
 from awstune.search.compact import parse_assignment
 from awstune.search.parameters import Fixed, Float, Int, Parameter
@@ -224,7 +226,8 @@ def here(run: Folder, cwd: Path) -> Story[dict[str, Any]]:
 def there(config: Config, again: Again, run: Folder, cloud: Cloud, one: Instance) -> Story[dict[str, Any]]:
     """Runs it on the sweep's instance, with the project as it was sent there; its document.
 
-    An interrupt ends it there too.
+    An interrupt ends it there too. Where the connection breaks it goes on, and belongs to what `attach` and
+    `terminate` fetch with the sweep.
 
     Raises:
         RemoteError: the connection broke, or it did not start.
@@ -233,24 +236,42 @@ def there(config: Config, again: Again, run: Folder, cloud: Cloud, one: Instance
     path = f"{REMOTE_ROOT}/sweeps/{again.sweep.name}/runs/{run.name}"
     workdir = f"{REMOTE_ROOT}/projects/{again.sweep.name}/{where.workdir if where else '.'}"
     yield Doing(f"{one.name}: opening a verified SSH connection")
-    with login.enter(config, cloud, one) as connection:
+    with (yield from login.enter(config, cloud, one)) as connection:
         runtime = bootstrap.of_sweep(connection, again.sweep.name)
         spec = sync.Parcel(run.spec_file, f"{path.removeprefix(f'{REMOTE_ROOT}/')}/{SPEC_FILE}")
         sync.push(connection, [spec], REMOTE_ROOT)
         env = f"{REMOTE_ROOT}/env/{again.sweep.name}"
         command = runtime.command("awstune.sweeps.detached", path, env)
         mirror = Mirror(connection, path, run)
+        home = where is not None and where.complete
+        if where is not None:  # noted before it is true, as a sweep is
+            unfetched.add(cloud, one, again.sweep.name)
+            remember(again.sweep, where, complete=False)
         try:
             connection.run(f"cd {shlex.quote(workdir)} && {command}")
-            tail, alive = follow.Tail(run), True
-            while alive:
-                alive = mirror.poll().alive
-                yield from tail.news()
-                if alive:
-                    time.sleep(follow.EVERY_S)  # a journal over there tells nobody that it has grown
-        except KeyboardInterrupt:
-            mirror.stop_worker()
+            yield from _watched(mirror)
+        except ConnectionLost as error:
+            raise ConnectionLost(
+                f"{error.message}; run {run.name} goes on on {one.name}, if it has begun",
+                f"awstune attach {again.sweep.name} fetches it, and so does awstune terminate {one.name}",
+            ) from error
+        except BaseException as error:
+            with suppress(RemoteError):  # what went wrong is told, not what came of it
+                if isinstance(error, KeyboardInterrupt):
+                    mirror.stop_worker()
+                mirror.fetch()
             raise
-        finally:
-            mirror.fetch()
+        if home and where is not None and Mirror(connection, where.path, again.sweep).fetch().complete:
+            with suppress(CloudError):  # then it counts as not fetched, and is looked for once more
+                unfetched.remove(cloud, one, again.sweep.name)
     return results.rerun(run)
+
+
+def _watched(mirror: Mirror) -> Story[None]:
+    tail, alive = follow.Tail(mirror.folder), True
+    while alive:
+        alive = mirror.poll().alive
+        yield from tail.news()
+        if alive:
+            time.sleep(follow.EVERY_S)  # a journal over there tells nobody that it has grown
+    mirror.fetch()

@@ -266,9 +266,10 @@ def _fetch_home(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
         return
     yield Doing(f"{one.name}: looking for what its sweeps have not yet sent home")
     try:
-        with login.enter(config, cloud, one) as connection:
+        with (yield from login.enter(config, cloud, one)) as connection:
             for name in sweeps_on(connection):
-                yield from _fetch_sweep(config, cloud, one, connection, name)
+                noted = holds is None or name in holds or unfetched.MORE in holds
+                yield from _fetch_sweep(config, cloud, one, connection, name, noted=noted)
     except (RemoteError, KeyFileError, UnknownName) as error:
         raise type(error)(
             f"what is on {one.name} could not be fetched, so it was not ended: {error.message}",
@@ -283,8 +284,9 @@ def _fetch_home(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
 
 
 def _fetch_sweep(
-    config: Config, cloud: Cloud, one: Instance, connection: Connection, name: str
+    config: Config, cloud: Cloud, one: Instance, connection: Connection, name: str, *, noted: bool
 ) -> Story[None]:
+    """Fetches one; what is here already is passed over, unless the instance's tag says that it is not."""
     folder = home_of(config, one, name)
     folder.path.mkdir(parents=True, exist_ok=True)
     where = Where.read(folder)
@@ -293,14 +295,17 @@ def _fetch_sweep(
         where.write(folder)
     mirror = Mirror(connection, where.path, folder)
     look = mirror.poll()
-    if where.complete and look.over and look.whole:
+    if where.complete and look.complete and not noted:
         return
     yield Doing(f"{one.name}: fetching {name}")
     if not look.over:
         yield Warned(f"{name} is still running on {one.name}; it is stopped, and can be resumed")
+    elif look.runs:
+        yield Warned(f"a run of {name} is still under way on {one.name}; it is stopped")
+    if not look.over or look.runs:
         mirror.stop_worker()
     look = mirror.fetch()
-    if not (look.over and look.whole):
+    if not look.complete:
         raise RemoteError(f"{name} on {one.name} does not stop")
     yield Done(f"fetched {folder.name} into {folder.path}")
 

@@ -20,7 +20,15 @@ from typing import Any
 from filelock import FileLock
 
 from awstune.errors import RemoteError
-from awstune.names import HOLD_FILE, JOURNAL_FILE, REMOTE_ROOT, REQUESTS_FILE, ROOT_VARIABLE, WORKER_PID_FILE
+from awstune.names import (
+    HOLD_FILE,
+    JOURNAL_FILE,
+    REMOTE_ROOT,
+    REQUESTS_FILE,
+    ROOT_VARIABLE,
+    RUNS_DIR,
+    WORKER_PID_FILE,
+)
 from awstune.remote import going, listing, sync
 from awstune.remote.listing import File
 from awstune.remote.ssh import Connection
@@ -55,16 +63,23 @@ class Look:
         alive: whether the process that runs the sweep was there, before the journal was read.
         whole: whether the journal here is now as long as it was there.
         going: whether it is started again by itself where it is not there: after a reboot, or killed.
+        runs: whether an ``awstune run`` of it is under way there, beside it.
     """
 
     alive: bool
     whole: bool
     going: bool = False
+    runs: bool = False
 
     @property
     def over(self) -> bool:
         """Whether nothing runs there, nor will by itself."""
         return not (self.alive or self.going)
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing more can come of it."""
+        return self.whole and self.over and not self.runs
 
 
 def remote_path(sweep: str) -> str:
@@ -131,7 +146,8 @@ class Mirror:
         self.connection = connection
         self.path = shlex.quote(path)
         self.folder = folder
-        self._going = shlex.quote(going.file_of(Path(path).name))
+        # A run, which nothing starts again, has no such file: its path is no sweep's name.
+        self._going = shlex.quote(going.file_of(path.removeprefix(remote_path(""))))
         self._lock = FileLock(folder.path / LOCK_FILE)
         self._piece = 1 << 20
         self._stands: object = None
@@ -187,8 +203,7 @@ class Mirror:
             look = self._append(self.folder.journal_file, JOURNAL_FILE)
             where = Where.read(self.folder)
             if where is not None:
-                complete = look.whole and look.over
-                replace(where, complete=complete, alive=not look.over).write(self.folder)
+                replace(where, complete=look.complete, alive=not look.over).write(self.folder)
         return look
 
     def _refuse_stuck(self, files: list[File]) -> None:
@@ -278,20 +293,28 @@ class Mirror:
     def stop_worker(self) -> None:
         """Ends the process that runs the sweep, as Ctrl-C would; what does not end in 10 s is killed.
 
-        It is not started again by itself from now on.
+        It is not started again by itself from now on. What runs of it beside the sweep ends, too.
 
         The sweep can be resumed: its journal has all that finished.
 
         Raises:
             RemoteError: the connection broke.
         """
-        wait = f"for _ in $(seq 100); do {self._alive()} || break; sleep 0.1; done"
         self.connection.run(f"rm -f {self._going}")
-        self.connection.run(f'if {self._alive()}; then kill -TERM "$pid"; {wait}; fi')
-        self.connection.run(f'if {self._alive()}; then kill -KILL "$pid"; {wait}; fi')
+        alive = _ALIVE.format(folder='"$folder"', pid_file=WORKER_PID_FILE)
+        wait = f"for _ in $(seq 100); do {alive} || break; sleep 0.1; done"
+        for signal in ("TERM", "KILL"):
+            end = f'if {alive}; then kill -{signal} "$pid"; {wait}; fi'
+            self.connection.run(f"for folder in {self.path} {self.path}/{RUNS_DIR}/*; do {end}; done")
 
     def _alive(self) -> str:
         return _ALIVE.format(folder=self.path, pid_file=WORKER_PID_FILE)
+
+    def _running(self) -> str:
+        """Sets ``runs``: whether one is under way."""
+        alive = _ALIVE.format(folder='"$run"', pid_file=WORKER_PID_FILE)
+        look = f'test -d "$run" || continue; if {alive}; then runs=runs; fi'
+        return f"runs=none; for run in {self.path}/{RUNS_DIR}/*; do {look}; done"
 
     def _append(self, here: Path, relative: str) -> Look:
         have = here.stat().st_size if here.exists() else 0
@@ -300,15 +323,15 @@ class Mirror:
         # shall run is asked before what does: a worker at its end takes the one away, then the other.
         answer = self.connection.run(
             f"going=over; test -e {self._going} && going=going; "
-            f"if {self._alive()}; then state=alive; {_HOLD}; else state=dead; fi; "
-            f"if test -e {there}; then echo $state $going $(wc -c < {there}); tail -c +{have + 1} {there}; "
-            "else echo $state $going none; fi"
+            f"if {self._alive()}; then state=alive; {_HOLD}; else state=dead; fi; {self._running()}; "
+            f"if test -e {there}; then echo $state $going $runs $(wc -c < {there}); "
+            f"tail -c +{have + 1} {there}; else echo $state $going $runs none; fi"
         ).stdout
         head, _, more = answer.partition(b"\n")
-        state, kept, size = head.decode().split()
-        alive, goes_on = state == "alive", kept == "going"
+        state, kept, beside, size = head.decode().split()
+        alive, goes_on, runs = state == "alive", kept == "going", beside == "runs"
         if size == "none":
-            return Look(alive, have == 0, goes_on)
+            return Look(alive, have == 0, goes_on, runs)
         if have > int(size):
             raise RemoteError(
                 f"{here} is longer than what is on the instance: it is not its mirror",
@@ -318,7 +341,7 @@ class Mirror:
             # A line that is still being written there comes whole with the next look.
             more = more[: more.rfind(b"\n") + 1] if alive else more
         _write_at(here, have, more)
-        return Look(alive, have + len(more) >= int(size), goes_on)
+        return Look(alive, have + len(more) >= int(size), goes_on, runs)
 
 
 def _part_of(target: Path, file: File) -> Path:

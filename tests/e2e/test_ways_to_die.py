@@ -124,7 +124,7 @@ def test_the_connection_is_cut(world, site, reference):
 
 def test_the_network_is_lost(world, site, reference):
     """A laptop that reaches neither the instance nor AWS for a while gets back to both; it says so once."""
-    cutter, port = site.cut_after(60_000), site.port()
+    port, cutter = site.port(), site.cut_after(60_000)
     config = Config("local", None, None, world.home, world.cwd)
     cloud, left = clouds.open_for(config, warn=print), [1, 2, 3]
 
@@ -144,6 +144,23 @@ def test_the_network_is_lost(world, site, reference):
     assert sum("trying to get back" in text for text in told) >= 2  # SSH is lost, then AWS
     assert sum("203.0.113.1" in text for text in told) == 1
     as_if_nothing_had_happened(site.folder, reference)
+
+
+def test_a_run_that_nobody_watches_any_more(world, site):
+    """An `awstune run` whose connection breaks is noted: terminate stops it, and brings what it has left."""
+    site.open_gate()
+    world.run("attach", site.name)
+    site.open_gate(1)  # the run's third seed waits there
+    port, cutter = site.port(), site.cut_after(60_000)
+    failed = world.run("run", site.name, "--seeds", "3", check=1).stderr
+    assert f"run 1 goes on on {site.name}" in " ".join(failed.split())
+    cutter.close()
+    site.tell_port(port)
+    said = world.run("terminate", site.name).stderr
+    assert f"a run of {site.name} is still under way on {site.name}; it is stopped" in " ".join(said.split())
+    (run,) = world.json("results", site.name)["runs"]
+    assert [one["status"] for one in run["runs"][:2]] == ["succeeded", "succeeded"]
+    assert (site.folder.runs()[0].log_file(2)).read_text().startswith("epoch 0")
 
 
 def test_the_instance_is_lost(world, site, reference):

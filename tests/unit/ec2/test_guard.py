@@ -222,9 +222,10 @@ def test_a_busy_cpu_is_use(idling, load, ended):
     assert _ended(idling) == ended
 
 
-def test_a_running_sweep_is_use(idling):
-    """A worker that lives; one whose process is gone, or is another's, is none."""
-    folder = idling.parent / "home/ubuntu/.awstune/sweeps/train-1"
+@pytest.mark.parametrize("path", ["train-1", "train-1/runs/1"])
+def test_a_running_sweep_is_use(idling, path):
+    """A worker that lives, of a sweep or of a run; one whose process is gone, or is another's, is none."""
+    folder = idling.parent / "home/ubuntu/.awstune/sweeps" / path
     folder.mkdir(parents=True)
     # Like a worker it stays; it is ended below.
     worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "awstune.sweeps.worker"])

@@ -144,6 +144,39 @@ def test_what_goes_on_again_is_alive(there, mirror):
     assert Where.read(mirror.folder).alive
 
 
+def test_a_run_beside_it(there, shell, mirror):
+    """While an `awstune run` of it goes on there not all is here; who stops the sweep's worker stops it."""
+    run = there.runs_dir / "1"
+    run.mkdir(parents=True)
+    Where("local", "us-east-1", "i-1", "lab", mirror.path).write(mirror.folder)
+    worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)", "awstune.sweeps.worker"])
+    try:
+        (run / "worker.pid").write_text(f"{worker.pid}\n")
+        (run / "worker.log").write_text("half")
+        assert mirror.fetch().runs
+        assert not Where.read(mirror.folder).complete
+        mirror.stop_worker()
+        assert worker.wait(30) != 0
+    finally:
+        worker.kill()
+        worker.wait()
+    assert mirror.fetch().complete
+    assert (mirror.folder.runs_dir / "1" / "worker.log").read_text() == "half"
+
+
+def test_a_run_is_no_sweep_of_that_name(there, shell, tmp_path):
+    """A sweep that is called 1 has nothing to do with run 1 of another one."""
+    run = Folder(tmp_path / "sweeps" / "train-1" / "runs" / "1")
+    run.path.mkdir(parents=True)
+    kept = there.path.parent.parent / "going" / "1"
+    kept.parent.mkdir()
+    kept.touch()
+    followed = Mirror(shell, f"{mirrors.remote_path('train-1')}/runs/1", run)
+    assert not followed.poll().going
+    followed.stop_worker()
+    assert kept.exists()
+
+
 def test_a_sweep_on_an_instance_is_a_name(shell):
     """What would be a path for a folder here is no sweep's name."""
     shell.run = lambda *_, **__: Result(0, b"train-1\n../../x\n/tmp/x\n..\n", b"")
