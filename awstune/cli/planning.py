@@ -65,11 +65,12 @@ def beginning(ahead: Any) -> str:
     return "\n\n".join(told)
 
 
-def unattended(launch: Any) -> str:
-    """What a sweep on planned instances can lose while nobody is attached; empty where that is nothing."""
+def afterwards(launch: Any) -> str:
+    """What becomes of an instance that is launched for a sweep, and what can be lost meanwhile."""
+    told = "Afterwards: when the sweep has ended and all of it is here, the instance is terminated."
     runs = [run for run in launch.launches if run.at_end == "terminate"]
     if not runs:
-        return ""
+        return f"{told}\nUnattended: it stops itself; awstune attach fetches all and terminates it."
     spot = any(run.market == "spot" for run in runs)
     taken = ["AWS may take it back with two minutes' notice."] if spot else []
     idle = min((run.idle_s for run in runs if run.idle_s is not None), default=None)
@@ -81,14 +82,14 @@ def unattended(launch: Any) -> str:
         taken.append(f"At its end{over} at the latest, it is terminated, disk and all.")
         taken.append("What nobody has fetched by then (journal, checkpoints, artifacts) is lost.")
         taken.append("awstune attach fetches it as it comes; --results-bucket keeps it in a bucket.")
-    return "Unattended: " + " ".join(taken)
+    return f"{told}\nUnattended: {' '.join(taken)}"
 
 
 def _costs(ahead: Any) -> str:
     if ahead.launch is not None:
         from awstune.cli.launching import plan_in_words
 
-        told = [f"The instance:\n{plan_in_words(ahead.launch)}", unattended(ahead.launch)]
+        told = [f"The instance:\n{plan_in_words(ahead.launch)}", afterwards(ahead.launch)]
         return "\n\n".join(filter(None, told))
     if ahead.travels is None:
         return "Costs nothing: it runs on this machine."

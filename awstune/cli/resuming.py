@@ -64,7 +64,7 @@ def on_new_instance(
     parts = [
         f"Plan:\n{plan_in_words(proposal.plan)}",
         moving.stands(folder),
-        planning.unattended(proposal.plan),
+        planning.afterwards(proposal.plan),
     ]
     told = "\n\n".join(filter(None, [*parts, old]))
     if dry_run:

@@ -10,10 +10,13 @@ from awstune.cli.progress import Progress
 from awstune.cli.screen import Screen
 from awstune.config import Config
 from awstune.errors import NothingSucceeded
+from awstune.names import SPEC_FILE, SWEEPS_DIR
 from awstune.report import tables
 from awstune.report.words import count, value
 from awstune.sweeps.folder import Folder
+from awstune.sweeps.scoring import reported_instead
 from awstune.sweeps.spec import Spec
+from awstune.sweeps.words import quoted
 
 BACKGROUND = "in the background"
 
@@ -100,7 +103,7 @@ def on_new_instance(
     if dry_run:
         return show_forecast(screen, config, ahead)
     told = [f"Plan:\n{plan_in_words(proposal.plan)}", planning.beginning(ahead)]
-    screen.say("\n\n".join(filter(None, [*told, planning.unattended(proposal.plan)])))
+    screen.say("\n\n".join(filter(None, [*told, planning.afterwards(proposal.plan)])))
     if not proposal.cloud.local:
         question = instead or "Launch it, and terminate it when the sweep is here?"
         screen.confirm(question, yes=yes and not instead)
@@ -201,12 +204,15 @@ def left(folder: Folder, where: str | None) -> tuple[str, str]:
     """
     name = folder.name
     if where is None:
-        return f"{name} has stopped, and nothing of it is lost", f"awstune resume {name} goes on"
+        return (
+            f"{name} has stopped, and what has finished is kept",
+            f"awstune resume {name} goes on; what ran starts again, after its last checkpoint if it has one",
+        )
     if where == BACKGROUND:
         look = f"awstune attach {name} looks again"
         return f"{name} goes on in the background", f"{look}; awstune cancel {name} ends it"
     return (
-        f"{name} goes on on {where}, which goes on costing",
+        f"the sweep {name} goes on on {_instance(name, where)}, which goes on costing",
         f"awstune attach {name} looks again; awstune terminate {where} fetches it and ends {where}",
     )
 
@@ -215,10 +221,18 @@ def _nothing(document: dict[str, Any], planned: int | None) -> NothingSucceeded:
     trials = document["trials"]
     errors = [trial["error"] for trial in trials if trial["error"]]
     why = f": {errors[0]}" if errors else ""
-    name = document["sweep"]
-    hint = f"awstune logs {name} --trial 0"
-    if planned is None or len(trials) < planned:
-        hint += f" shows more; awstune resume {name} goes on once it is mended"
     return NothingSucceeded(
-        f"{name} ended after {count(len(trials), 'trial')}, and none succeeded{why}", hint
+        f"{document['sweep']} ended after {count(len(trials), 'trial')}, and none succeeded{why}",
+        _mended(document["sweep"], errors, open_ended=planned is None or len(trials) < planned),
     )
+
+
+def _mended(name: str, errors: list[str], *, open_ended: bool) -> str:
+    """What mends a sweep without one success; where it has trials left, that goes on with it."""
+    instead = reported_instead(errors[0]) if errors else None
+    if instead and open_ended:
+        return f"awstune resume {name} --metric {quoted(instead)} goes on with what they do report"
+    if instead:
+        return f"awstune sweep --spec {SWEEPS_DIR}/{name}/{SPEC_FILE} --metric {quoted(instead)} begins anew"
+    hint = f"awstune logs {name} --trial 0"
+    return f"{hint} shows more; awstune resume {name} goes on once it is mended" if open_ended else hint

@@ -12,12 +12,16 @@ from tests.unit.ec2.plans import NOTHING
 
 def _told(**wishes):
     wanted = Wanted("lab", type="g4dn.xlarge", **wishes)
-    return " ".join(planning.unattended(make_plan(wanted, replace(NOTHING, type=wanted.type))).split())
+    return " ".join(planning.afterwards(make_plan(wanted, replace(NOTHING, type=wanted.type))).split())
 
 
 def test_a_disk_that_stays_loses_nothing():
-    """At its end an instance on demand is stopped, with all that is on it."""
-    assert _told() == ""
+    """With its sweep an instance ends; unattended, one on demand stops, with all that is on it."""
+    ends = "when the sweep has ended and all of it is here, the instance is terminated"
+    assert ends in _told()
+    assert ends in _told(market="spot")
+    assert "it stops itself; awstune attach fetches all and terminates it" in _told()
+    assert "lost" not in _told()
 
 
 @pytest.mark.parametrize(
