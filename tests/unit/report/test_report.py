@@ -185,7 +185,7 @@ MONEY = [
 
 @pytest.mark.parametrize(("usd", "said"), MONEY)
 def test_money(usd, said):
-    """Cents as cents, and what is less than one in full."""
+    """Two decimals from a cent on, two digits below; nothing that costs is called nothing."""
     assert words.money(usd) == said
 
 
@@ -215,6 +215,7 @@ def test_findings_are_lines_with_the_command_that_tries_the_guess():
     }
     assert tables.findings(document, found) == (
         "what mattered: lr 70% +- 5, opt 10% +- 0\n"
+        "good values: lr 0.01..0.1 (83%), width 64 (90%), opt a b or c (95%)\n"
         "the model's own guess: loss 0.25 +- 0.011 at opt=c d\n"
         "to try it: awstune run s-1 --set 'opt=c d'\n"
         "the best lr is at the upper end"
