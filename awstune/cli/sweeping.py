@@ -212,7 +212,7 @@ def left(folder: Folder, where: str | None) -> tuple[str, str]:
         look = f"awstune attach {name} looks again"
         return f"{name} goes on in the background", f"{look}; awstune cancel {name} ends it"
     return (
-        f"the sweep {name} goes on on {_instance(name, where)}, which goes on costing",
+        f"the sweep {name} goes on on the instance {where}, which goes on costing",
         f"awstune attach {name} looks again; awstune terminate {where} fetches it and ends {where}",
     )
 

@@ -137,7 +137,7 @@ def _end_owned(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:
         left = yield from end.terminate(config, [(cloud, end.Doomed((one,)))], discard=False)
         if left:
             raise LeftBehind(f"still there: {left}", f"awstune terminate {one.name}")
-        yield Done(f"{one.name} was to end with {folder.name}, and is gone; nothing of it is left")
+        yield Done(f"the instance {one.name} was to end with its sweep, and is gone; nothing of it is left")
     remember(folder, where, owned=False, alive=False)
 
 
@@ -240,7 +240,7 @@ def _mirrored(mirror: Mirror, tail: Tail, pace: Pace) -> Story[bool]:
 
 
 def _unwritten(where: Where, folder: Folder, error: OSError) -> SweepError:
-    goes_on = f"{folder.name} goes on on {where.name}"
+    goes_on = f"the sweep {folder.name} goes on on the instance {where.name}"
     return SweepError(
         f"cannot write {error.filename or folder.path}: {error.strerror}; {goes_on}",
         f"make room, then awstune attach {folder.name}; awstune terminate {where.name} ends {where.name}",

@@ -148,7 +148,7 @@ def _begun_here(folder: Folder, spec: Spec, changes: Changes) -> Spec:
             f"{folder.name} runs {function}, which is in no file, and so runs here only",
             f"put it into a file, say train.py, and begin anew: awstune sweep train.py:{function} --launch",
         )
-    metric, mode = changes.metric or spec.metric, changes.mode or spec.mode
+    metric, mode = changes.metric or spec.metric, changes.mode_over(spec)
     refuse_unknown(spec.target.text, metric, mode)
     return replace(spec, python=None, metric=metric, mode=mode)
 
@@ -207,7 +207,7 @@ def to_instance(
         ship.send_state(connection, folder)
         unfetched.add(cloud, one, folder.name)
         yield from ship.start_worker(connection, runtime, folder, at_end=ship.at_end_of(one))
-    yield Done(f"{folder.name} goes on on {one.name}")
+    yield Done(f"the sweep {folder.name} goes on on the instance {one.name}")
 
 
 @contextmanager

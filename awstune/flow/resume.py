@@ -21,6 +21,7 @@ from awstune.remote.where import Where
 from awstune.sweeps import journal, results
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
+from awstune.sweeps.target import mode_of
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Changes:
             spec,
             trials=spec.trials if self.trials is None else _trials(self.trials, spec.trials),
             metric=self.metric or spec.metric,
-            mode=self.mode or spec.mode,
+            mode=self.mode_over(spec),
             options={**spec.options, **{key: limit for key, limit in limits.items() if limit is not None}},
         )
         if changed != spec:
@@ -87,6 +88,17 @@ class Changes:
                 f"the trials of {folder.name} have values of {spec.metric}, which {self.metric} is not",
                 self._anew(folder),
             )
+        if self.mode_over(spec) is None:
+            typed = f"awstune resume {folder.name} --metric {self.metric} --mode"
+            raise UsageError(
+                f"is a higher or a lower {self.metric} better?", f"{typed} max, or the same with --mode min"
+            )
+
+    def mode_over(self, spec: Spec) -> Any:
+        """The mode from now on: another metric does not inherit it, since it may be the other way round."""
+        if self.mode is not None or self.metric in (None, spec.metric) or spec.metric is None:
+            return self.mode or spec.mode
+        return mode_of(str(self.metric))
 
     def _anew(self, folder: Folder) -> str:
         spec = f"{SWEEPS_DIR}/{folder.name}/{SPEC_FILE}"
@@ -152,7 +164,7 @@ def there(
         at_end = ship.at_end_of(one) if where.owned else None
         unfetched.add(cloud, one, folder.name)
         yield from ship.start_worker(connection, runtime, folder, at_end=at_end)
-    yield Done(f"{folder.name} goes on on {one.name}")
+    yield Done(f"the sweep {folder.name} goes on on the instance {one.name}")
 
 
 @contextmanager

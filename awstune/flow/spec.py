@@ -13,9 +13,10 @@ from typing import Any, NoReturn
 from awstune.config import Config
 from awstune.errors import SpaceError, TargetError, UsageError
 from awstune.flow import luggage, starting
+from awstune.flow.overriding import override
 from awstune.names import DEFAULT_TRIALS, IMPORT_VARIABLE
-from awstune.search.compact import parse_assignment
 from awstune.search.space import Space
+from awstune.search.trials import Mode
 from awstune.sweeps import inspection, local, target
 from awstune.sweeps.choosing import searcher_of
 from awstune.sweeps.data import OPTION, ORIGIN
@@ -85,13 +86,13 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
     seen = _look(config, typed, found, python)
     said = base or Spec(found, Space(), parallel=1)
     metric = typed.metric or said.metric or seen.metric
-    mode = typed.mode or said.mode or seen.mode or (mode_of(metric) if metric else None)
+    mode = _mode(typed, metric, (said.metric, said.mode), (seen.metric, seen.mode))
     if elsewhere:
         refuse_unknown(found.text, metric, mode)
     search = typed.search or said.search
     made = Spec(
         target=found,
-        space=_space(typed, said.space, seen) or _nothing_to_search(config, found, python),
+        space=_space(found, typed, said.space, seen) or _nothing_to_search(config, found, python),
         metric=metric,
         mode=mode,
         search=search,
@@ -198,14 +199,34 @@ def _nothing_to_search(config: Config, found: Target, python: str) -> NoReturn:
     raise starting.no_space(found, config.cwd, python)
 
 
-def _space(typed: Typed, said: Space, seen: Inspection) -> Space:
+def _space(found: Target, typed: Typed, said: Space, seen: Inspection) -> Space:
     # A spec's space is whole; the module's is what the sweep would have begun with.
     space = said if len(said) else seen.space or Space()
     if typed.space_file is not None:
         file = read_space(Path(typed.space_file))
         rules = [rule.text for rule in (*space.constraints, *file.constraints)]
         space = Space({**space, **file}, joint=(*space.joint, *file.joint), constraints=rules)
-    return space.override(dict(parse_assignment(text) for text in typed.assignments))
+    # A command's holes say what it takes, and a target without a space has all of it from -p.
+    whose = None if found.kind == "command" else _name(found)
+    return override(space, typed.assignments, whose)
+
+
+def _name(found: Target) -> str:
+    return str(found.file or found.module)
+
+
+def _mode(typed: Typed, metric: str | None, *told: tuple[str | None, Mode | None]) -> Mode | None:
+    """What was typed, else what is told of this very metric, else what its name says.
+
+    A module that calls its loss lower-is-better says nothing of another metric.
+    """
+    if typed.mode:
+        typed_mode: Mode = typed.mode
+        return typed_mode
+    for of, mode in told:
+        if mode and (of in (None, metric) or metric is None):
+            return mode
+    return mode_of(metric) if metric else None
 
 
 def read_space(path: Path) -> Space:

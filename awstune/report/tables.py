@@ -297,7 +297,8 @@ def status(document: Document) -> str:
         for key in ("running", "confirming", "failed", "stopped_early", "cancelled")
         if trials.get(key)
     ]
-    lines = [f"{document['sweep']} ({document['where']}): {document['state']}", f"  {', '.join(parts)}"]
+    place = "this machine" if document["where"] == "local" else f"the instance {document['where']}"
+    lines = [f"{document['sweep']}: {document['state']}, on {place}", f"  {', '.join(parts)}"]
     top = document["best"]
     if top is not None:
         lines.append(f"  best {value(top['value'])} (trial {top['trial']}: {params(top['params'])})")

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
 
     from awstune.search.trials import Mode, Report
 
+_ONLY = ", only "
+
 
 def value_of(
     reports: Sequence[Report], metric: str, mode: Mode, which: Literal["last", "best"]
@@ -43,4 +45,10 @@ def _never(reports: Sequence[Report], metric: str) -> str:
         return "it never reported a value: print awstune: loss=0.31, or see --metric-regex"
     if not reported:
         return f"it never reported {metric}"
-    return f"it never reported {metric}, only {', '.join(reported)}"
+    return f"it never reported {metric}{_ONLY}{', '.join(reported)}"
+
+
+def reported_instead(error: str) -> str | None:
+    """The first metric that a trial did report, of the reason why it has no value; None where it did not."""
+    before, only, names = error.partition(_ONLY)
+    return names.partition(", ")[0] if only and before.startswith("it never reported ") else None

@@ -37,7 +37,7 @@ def test_a_sweep_here(world):
     """Ctrl-C ends the trials within seconds; resume goes on and repeats no finished trial."""
     running = Running(world, "sweep", "gated.py", "--trials", "4", "--name", "here").says("0.5  baseline")
     said = running.signalled()
-    assert "here has stopped, and nothing of it is lost" in said
+    assert "here has stopped, and what has finished is kept" in said
     assert "awstune resume here" in said
     assert world.json("status", "here")["state"] == "stopped"
     before = world.json("results", "here")["trials"][0]
@@ -51,7 +51,7 @@ def test_while_attached(world, lab):
     """Ctrl-C while attached leaves the sweep running on its instance; terminate brings it home."""
     running = Running(world, "sweep", "--on", lab, "slow.py", "--trials", "200", "--name", "there")
     said = running.says("0.5  baseline").signalled()
-    assert "there goes on on lab" in said
+    assert "the sweep there goes on on the instance lab" in said
     assert "awstune attach there" in said
     assert world.json("status", "there")["state"] == "running"
     world.run("terminate", lab)

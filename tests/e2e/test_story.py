@@ -168,7 +168,7 @@ def test_one_command(world):
     """`sweep --launch` rents, searches, fetches and ends: nothing is left but the sweep's folder."""
     done = world.run("sweep", "train.py", "--launch", "--trials", "3", "--name", "whole", "--ttl", "1h")
     assert "best of 3 trials: loss" in done.stdout
-    assert "whole was to end with whole, and is gone; nothing of it is left" in done.stderr
+    assert "the instance whole was to end with its sweep, and is gone; nothing of it is left" in done.stderr
     assert "whole" not in [one["name"] for one in world.json("ls")]
     assert world.json("results", "whole")["best"]["status"] == "succeeded"
 
@@ -181,7 +181,7 @@ def test_an_instance_that_is_to_end_with_its_sweep(world):
     world.run(*words, "--name", "kept")
     assert ("brief", "running") in _states(world)
     done = world.run(*words, "--name", "brought", "--at-end", "terminate")
-    assert "brief was to end with brought, and is gone; nothing of it is left" in done.stderr
+    assert "the instance brief was to end with its sweep, and is gone; nothing of it is left" in done.stderr
     world.run("launch", "still")
     world.run("sweep", "--on", "still", "train.py", "--trials", "1", "--at-end", "stop", "--detach")
     until(lambda: ("still", "stopped") in _states(world), "the instance to stop itself")

@@ -96,7 +96,7 @@ def test_no_room_for_the_mirror(lab):
     lab.has(lab="running")
     lab.world.run("sweep", "--on", "lab", "slow.py", "--trials", "2", "--name", "far", "--detach")
     said = full_at(lab.world, 600, "attach far")
-    assert "far goes on on lab" in said
+    assert "the sweep far goes on on the instance lab" in said
     assert "awstune attach far" in said
     held = full_at(lab.world, 600, "terminate lab")
     assert "it was not ended" in held

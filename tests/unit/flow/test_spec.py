@@ -48,6 +48,58 @@ def test_a_space_file_stands_between(config):
     assert (spec.space["lr"].low, spec.space["width"].low) == (0.2, 7.0)
 
 
+INTS = """
+from awstune import Float, Int, Space
+
+space = Space(lr=Float(1e-4, 1e-1, log=True), width=Int(16, 256, log=True))
+metric = "loss"
+mode = "min"
+
+
+def train(trial):
+    return trial.params["lr"]
+"""
+
+
+@pytest.mark.parametrize(
+    ("typed", "message", "hint"),
+    [
+        ("lrr=1e-3..1e-1", "lrr is not in the space of train.py; did you mean lr", "--space FILE"),
+        ("epochs=20", "epochs is not in the space of train.py, which has lr, width", "--space FILE"),
+        ("width=1.5..2", "width is a whole number in the space", "write width=1..2"),
+        ("width=1e2..1e3:log", "width is a whole number in the space", "write width=100..1000:log"),
+        ("width=2,2.5", "width is a whole number in the space", "write width=16..256:log"),
+    ],
+)
+def test_p_replaces_what_the_space_has(config, typed, message, hint):
+    """A slip in a name or a number does not search what the script never reads."""
+    (config.cwd / "train.py").write_text(INTS)
+    with pytest.raises(SpaceError, match=message) as caught:
+        made(config, assignments=[typed])
+    assert hint in caught.value.hint
+
+
+def test_where_a_parameter_can_be_added(config):
+    """By --space FILE over a module's space; by -p where a module has none, and for a command."""
+    (config.cwd / "more.toml").write_text('epochs = "5..9"\n')
+    spec = made(config, space_file=str(config.cwd / "more.toml"), assignments=["epochs=2..3"])
+    assert (list(spec.space), spec.space["epochs"].high) == (["lr", "width", "epochs"], 3)
+    command = made(config, target=None, command=("echo", "{args}"), assignments=["n=1..4"])
+    assert list(command.space) == ["n"]
+    (config.cwd / "train.py").write_text("def train(trial): ...")
+    assert list(made(config, assignments=["new=1..4"]).space) == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("metric", "mode"), [(None, "min"), ("loss", "min"), ("acc", "max"), ("speed", None)]
+)
+def test_a_modules_mode_is_its_own_metrics(config, metric, mode):
+    """Another metric than the module's may be the other way round: its name says, or nobody does."""
+    (config.cwd / "train.py").write_text(INTS)
+    assert made(config, metric=metric).mode == mode
+    assert made(config, metric=metric, mode="max").mode == "max"
+
+
 def test_a_grid_without_a_budget_runs_all_its_points(config):
     """Only --search grid may leave the number of trials open."""
     points = ["lr=0.1..0.2:n=3", "width=1,2"]
@@ -99,13 +151,19 @@ def test_the_forecast_shows_the_first_trials(config):
 
 
 def test_more_trials_on_resume(config):
-    """+N adds to what was planned, N replaces it, nonsense is refused before anything changes."""
+    """+N adds, N replaces, another metric brings its own mode; nonsense is refused and changes nothing."""
     spec = made(config, trials=5)
     folder = Folder.create(config.cwd, "s", "train")
     spec.write(folder.spec_file)
     resume.Changes(trials="+3").apply(folder)
     assert specs.Spec.read(folder.spec_file).trials == 8
     resume.Changes(trials="4").apply(folder)
+    resume.Changes(metric="loss").apply(folder)
+    assert specs.Spec.read(folder.spec_file).mode == "min"
+    resume.Changes(metric="accuracy").apply(folder)
+    assert specs.Spec.read(folder.spec_file).mode == "max"
+    with pytest.raises(UsageError, match="higher or a lower speed"):
+        resume.Changes(metric="speed").refuse(folder)
     assert specs.Spec.read(folder.spec_file).trials == 4
     for nonsense in ("+", "0", "three", "-1"):
         with pytest.raises(UsageError, match="no number of trials"):

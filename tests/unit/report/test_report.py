@@ -106,7 +106,7 @@ def test_the_status_in_words():
         "eta_s": 95.0,
     }
     assert tables.status(document) == (
-        "train-1 (lab): running\n"
+        "train-1: running, on the instance lab\n"
         "  4 of 12 trials done, 1 running, 1 failed\n"
         "  best 0.97 (trial 2: lr=0.01)\n"
         "  ends in about 95 s\n"

@@ -13,7 +13,7 @@ from awstune.sweeps import journal, loop, turns
 from awstune.sweeps.cancelling import request
 from awstune.sweeps.executor import Checkpointed, Noted, Reported
 from awstune.sweeps.results import results, status
-from awstune.sweeps.scoring import value_of
+from awstune.sweeps.scoring import reported_instead, value_of
 from awstune.sweeps.spec import Spec
 from tests.unit.sweeps.scripted import TRIAL_KEYS, Scripted, in_turn, kinds, new_sweep, reports, run
 
@@ -102,6 +102,7 @@ def test_values():
     assert value_of(said, "f", "max", "best") == (3.0, None)
     assert value_of(said[1:2], "f", "max", "best") == (None, "f was never a finite number")
     assert value_of(said, "h", "max", "best") == (None, "it never reported h, only f, g")
+    assert reported_instead("it never reported h, only f, g") == "f"
 
 
 def test_resuming_repeats_nothing(tmp_path):
