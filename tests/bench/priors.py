@@ -4,7 +4,7 @@
 
 A good prior is centred a little beside the optimum, a wrong one on the far side of the range. The goal is the
 median regret that the search without a prior has after half of its trials; what does not get there counts as
-all of them. With --torch on small networks' training (the tasks of `early-stopping`, 9 epochs a trial), where
+all of them. With --torch on small networks' training (the tasks of `early-stopping`, 6 epochs a trial), where
 the optimum is the best that any search without a prior found. Each run is a line of results/priors.csv, and
 is run once.
 """
@@ -44,22 +44,23 @@ OPTIMA = {
     "additive-2": [0.73, 0.21],
 }
 KINDS = ("none", "good", "wrong")
-BESIDE, SURE, EPOCHS = 0.1, 0.8, 9
-MOST = {"synthetic": 60, "torch": 40}
+BESIDE, SURE, EPOCHS = 0.1, 0.8, 6
+MOST = {"synthetic": 60, "torch": 30}
 Params = Mapping[str, Any]
 
 
 def networks() -> list[Problem]:
     """Training small networks: the validation error after the last epoch."""
-    tasks = early_stopping.TASKS
-    return [Problem(task, "torch", early_stopping.space(), partial(_error, task)) for task in tasks]
-
-
-def _error(task: str, params: Params) -> float:
     import torch
 
     torch.set_num_threads(1)
-    run = early_stopping.epochs(task, dict(params), 0, early_stopping.data(task))
+    given = {task: early_stopping.data(task) for task in early_stopping.TASKS}
+    space = early_stopping.space()
+    return [Problem(task, "torch", space, partial(_error, task, data)) for task, data in given.items()]
+
+
+def _error(task: str, given: tuple[Any, ...], params: Params) -> float:
+    run = early_stopping.epochs(task, dict(params), 0, given)
     return 1 - list(itertools.islice(run, EPOCHS))[-1]
 
 
