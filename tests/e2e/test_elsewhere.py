@@ -137,7 +137,7 @@ def test_the_project_travels_while_the_checks_run(world):
     until((there / "origins" / "early-1.runtime").exists, "the environment to be there")
     assert (there / "projects" / "early-1" / "train.py").read_text() == TRAIN
     (ready,) = result_of(story)
-    with login.enter(config, proposal.cloud, ready.instance) as connection:
+    with result_of(login.enter(config, proposal.cloud, ready.instance)) as connection:
         runtime = result_of(sent.finish(connection, ready.instance))
         assert connection.run(runtime.command("awstune.sweeps.detached", "none"), check=False).status == 1
     world.run("terminate", "early", "--discard")
