@@ -16,7 +16,6 @@ from awstune.localcloud import profile
 from awstune.localcloud.lives import Reason
 from awstune.localcloud.machine import Spec
 
-PROFILE = "awstune_profile"  # the attribute of a moto instance that names the profile of its launch
 CODES = {
     states.PENDING: 0,
     states.RUNNING: 16,
@@ -146,7 +145,7 @@ def _metadata(instance: Any) -> dict[str, str]:
         "placement/region": instance.region_name,
         "public-ipv4": instance.public_ip,
     }
-    named = getattr(instance, PROFILE, None)
+    named = getattr(instance, "awstune_profile", None)
     known = {path: str(value) for path, value in values.items() if value}
     return {**known, **profile.info(named)} if named else known
 

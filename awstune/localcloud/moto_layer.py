@@ -45,7 +45,7 @@ from moto.ec2.responses.tags import TagResponse
 from awstune.localcloud import forms, moto_checks, pricelist
 from awstune.localcloud import lives as states
 from awstune.localcloud.lives import Lives
-from awstune.localcloud.moto_body import CODES, PROFILE, MotoBody, loopback_address
+from awstune.localcloud.moto_body import CODES, MotoBody, loopback_address
 from awstune.localcloud.p2 import P2_XLARGE, P2_ZONES
 from awstune.localcloud.quotas import Quotas
 
@@ -90,7 +90,7 @@ def _new_instances_are_pending() -> None:
     def __init__(self: Any, *words: Any, **options: Any) -> None:  # noqa: N807  # it takes the place of a method
         original(self, *words, **options)
         self._state = InstanceState(states.PENDING, CODES[states.PENDING])
-        setattr(self, PROFILE, options.get("iam_instance_profile_name"))
+        self.awstune_profile = options.get("iam_instance_profile_name")  # what its metadata will say
         brought = {nic.get("NetworkInterfaceId") for nic in options.get("nics") or []}
         for nic in self.nics.values():
             nic.delete_on_termination = nic.id not in brought
