@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from awstune.config import Config
+from awstune.ec2 import instances
 from awstune.ec2.wanted import Wanted
-from awstune.errors import LeftBehind, NoGuard, NotReady, RemoteError
-from awstune.flow import launch
-from awstune.flow.events import Doing
+from awstune.errors import Interrupted, LeftBehind, NoGuard, NotReady, RemoteError
+from awstune.flow import demo, launch
+from awstune.flow.events import Doing, Done
 from awstune.localcloud import client, lifecycle
 from tests.waiting import until
 from tests.world import TRAIN, World, running
@@ -95,44 +96,53 @@ def test_a_key_that_others_can_read(world, switched):
     world.run("terminate", "bare", "--discard")
 
 
-def _shipment(proposal, ready):
+def _shipment(proposal, one):
     """What fails once an instance is there for a sweep alone, and what is said."""
 
     def failing():
         yield Doing("sending")
         raise RemoteError("no torch for that", "leave it out")
 
-    return [event.text for event in launch.or_undo(proposal, ready.instance, failing())]
+    return [event.text for event in launch.or_undo(proposal, one, failing())]
 
 
 def _there(world, name):
     config = Config("local", None, None, world.home, world.cwd)
     proposal = launch.propose(config, Wanted(name), warn=print)
-    story = launch.carry_out(proposal)
-    while True:
-        try:
-            next(story)
-        except StopIteration as end:
-            return proposal, end.value[0]
+    list(launch.carry_out(proposal))
+    return proposal, instances.find(proposal.cloud, name)
 
 
 def test_a_shipment_that_fails(world, switched):
     """An instance that was launched for it alone is ended; one that cannot be is named, with status 4."""
-    proposal, ready = _there(world, "own")
+    proposal, one = _there(world, "own")
     cloud = lifecycle.find(world.home)
     rule = {"service": "ec2", "action": "TerminateInstances", "error": "UnauthorizedOperation", "status": 403}
     added = client.call(cloud, "POST", "/awstune/rules", rule)["id"]
     with pytest.raises(LeftBehind, match=r"no torch for that; and own could not be terminated") as left:
-        _shipment(proposal, ready)
+        _shipment(proposal, one)
     assert left.value.hint == "awstune terminate own"
     client.call(cloud, "DELETE", f"/awstune/rules/{added}")
     again, _ = _there(world, "own")
     with pytest.raises(RemoteError, match="no torch"):
-        _shipment(again, ready)
+        _shipment(again, one)
     assert [one["name"] for one in world.json("ls")] == ["own"]  # it was there before that command
     with pytest.raises(RemoteError, match="no torch"):
-        _shipment(proposal, ready)
+        _shipment(proposal, one)
     assert world.json("ls") == []
+
+
+def test_a_demo_that_is_interrupted_beside_an_instance(tmp_path):
+    """Its cloud is somebody else's by then, and goes on: what may be left of the demo there is named."""
+    other = World(tmp_path / "home", tmp_path)
+    story = demo.tell(Config("local", None, None, other.home, tmp_path), warn=print, in_words=None)
+    next(event for event in story if isinstance(event, Done))
+    other.run("launch", "mine")
+    with pytest.raises(Interrupted) as told:
+        story.throw(KeyboardInterrupt)
+    assert told.value.hint == "awstune --cloud local terminate demo"
+    assert [one["name"] for one in other.json("ls")] == ["mine"]
+    other.run("local", "stop")
 
 
 def test_an_instance_whose_guard_does_not_arm(world, switched):

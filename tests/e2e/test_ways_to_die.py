@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 
@@ -95,7 +96,7 @@ def test_a_stop_and_a_start(world, site, reference):
     world.run("stop", site.name)
     assert world.lines("status", site.name)[-1]["state"] == "stopped"
     assert world.run("logs", site.name, "--trial", "2").stdout == seen
-    refused = world.json("attach", site.name, check=2)["error"]
+    refused = json.loads(world.run("attach", site.name, "--json", check=2).stdout.splitlines()[-1])["error"]
     assert "is stopped" in refused["message"]
     assert refused["hint"] == f"awstune start {site.name}"
     moving = world.run("resume", site.name, "--launch", "--dry-run").stdout
