@@ -82,9 +82,9 @@ def run(
             f"awstune resume {folder.name} goes on where it runs",
         )
     with Journal(folder.journal_file, now).open() as writer, closing(executor):
+        sweep = _Sweep(folder, executor, writer, node, linger_s, Leaving(watch, executor))
         if writer.epoch > 1:
             marks.end(marks.of_sweep(folder.path))
-        sweep = _Sweep(folder, executor, writer, node, linger_s, Leaving(watch, executor))
         try:
             yield from sweep.events()
         except (KeyboardInterrupt, GeneratorExit):
@@ -98,6 +98,7 @@ class _Sweep:
     def __init__(
         self, folder: Folder, executor: Executor, writer: Writer, node: str, linger_s: float, leaving: Leaving
     ) -> None:
+        self._requests = Requests(folder)  # first: `cancel` sees by now that somebody runs it, and asks
         self._folder, self._executor, self._writer, self._node = folder, executor, writer, node
         self._linger_s, self._oldest = linger_s, 0.0
         self._spec = Spec.read(folder.spec_file)
@@ -111,7 +112,7 @@ class _Sweep:
         self._cut = False
         self._leaving = leaving
         self._since = len(by_completion(self._trials()))
-        self._endings, self._requests = Endings(self._spec, self._since), Requests(folder)
+        self._endings = Endings(self._spec, self._since)
         self._began, self._spent_s = time.monotonic(), self._fold.history().spent_s
         self._machine_ends = self._fold.history().machine_ends
         self._new: list[Event] = []
