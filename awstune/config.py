@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, cast
 
@@ -29,6 +29,7 @@ class Config:
         cwd: the folder one is in; ``sweeps/`` lies below it.
         json: whether stdout is one JSON document.
         verbosity: -1 quiet, 0 as usual, 1 more.
+        typed: the global options of the command line, by name; the commands that it shows carry them.
     """
 
     cloud: CloudName
@@ -38,6 +39,7 @@ class Config:
     cwd: Path
     json: bool = False
     verbosity: int = 0
+    typed: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 def load(flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> Config:
@@ -64,6 +66,7 @@ def load(flags: Mapping[str, Any], environ: Mapping[str, str], cwd: Path) -> Con
         cwd=cwd,
         json=bool(flags.get("json")),
         verbosity=int(flags.get("verbose") or 0) - int(flags.get("quiet") or 0),
+        typed=dict(flags),
     )
 
 

@@ -9,23 +9,26 @@ import sys
 import tempfile
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 
+from awstune.cli.carrying import carrying
 from awstune.cli.options import NOT_BEGUN, asks_for_json
 from awstune.cli.wrapping import fold, width_of
 from awstune.errors import DISK_FULL, AwstuneError, Interrupted, OutputError, UsageError
 
 
-def show(error: BaseException, words: Sequence[str]) -> int:
+def show(error: BaseException, words: Sequence[str], typed: Mapping[str, Any] | None = None) -> int:
     """Prints a failure and gives its exit status.
 
     Args:
         error: what was raised.
         words: the command line, in which ``--json`` may stand.
+        typed: its global options, as far as they were understood; the commands that are shown carry them.
 
     Returns:
         The exit status: 0 for ``--help`` and ``--version``.
@@ -38,10 +41,12 @@ def show(error: BaseException, words: Sequence[str]) -> int:
     known = as_awstune_error(error, words)
     with suppress(OSError):  # nobody reads it any more; the exit status still says it
         if asks_for_json(words) and not isinstance(known, OutputError):
-            document = {"error": {"kind": known.kind, "message": known.message, "hint": known.hint}}
+            message, hint = (carrying(text, typed or {}) for text in (known.message, known.hint))
+            document = {"error": {"kind": known.kind, "message": message, "hint": hint}}
             print(json.dumps(document), flush=True)
         else:
-            print(fold(prose(known), width_of(sys.stderr)), file=sys.stderr, flush=True)
+            told = carrying(prose(known), typed or {})
+            print(fold(told, width_of(sys.stderr)), file=sys.stderr, flush=True)
     return known.exit_status
 
 

@@ -98,10 +98,11 @@ def awstune() -> None:
 def main(argv: Sequence[str] | None = None) -> NoReturn:
     """Runs one command and ends the process with its exit status."""
     words = list(sys.argv[1:] if argv is None else argv)
-    signals = Signals(as_json=asks_for_json(words))
+    typed: dict[str, Any] = {}
+    signals = Signals(as_json=asks_for_json(words), typed=typed)
     signals.install()
     try:
-        status = _shown(run(words))
+        status = _shown(run(words, typed))
     except BrokenPipeError:
         # The reader has gone (`awstune ls | head -1`), and with it the reason to go on looking.
         status = 0
@@ -138,15 +139,20 @@ def _let_go_of(stream: TextIO) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def run(words: Sequence[str]) -> int:
+def run(words: Sequence[str], typed: dict[str, Any] | None = None) -> int:
     """Runs one command; a failure is shown as ``error: … hint: …`` (or as JSON) and becomes a status.
+
+    Args:
+        words: the command line.
+        typed: filled with its global options.
 
     Raises:
         BrokenPipeError: the reader of a command that only looks has gone.
     """
     streams = sys.stdout, sys.stderr
+    typed = {} if typed is None else typed
     try:
-        result = awstune.main(list(words), prog_name="awstune", standalone_mode=False)
+        result = awstune.main(list(words), prog_name="awstune", standalone_mode=False, obj=typed)
     except BrokenPipeError:
         raise
     except SystemExit as leaving:
@@ -158,7 +164,7 @@ def run(words: Sequence[str]) -> int:
     except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001  # the last resort: a traceback is a bug
         from awstune.cli import failures
 
-        return failures.show(error, words)
+        return failures.show(error, words, typed)
     return result if isinstance(result, int) else 0
 
 

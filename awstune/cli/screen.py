@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 
 import click
 
+from awstune.cli.carrying import carrying
 from awstune.cli.wrapping import fold, width_of
 from awstune.config import Config
 from awstune.errors import Interrupted, NoAnswer, OutputError
@@ -84,7 +85,7 @@ class Screen(AbstractContextManager["Screen"]):
 
     def sentence(self, text: str) -> None:
         """What the command was called for, in words: they break where whoever reads them has no room."""
-        self.result(fold(text, width_of(sys.stdout)))
+        self.result(fold(carrying(text, self.config.typed), width_of(sys.stdout)))
 
     def document(self, value: Any) -> None:
         """The one JSON document of this call, or one line of a stream."""
@@ -120,13 +121,15 @@ class Screen(AbstractContextManager["Screen"]):
         """
         if self.config.verbosity >= 0:
             with self._heard():
-                shown = text if whole else fold(text, width_of(sys.stderr))
+                told = carrying(text, self.config.typed)
+                shown = text if whole else fold(told, width_of(sys.stderr))
                 self.console.print(shown, style=style, markup=False)
 
     def warn(self, what: object) -> None:
         """Something the user should know and nobody else will say."""
         with self._heard():
-            shown = fold(f"warning: {what}", width_of(sys.stderr))
+            told = carrying(f"warning: {what}", self.config.typed)
+            shown = fold(told, width_of(sys.stderr))
             self.console.print(shown, style="yellow", markup=False)
 
     @contextmanager

@@ -11,9 +11,10 @@ import json
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from awstune.cli.carrying import carrying
 from awstune.errors import Interrupted
 
 # Wrappers (uv run, make, a shell script) hand the same Ctrl-C on once more: that is not another one.
@@ -32,6 +33,7 @@ class Signals:
 
     Args:
         as_json: whether the last words are a document on stdout.
+        typed: the global options, once they are known; the last words' commands carry them.
         now: a clock in seconds.
         leave: ends this process with a status, at once.
     """
@@ -40,10 +42,12 @@ class Signals:
         self,
         *,
         as_json: bool = False,
+        typed: Mapping[str, Any] | None = None,
         now: Callable[[], float] = time.monotonic,
         leave: Callable[[int], Any] = os._exit,
     ) -> None:
         self._as_json, self._now, self._leave = as_json, now, leave
+        self._typed = {} if typed is None else typed
         self._first: float | None = None
         self._status: int | None = None
 
@@ -73,11 +77,12 @@ class Signals:
         # Written past Python's own buffers, which the interrupted line may be in the middle of.
         if os.isatty(2):
             _write(2, _SHOW_CURSOR)
+        hint = carrying(HINT, self._typed)
         if self._as_json:
-            error = {"kind": Interrupted.kind, "message": LEFT, "hint": HINT}
+            error = {"kind": Interrupted.kind, "message": LEFT, "hint": hint}
             _write(1, f"{json.dumps({'error': error})}\n".encode())
         else:
-            _write(2, f"\ninterrupted: {LEFT}\n\nhint: {HINT}\n".encode())
+            _write(2, f"\ninterrupted: {LEFT}\n\nhint: {hint}\n".encode())
 
 
 def _write(descriptor: int, text: bytes) -> None:
