@@ -15,7 +15,7 @@ from awstune.search.folding import Fold
 from awstune.search.parameters import Choice, Fixed, Int
 from awstune.search.runs import spread
 from awstune.search.space import Space
-from awstune.search.trials import History, Mode, TrialRecord
+from awstune.search.trials import History, Mode, Status, TrialRecord
 from awstune.sweeps.outlook import outlook, planned_of
 
 CELL = 9  # what four significant digits and an exponent need
@@ -135,6 +135,8 @@ class Progress:
         outcome = str(trial.status).replace("_", " ")
         if trial.value is not None:
             outcome = words.spread(trial.value, spread(trial.repeats).sd)
+            if trial.status is Status.STOPPED_EARLY:  # by far not what it would have come to
+                outcome += " early"
         cells = [f"{value(trial.params.get(name)):>{width}}" for name, width in widths.items()]
         scored = f"{outcome:>{self._width(spec)}}"
         star, took = "*" if best else " ", f"{duration(trial.seconds):>7}"

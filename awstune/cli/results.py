@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from awstune.cli.options import command, option, sweep_argument
 from awstune.cli.screen import Screen
 from awstune.config import Config
+from awstune.errors import UsageError
 
 SHAPES = ("table", "csv", "parquet", "json", "args", "toml")
 
@@ -37,6 +39,11 @@ def results_command(config: Config, sweep: str | None, best: bool, shape: str) -
 
     with Screen(config) as screen:
         folder = Folder.find(config.cwd, sweep)
+        if shape == "parquet" and sys.stdout.isatty() and not config.json:
+            raise UsageError(
+                "Parquet is binary, and no terminal shows it",
+                f"awstune results {folder.name} --format parquet > {folder.name}.parquet",
+            )
         screen.follow(look.refresh(config, folder, sweeping.opener(screen)))
         document = results.results(folder)
         if best and document["best"]:

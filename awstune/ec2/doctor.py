@@ -5,7 +5,6 @@ Each check says what it found and what mends it; a check that AWS refuses is a f
 
 from __future__ import annotations
 
-import difflib
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -15,7 +14,19 @@ from pathlib import Path
 from typing import Any
 
 from awstune import errors
-from awstune.ec2 import fits, images, instances, keys, network, offers, orphans, permissions, prices, quotas
+from awstune.ec2 import (
+    fits,
+    images,
+    instances,
+    keys,
+    network,
+    offers,
+    orphans,
+    permissions,
+    prices,
+    quotas,
+    regions,
+)
 from awstune.ec2.faults import QUOTAS_PAGE
 from awstune.ec2.session import Cloud
 from awstune.ec2.wanted import Wanted
@@ -146,7 +157,7 @@ def _nearest(cloud: Cloud, type_: str) -> str:
 def _region(patient: Patient) -> Check:
     """AWS's newest regions are in no list of ours; a misspelled one is near to one that is."""
     region, known = patient.cloud.region, patient.cloud.session.get_available_regions("ec2")
-    near = [] if region in known else difflib.get_close_matches(region, known)
+    near = [] if region in known else regions.nearest(region, known)
     if near:
         return _mend("region", f"there is no region {region!r}", f"--region {' or '.join(near)}")
     return Check("region", ok=True, found=region)

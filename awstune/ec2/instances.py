@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
-from awstune.ec2 import keys
+from awstune.ec2 import described, keys
 from awstune.ec2.wanted import BUCKET, JUMP
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ class Instance:
     @property
     def jump(self) -> str:
         """The host that SSH goes by way of; empty where it goes straight."""
-        return _shaped(self.tags.get(names.TAG_SSH_JUMP, ""), JUMP)
+        return described.shaped(self.tags.get(names.TAG_SSH_JUMP, ""), JUMP)
 
     @property
     def live(self) -> bool:
@@ -141,24 +141,24 @@ class Instance:
     @property
     def user(self) -> str:
         """Whom to log in as: its image family's user."""
-        return _shaped(self.tags.get(TAG_USER, ""), _LOGIN) or names.SSH_USER
+        return described.shaped(self.tags.get(TAG_USER, ""), _LOGIN) or names.SSH_USER
 
     @property
     def ttl_s(self) -> float:
         """Seconds that it may live after a start; infinity for ever."""
         word = self.tags.get(TAG_TTL, "")
-        return math.inf if word == "none" else _seconds(word) or names.DEFAULT_TTL_S
+        return math.inf if word == "none" else described.seconds(word) or names.DEFAULT_TTL_S
 
     @property
     def max_usd(self) -> float | None:
         """The dollar cap on all that it costs, as far as a tag says so; None for none."""
-        cap = _number(self.tags.get(TAG_CAP, ""))
+        cap = described.number(self.tags.get(TAG_CAP, ""))
         return cap if cap is not None and 0 < cap < math.inf else None
 
     @property
     def bucket(self) -> str:
         """The bucket that its results are copied to; empty for none."""
-        return _shaped(self.tags.get(names.TAG_BUCKET, ""), BUCKET)
+        return described.shaped(self.tags.get(names.TAG_BUCKET, ""), BUCKET)
 
     def usd_per_hour(self, prices: Prices) -> float | None:
         """Its price an hour without its disk: as it was launched, else the table's; None where unknown."""
@@ -304,28 +304,28 @@ def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
         type=str(facts["InstanceType"]),
         market=str(facts.get("InstanceLifecycle", "on-demand")),
         state=state,
-        state_reason=_reason(facts),
-        address=_address(facts, by_jump=names.TAG_SSH_JUMP in tags) if state in _REACHED else None,
+        state_reason=described.reason(facts),
+        address=described.address(facts, by_jump=names.TAG_SSH_JUMP in tags) if state in _REACHED else None,
         zone=facts.get("Placement", {}).get("AvailabilityZone", ""),
         launched=facts["LaunchTime"].timestamp(),
-        stopped=None if state in ("pending", "running") else _stopped_at(facts),
-        ends=_seconds(tags.get(names.TAG_ENDS, "")),
-        at_end=_shaped(tags.get(names.TAG_AT_END, ""), _AT_END),
+        stopped=None if state in ("pending", "running") else described.stopped_at(facts),
+        ends=described.seconds(tags.get(names.TAG_ENDS, "")),
+        at_end=described.shaped(tags.get(names.TAG_AT_END, ""), _AT_END),
         key_name=facts.get("KeyName", ""),
         host_keys=tuple(
-            key for key in tags.get(names.TAG_HOST_KEY, "").split(",") if _shaped(key, _PUBLIC_KEY)
+            key for key in tags.get(names.TAG_HOST_KEY, "").split(",") if described.shaped(key, _PUBLIC_KEY)
         ),
-        ssh_port=int(_shaped(tags.get(names.TAG_SSH_PORT, ""), _PORT) or names.SSH_PORT),
+        ssh_port=int(described.shaped(tags.get(names.TAG_SSH_PORT, ""), _PORT) or names.SSH_PORT),
         wishes=tags.get(names.TAG_WISHES, ""),
         token=facts.get("ClientToken", ""),
         image_id=facts.get("ImageId", ""),
-        disk_gib=_number(tags.get(TAG_DISK, "")) or 0.0,
-        ran_s=_seconds(tags.get(TAG_RAN, "")) or 0.0,
-        seen_s=_seconds(tags.get(TAG_SEEN, "")) or 0.0,
+        disk_gib=described.number(tags.get(TAG_DISK, "")) or 0.0,
+        ran_s=described.seconds(tags.get(TAG_RAN, "")) or 0.0,
+        seen_s=described.seconds(tags.get(TAG_SEEN, "")) or 0.0,
         group_ids=tuple(group["GroupId"] for group in facts.get("SecurityGroups", [])),
         region=region,
         tags=tags,
-        rate=_number(tags.get(TAG_RATE, "")),
+        rate=described.number(tags.get(TAG_RATE, "")),
         http_tokens=str(facts.get("MetadataOptions", {}).get("HttpTokens", "required")),
         volume_ids=tuple(
             disk["Ebs"]["VolumeId"] for disk in facts.get("BlockDeviceMappings", []) if "Ebs" in disk
@@ -335,7 +335,7 @@ def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
             for card in facts.get("NetworkInterfaces", [])
             if card.get("Attachment", {}).get("DeviceIndex", 0) > 0
         ),
-        born=_born(facts),
+        born=described.born(facts),
     )
 
 
@@ -349,64 +349,14 @@ def iso(seconds: float) -> str:
     return datetime.fromtimestamp(round(seconds), tz=UTC).isoformat().replace("+00:00", "Z")
 
 
-def _address(facts: InstanceTypeDef, *, by_jump: bool) -> str | None:
-    """A host inside the network goes to the private address; from outside there may be only IPv6."""
-    public, private = facts.get("PublicIpAddress"), facts.get("PrivateIpAddress")
-    if by_jump:
-        return private or public or None
-    return public or facts.get("Ipv6Address") or private or None
-
-
-def _shaped(word: str, shape: re.Pattern[str]) -> str:
-    """A tag's word; empty where it is not what awstune writes there."""
-    return word if shape.fullmatch(word) else ""
-
-
-def _seconds(word: str) -> float | None:
-    return float(word) if word.isdecimal() else None
-
-
-def _number(word: str) -> float | None:
-    try:
-        number = float(word)
-    except ValueError:
-        return None
-    return number if math.isfinite(number) and number >= 0 else None
-
-
-def _reason(facts: InstanceTypeDef) -> str:
-    reason = facts.get("StateReason", {})
-    words = [reason.get("Code", ""), reason.get("Message", "")]
-    return words[1] if words[1].startswith(words[0]) else ": ".join(word for word in words if word)
-
-
-def _born(facts: InstanceTypeDef) -> float | None:
-    """When its root disk was put to it, which a start does not move."""
-    roots = [
-        disk["Ebs"]["AttachTime"].timestamp()
-        for disk in facts.get("BlockDeviceMappings", [])
-        if disk["DeviceName"] == facts.get("RootDeviceName") and "AttachTime" in disk.get("Ebs", {})
-    ]
-    return roots[0] if roots else None
-
-
-def _stopped_at(facts: InstanceTypeDef) -> float | None:
-    """AWS says when only in words: ``User initiated (2026-11-23 13:52:31 GMT)``."""
-    found = re.search(
-        r"\((\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) (?:GMT|UTC)\)", facts.get("StateTransitionReason", "")
-    )
-    if not found:
-        return None
-    return datetime.strptime(found[1], "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC).timestamp()
-
-
 def _unnamed(instances: list[Instance], region: str) -> errors.UnknownName:
     if not instances:
-        return errors.UnknownName(f"you have no instance in {region}", "`awstune launch` makes one")
+        hint = "awstune ls --all-regions shows what there is; awstune launch makes one"
+        return errors.UnknownName(f"you have no instance in {region}", hint)
     return errors.UnknownName(f"you have {len(instances)} instances in {region}", _others(instances))
 
 
 def _others(instances: list[Instance]) -> str:
     if not instances:
-        return "`awstune launch` makes one; `awstune ls --all-regions` looks elsewhere"
+        return "awstune ls --all-regions shows what there is"
     return f"name one of: {', '.join(sorted(instance.name for instance in instances))}"

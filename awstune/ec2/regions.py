@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import difflib
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from awstune import errors
 from awstune.ec2 import instances
+from awstune.names import DEFAULT_REGION
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from awstune.ec2.instances import Instance
     from awstune.ec2.session import Cloud
 
 _AT_ONCE = 8
+_AS_NEAR = 0.01  # of a likeness from 0 to 1
 
 
 def enabled(cloud: Cloud) -> tuple[str, ...]:
     """The regions that the account may use, in alphabetical order."""
     return tuple(sorted(region["RegionName"] for region in cloud.ec2.describe_regions()["Regions"]))
+
+
+def nearest(typed: str, known: Sequence[str]) -> list[str]:
+    """The regions that a misspelled one may mean, all that are equally near, the default one first."""
+    near = difflib.get_close_matches(typed, known, len(known))
+    ratio = {region: difflib.SequenceMatcher(None, region, typed).ratio() for region in near}
+    best = max(ratio.values(), default=0.0)
+    return sorted((r for r in near if ratio[r] > best - _AS_NEAR), key=lambda r: (r != DEFAULT_REGION, r))
 
 
 def own(

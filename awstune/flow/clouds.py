@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 
 from awstune.config import Config, ensure_home
+from awstune.ec2 import regions
 from awstune.ec2.session import Cloud, Endpoint, open_cloud
 from awstune.errors import CloudNotRunning, UsageError
 from awstune.localcloud import lifecycle
+from awstune.names import DEFAULT_REGION
 
 
 def open_for(config: Config, *, warn: Callable[[object], None], may_start: bool = False) -> Cloud:
@@ -44,7 +45,5 @@ def _refuse_unknown_region(cloud: Cloud) -> None:
     # At AWS a region may be newer than this list; the embedded cloud has no others.
     known = cloud.session.get_available_regions("ec2")
     if cloud.region not in known:
-        near = difflib.get_close_matches(cloud.region, known, 1)
-        raise UsageError(
-            f"there is no region {cloud.region!r}", f"--region {near[0] if near else 'us-east-1'}"
-        )
+        near = " or ".join(regions.nearest(cloud.region, known)) or DEFAULT_REGION
+        raise UsageError(f"there is no region {cloud.region!r}", f"--region {near}")

@@ -22,8 +22,9 @@ _MOST_LEFT = 8
 _WIDTH = 78
 _REPORTS = (
     "It reports by printing lines such as awstune: val_loss=0.31 epoch=4. What it prints already is read "
-    "with, say, --metric loss --metric-regex 'Loss: ([0-9.]+)', before the --."
+    "with options before the --, such as"
 )
+_READ_WITH = "  --metric loss --metric-regex 'Loss: ([0-9.]+)'"
 _READS = "It prints {}, as its text says; --try runs one trial to see that it is read."
 
 
@@ -137,7 +138,7 @@ def _hint(made: Starter, target: str, says: Printed | None) -> str:
         more = f" and {len(made.left) - _MOST_LEFT} more" if len(made.left) > _MOST_LEFT else ""
         lines += _wrapped(f"Left as the script has them: {', '.join(made.left[:_MOST_LEFT])}{more}.")
     if made.command:
-        lines += _wrapped(_READS.format(says.metric) if says else _REPORTS)
+        lines += _wrapped(_READS.format(says.metric)) if says else [*_wrapped(_REPORTS), _READ_WITH]
     return "\n".join(lines).rstrip()
 
 

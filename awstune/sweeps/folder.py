@@ -6,6 +6,7 @@ import errno
 import fcntl
 import os
 import re
+import shlex
 import shutil
 import tomllib
 from contextlib import AbstractContextManager, contextmanager, suppress
@@ -218,9 +219,16 @@ class Folder:
     def find(cls, parent: Path, name: str | None) -> Folder:
         """The sweep of that name below ``parent/sweeps``, or the newest where no name is given.
 
+        Args:
+            parent: the folder one is in.
+            name: the sweep's, or the path to its folder.
+
         Raises:
             UnknownName: there is none.
+            UsageError: it is a path to a sweep of another folder, whose script is not here.
         """
+        if name is not None and "/" in name:
+            name = _named_by(parent, name)
         found = cls.all(parent)
         if name is None and found:
             return found[-1]
@@ -241,6 +249,21 @@ class Folder:
         home = _home(parent)
         found = [cls(path.parent) for path in home.glob(f"*/{names.SPEC_FILE}")]
         return sorted(found, key=lambda folder: (_created(folder), folder.name))
+
+
+def _named_by(parent: Path, typed: str) -> str:
+    """The name of the sweep whose folder a path leads to; the path itself where it leads to none."""
+    try:
+        path = (parent / typed).resolve()
+        if not (path / names.SPEC_FILE).is_file():
+            return typed
+    except (OSError, RuntimeError, ValueError):  # too long, links in a ring, or no path at all
+        return typed
+    if path.parent == _home(parent):
+        return path.name
+    there = path.parent.parent if path.parent.name == names.SWEEPS_DIR else path
+    hint = f"cd {shlex.quote(str(there))} first, and name it {path.name}"
+    raise UsageError(f"{typed} is no sweep of the folder that you are in", hint)
 
 
 def _home(parent: Path) -> Path:

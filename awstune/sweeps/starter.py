@@ -216,9 +216,14 @@ def show(starter: Starter, target: str = "", reads: Sequence[str] = ()) -> str:
 
 
 def _folded(words: list[str]) -> list[str]:
-    """Words as lines of some width, each flag beside its value."""
+    """Words as lines of some width, each flag beside its value; no word is broken, whatever stands in it."""
+    parts: list[list[str]] = [[]]
+    for place, word in enumerate(words, 1):
+        if word.startswith("-") and parts[-1] and place < len(words):
+            parts.append([])
+        parts[-1].append(word)
     lines = [""]
-    for part in re.split(r" (?=-[^ ]* )", " ".join(words)):
+    for part in map(" ".join, parts):
         if lines[-1] and len(lines[-1]) + len(part) > _WIDTH:
             lines.append("")
         lines[-1] += f" {part}" if lines[-1] else part

@@ -47,6 +47,9 @@ LINES = {
     "hint: /usr/bin/python3 -m pip install nosuchpackage, or --python names an interpreter that has it": [
         "/usr/bin/python3 -m pip install nosuchpackage"
     ],
+    "read it, as said before, with such as --metric loss --metric-regex 'Loss: ([0-9.]+)', before the --": [
+        "'Loss: ([0-9.]+)'"
+    ],
     """hint: guard it, so that only a run of the script gets there, at last: if __name__ == "__main__":""": [
         'if __name__ == "__main__":'
     ],

@@ -40,7 +40,7 @@ CLOUD = tuple(
         Case(f"launch --tag {'k' * 200}=1", "is too long", "128 characters"),
         Case(f"launch --tag k={'v' * 300}", "is too long", "256"),
         *(
-            Case(f"{command} nosuch", "nosuch", "", kind="unknown_name")
+            Case(f"{command} nosuch", "nosuch", "awstune ls", kind="unknown_name")
             for command in ("ssh", "stop", "start", "terminate", "sweep train.py --on")
         ),
         *(
@@ -53,6 +53,8 @@ CLOUD = tuple(
             for command in ("ssh", "stop", "start", "terminate", "extend 4h")
         ),
         Case("extend nosuch 4h", "nosuch", "", kind="unknown_name"),
+        Case("ls --region us-est-1", "no region 'us-est-1'", "--region us-east-1 or us-west-1"),
+        Case("ls --region eu-wst-1", "no region 'eu-wst-1'", "--region eu-west-1"),
         Case("ls --region nowhere-1", "no region 'nowhere-1'", "--region"),
         Case("types --region nowhere-1", "no region 'nowhere-1'", "--region"),
         Case("doctor --region nowhere-1", "no region 'nowhere-1'", "--region"),

@@ -45,6 +45,16 @@ FOLDERS = (
         for command in ("status", "attach", "logs", "resume", "cancel", "results")
         for below, content in (("", "{}"), ("/x", "a folder"))
     ),
+    *(
+        Case(
+            f"{command} elsewhere/sweeps/old",
+            "elsewhere/sweeps/old is no sweep of the folder that you are in",
+            "name it old",
+            files={"elsewhere/sweeps/old/sweep.toml": SPEC + SPEC_SPACE},
+        )
+        for command in ("status", "attach", "logs", "resume", "cancel", "results", "run")
+    ),
+    Case("logs sweeps/old/", "no log", "awstune status old", kind="unknown_name", files=sweep()),
     Case("status old", "no sweep", "", kind="unknown_name", files={"sweeps/old/journal.jsonl": JOURNAL}),
     Case(
         "resume old",

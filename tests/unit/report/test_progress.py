@@ -71,6 +71,15 @@ def test_why_a_trial_failed_is_never_cut():
     assert reason.strip() == why
 
 
+def test_a_trial_that_was_stopped_early_is_marked():
+    """Its value is of the step that it got to, which its row says."""
+    screen = Terminal(80)
+    progress = Progress(screen, stream=False, now=lambda: 10.0)
+    for event in (*EVENTS[:3], {**EVENTS[3], "status": "stopped_early"}):
+        progress(event)
+    assert screen.lines[-1].startswith("    0     0.5 early  *    8.0 s")
+
+
 def test_a_trial_that_runs_says_for_how_long():
     """The line that changes counts the seconds by itself, from the trial's start on."""
     screen = Terminal(80)

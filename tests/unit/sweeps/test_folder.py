@@ -56,6 +56,14 @@ def test_the_newest_is_found_without_a_name(tmp_path):
     assert [folder.name for folder in Folder.all(tmp_path)] == ["b", "a"]
 
 
+@pytest.mark.parametrize("typed", ["sweeps/lab", "./sweeps/lab/", "{here}/sweeps/lab", "sub/../sweeps/lab"])
+def test_a_path_to_a_sweeps_folder_names_it(tmp_path, typed):
+    """What a shell completes, or a report shows, is taken for the sweep that lies there."""
+    folder = made(tmp_path, "lab")
+    folder.spec_file.touch()
+    assert Folder.find(tmp_path, typed.format(here=tmp_path)) == folder
+
+
 def test_an_unknown_sweep_is_named(tmp_path):
     """An unknown SWEEP is status 2, with those that there are; without any, with how to start one."""
     with pytest.raises(UnknownName, match="no sweep here"):
