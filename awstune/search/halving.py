@@ -80,10 +80,10 @@ class Asha:
     Every third trial is first judged a rung later (Hyperband's brackets, Li et al. 2018): what starts slowly
     has a chance, and the search sees that it may.
 
-    In ``scripts/bench early-stopping`` it saves three quarters of the epochs and ends .006 and .016 of accuracy
-    below whole trials (four and three seeds; level with Ray Tune's, behind Hyperband at nearly twice the
-    epochs). Every second trial a rung later instead: .975 and .765 beside .975 and .755 on three seeds, in .28
-    and .31 of the epochs, which is within the noise; one in three going on: .975 and .747.
+    In ``scripts/bench early-stopping`` it saves three quarters of the epochs and ends .006 and .016 of
+    accuracy below whole trials (four and three seeds); behind Hyperband, which runs nearly twice the epochs,
+    and within the noise of Ray Tune's. Every second trial a rung later instead: .975 and .765 beside .975 and
+    .755 on three seeds, in .28 and .31 of the epochs, within the noise; one in three going on: .975 and .747.
 
     Attributes:
         metric: whose reports are compared.
