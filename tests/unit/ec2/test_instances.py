@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 import pytest
 
 from awstune import names
-from awstune.ec2 import instances, prices
+from awstune.ec2 import described, instances, prices
 from awstune.errors import UnknownName
 from tests.unit.ec2.plans import RUNNING
 
@@ -219,5 +219,5 @@ def test_prices_of_the_package():
 def test_when_it_stopped_is_in_awss_words():
     """The transition reason holds the only date that AWS gives."""
     facts = {"StateTransitionReason": "User initiated (2026-11-23 13:52:31 GMT)"}
-    assert instances._stopped_at(facts) == datetime(2026, 11, 23, 13, 52, 31, tzinfo=UTC).timestamp()
-    assert instances._stopped_at({"StateTransitionReason": ""}) is None
+    assert described.stopped_at(facts) == datetime(2026, 11, 23, 13, 52, 31, tzinfo=UTC).timestamp()
+    assert described.stopped_at({"StateTransitionReason": ""}) is None
