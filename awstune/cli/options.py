@@ -73,6 +73,7 @@ class Listing(click.Command):
 
     sections: ClassVar[Mapping[str, tuple[str, ...]]] = {}
     lines: ClassVar[Mapping[str, str]] = {}
+    legends: ClassVar[Mapping[str, Sequence[tuple[str, str]]]] = {}
 
     def get_help(self, ctx: click.Context) -> str:
         """The help text, never wider than 80 columns."""
@@ -81,7 +82,7 @@ class Listing(click.Command):
         return super().get_help(ctx)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Writes the commands by section, then the options by group."""
+        """Writes the commands by section, the options by group, then what an option's value can be."""
         for section, names in self.sections.items():
             with formatter.section(section):
                 formatter.write_dl([(name, self.lines[name]) for name in names])
@@ -93,6 +94,9 @@ class Listing(click.Command):
         for group in sorted(groups, key=lambda name: name == GLOBAL_GROUP):
             with formatter.section(group):
                 formatter.write_dl(groups[group])
+        for heading, rows in self.legends.items():
+            with formatter.section(heading):
+                formatter.write_dl(rows)
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Writes the example, its lines as they are."""
@@ -148,7 +152,7 @@ def command(
         @click.pass_context
         @functools.wraps(function)
         def wired(ctx: click.Context, /, **values: Any) -> Any:
-            tail = {"words": tail_of(ctx)} if cls is TailCommand else {}
+            tail = {"words": tail_of(ctx)} if issubclass(cls, TailCommand) else {}
             try:
                 return function(config_of(ctx), **values, **tail)
             except KeyboardInterrupt:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import click
 
-from awstune.cli.options import F, option
+from awstune.cli.options import F, TailCommand, option
 from awstune.cli.params import Dollars, Memory, Slots, Span, Url
 from awstune.names import DATA_VARIABLE, MOST_TRIALS
 
@@ -36,7 +36,7 @@ _WHAT = (
         multiple=True,
         metavar="NAME=SPACE",
         group=WHAT,
-        help="A parameter: lr=1e-5..1e-1:log, opt=sgd,adam.",
+        help="A parameter: lr=1e-5..1e-1:log; SPACE is below.",
     ),
     option("--space", "space_file", type=click.Path(), metavar="FILE", group=WHAT, help="A space in TOML."),
     option(
@@ -129,7 +129,9 @@ _ENDS = (
         group=ENDS,
         help="End trials that are not worth going on with.",
     ),
-    option("--stop-when", metavar="RULE", group=ENDS, help="End when no trial is worth its price."),
+    option(
+        "--stop-when", metavar="RULE", group=ENDS, help="End when no trial is worth its price; see below."
+    ),
     option("--trial-timeout", type=Span(), group=ENDS, help="A trial that takes longer has failed."),
     option(
         "--trial-memory",
@@ -164,6 +166,31 @@ _WHERE = (
     option("--yes", is_flag=True, group=WHERE, help="Answer questions in advance."),
     option("--name", metavar="SWEEP", group=WHERE, help="Its name.  [default: the target's, numbered]"),
 )
+
+SPACES = (
+    ("1e-5..1e-1:log", "A number between both ends, on a log scale."),
+    ("1..4   0..0.5", "An int; a float if an end is one."),
+    ("0..1.0:step=0.1", "In steps; :n=5 is five points for --search grid."),
+    ("1..9:default=3", "What trial 0, the baseline, uses; else the middle."),
+    ("1..9:prior=3", "Good values are believed to lie around it."),
+    ("sgd,adam   16,32,64", "One of these; numbers are ordered."),
+    ("sgd,adam:default=adam", "The baseline's; else the first one."),
+    ("sgd,adam:weights=3,1", "How likely each is believed to be good."),
+    ("20   sgd", "Fixed: a number, a word, true, false or none."),
+    ("0..0.9:when=opt=sgd", "There only where opt is sgd; after any form."),
+    ("""'["a,b","c"]'""", "JSON, in quotes, where commas or colons are data."),
+)
+RULES = (
+    ("gain=1%", "The next trial is expected to gain less than 1% of all gained so far."),
+    ("worth=50", "A unit of the metric is worth 50 dollars, and the next trial costs more than it gains."),
+    ("patience=20", "20 trials in a row brought nothing."),
+)
+
+
+class SweepCommand(TailCommand):
+    """``sweep``, whose help says what can be typed for SPACE and RULE."""
+
+    legends: ClassVar = {"SPACE, of -p and of --space's FILE": SPACES, "RULE, of --stop-when": RULES}
 
 
 def with_search_options(function: F) -> F:

@@ -8,16 +8,16 @@ from typing import Any
 import click
 
 from awstune.cli.launching import machine_of, with_launch_options
-from awstune.cli.options import TailCommand, command
+from awstune.cli.options import command
 from awstune.cli.screen import Screen
-from awstune.cli.searching import kept_of, with_search_options
+from awstune.cli.searching import SweepCommand, kept_of, with_search_options
 from awstune.config import Config
 from awstune.errors import UsageError
 
 
 @command(
     "sweep",
-    cls=TailCommand,
+    cls=SweepCommand,
     options_metavar="[OPTIONS]",
     example="awstune sweep train.py -p lr=1e-5..1e-1:log -p batch=16,32",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 
@@ -9,6 +11,10 @@ import click
 import pytest
 
 from awstune.cli.main import COMMANDS, SECTIONS, awstune
+from awstune.cli.searching import RULES, SPACES
+from awstune.search.compact import CHOICE_OPTIONS, RANGE_OPTIONS, parse, show
+from awstune.search.ending import parse_rule
+from awstune.search.space import Space
 
 HEAVY = {"boto3", "botocore", "paramiko", "numpy", "torch", "rich", "bayes_opt", "scipy", "sklearn"}
 LOADED = (
@@ -42,6 +48,18 @@ def test_help_fits_80_columns_and_ends_with_an_example():
         text = command.get_help(context)
         assert max(map(len, text.splitlines())) <= 80, words
         assert text.rstrip().split("\n\n")[-1].startswith("Example: awstune "), words
+
+
+def test_every_form_of_a_space_and_every_rule_is_in_the_help():
+    """What the help of sweep shows can be typed, and no option of a range or a choice is left out."""
+    forms = [form for row, _ in SPACES for form in shlex.split(row)]
+    for form in forms:
+        assert show(parse(form)), form
+    assert {f":{name}" for name in (*RANGE_OPTIONS, *CHOICE_OPTIONS)} <= set(
+        re.findall(r":[a-z]+", " ".join(form for row in SPACES for form in row))
+    )
+    for rule, _ in RULES:
+        assert parse_rule(rule, space=Space(), mode="min")
 
 
 def test_the_list_says_what_the_commands_say():
