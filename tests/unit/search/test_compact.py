@@ -154,3 +154,11 @@ def test_a_table_with_values_that_do_not_fit():
     """The bounds of a table are looked at like those of the compact form, and its name is told."""
     with pytest.raises(SpaceError, match=r"^\[space\] x: the range 2..1 is upside down"):
         Space.from_toml({"x": {"low": 2, "high": 1}})
+
+
+@pytest.mark.parametrize(("text", "told"), [("[]", "the list is empty"), ('["a"', "this is not JSON")])
+def test_lists_that_hold_nothing(text, told):
+    """A list of options without any, or without its end, is refused with one that is right."""
+    with pytest.raises(SpaceError, match=told) as caught:
+        parse(text, "x")
+    assert '["a,b","c"]' in caught.value.hint
