@@ -187,6 +187,7 @@ class Instance:
         spent = self.usd_so_far(now, prices)
         ends_matter = self.ends is not None and self.state in ("pending", "running")
         path = self.key_file(keys_dir)
+        until = self.stopped if self.stopped and self.state == "terminated" else now
         return {
             "name": self.name,
             "id": self.id,
@@ -196,7 +197,7 @@ class Instance:
             "address": self.address,
             "zone": self.zone,
             "launched": iso(self.launched),
-            "age_s": round(max(0.0, now - self.launched)),
+            "age_s": round(max(0.0, until - self.launched)),
             "ttl_left_s": round(max(0.0, self.ends - now)) if ends_matter and self.ends else None,
             "usd_per_hour": self.usd_per_hour(prices),
             "usd_so_far": None if spent is None else round(spent, 4),

@@ -50,8 +50,7 @@ def notes(actual: Actual, runs: tuple[RunInstance, ...]) -> tuple[str, ...]:
         )
     if any(run.imds_v1_boot for run in runs):
         lines.append(
-            "the image is older than IMDSv2: its metadata service asks for no token until the first verified "
-            "login, which is launch's own, unless --no-wait leaves it to you"
+            "the image is old: its metadata service (IMDSv1) asks for no token until the first verified login"
         )
     if runs[0].subnet and not (actual.network.public or actual.network.ipv6 or runs[0].ssh_jump):
         lines.append(

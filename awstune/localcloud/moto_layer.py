@@ -367,12 +367,17 @@ def _shutdown_behavior_can_be_changed() -> None:
 
 
 def _spot_prices_are_plausible() -> None:
-    """Promise: spot prices are a part of the on-demand price, another in each zone, and of this day."""
+    """Promise: spot prices are a part of a known on-demand price, another in each zone, of this day."""
 
     def describe_spot_price_history(self: Any) -> Any:
         result = original(self)
-        for row in result.result["SpotPriceHistory"]:
-            row["SpotPrice"] = f"{pricelist.spot(row['InstanceType'], row['AvailabilityZone']):.6f}"
+        rows = result.result["SpotPriceHistory"]
+        for row in rows[:]:
+            usd = pricelist.spot(row["InstanceType"], row["AvailabilityZone"])
+            if usd is None:
+                rows.remove(row)
+                continue
+            row["SpotPrice"] = f"{usd:.6f}"
             row["Timestamp"] = datetime.now(UTC)
             row["ProductDescription"] = "Linux/UNIX"
         return result

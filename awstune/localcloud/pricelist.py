@@ -22,7 +22,6 @@ USD_PER_HOUR = {
     "g6.xlarge": 0.8048,
     "g6.2xlarge": 0.9776,
 }
-_OTHER_USD_PER_HOUR = 1.0
 
 
 def answer(action: str, document: dict[str, Any]) -> Any:
@@ -36,9 +35,14 @@ def answer(action: str, document: dict[str, Any]) -> Any:
     return {"FormatVersion": "aws_v1", "PriceList": [json.dumps(_product(one, region)) for one in found]}
 
 
-def spot(instance_type: str, zone: str) -> float:
-    """A plausible spot price, in US dollars an hour: a third of on-demand, a little more in later zones."""
-    on_demand = USD_PER_HOUR.get(instance_type, _OTHER_USD_PER_HOUR)
+def spot(instance_type: str, zone: str) -> float | None:
+    """A plausible spot price, in US dollars an hour: a third of on-demand, a little more in later zones.
+
+    None where the price on demand is not known.
+    """
+    on_demand = USD_PER_HOUR.get(instance_type)
+    if on_demand is None:
+        return None
     return on_demand * (0.30 + 0.01 * (ord(zone[-1:] or "a") - ord("a")))
 
 

@@ -290,6 +290,7 @@ class TestAnswers:
         assert {row["AvailabilityZone"] for row in rows} >= {"us-east-1a", "us-east-1b"}
         assert all(0.1 < float(row["SpotPrice"]) < 0.9 for row in rows)
         assert all(abs((datetime.now(UTC) - row["Timestamp"]).total_seconds()) < 60 for row in rows)
+        assert not ec2.describe_spot_price_history(InstanceTypes=["p4d.24xlarge"])["SpotPriceHistory"]
 
     def test_what_is_there_is_listed(self, cloud, launcher):
         """Every resource shows in moto's own state, and goes with the instance."""

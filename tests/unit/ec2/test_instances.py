@@ -58,6 +58,13 @@ def test_a_stopped_one_pays_for_its_disk_only(tmp_path):
     assert (document["ttl_left_s"], document["key_file"], document["address"]) == (None, None, None)
 
 
+@pytest.mark.parametrize(("state", "age_s"), [("stopped", 7200), ("terminated", 3600)])
+def test_what_has_ended_grows_no_older(state, age_s, tmp_path):
+    """Its age is for how long it was there."""
+    one = replace(RUNNING, state=state, stopped=3600.0)
+    assert one.to_json(NOW, TABLE, tmp_path)["age_s"] == age_s
+
+
 def test_an_ended_one_pays_no_more():
     """What it cost is fixed once it has ended."""
     gone = replace(RUNNING, state="terminated", stopped=3600.0)

@@ -34,8 +34,7 @@ def test_a_first_launch_word_for_word():
         "costs: $0.90 an hour; $7.33 at most until the end (us-east-1 prices of 2026-06)",
         "stopped, the disk goes on costing $0.26 a day until it is terminated",
         (
-            "the image is older than IMDSv2: its metadata service asks for no token until the first verified "
-            "login, which is launch's own, unless --no-wait leaves it to you"
+            "the image is old: its metadata service (IMDSv1) asks for no token until the first verified login"
         ),
     ]
 
