@@ -35,7 +35,7 @@ def override(space: Space, assignments: Sequence[str], whose: str | None) -> Spa
 
 
 def _unknown(space: Space, name: str, whose: str) -> SpaceError:
-    adds = f"a new parameter goes into {whose}, or into a --space FILE"
+    adds = f"a new parameter goes into the `space` of {whose}, or into a --space FILE"
     near = difflib.get_close_matches(name, space, 1)
     if near:
         return SpaceError(f"{name} is not in the space of {whose}; did you mean {near[0]}?", adds)

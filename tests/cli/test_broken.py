@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from awstune.cli.main import run
@@ -34,3 +36,21 @@ def test_it_ends_early_and_goes_on_when_it_is_mended(home, capfd):
     assert run(["resume", "train-1"]) == 0
     assert "best of 9 trials" in capfd.readouterr().out
     assert living_of(home) == []
+
+
+def test_a_metric_that_no_trial_reports(home, capfd):
+    """What the trials do report is named with the command that goes on with it, in that metric's own mode."""
+    (home.parent / "train.py").write_text(TRAIN)
+    assert run(["sweep", "train.py", "--trials", "6", "--search", "random", "--metric", "acc"]) == 3
+    hint = capfd.readouterr().err.partition("\n\nhint: ")[2]
+    assert "awstune resume train-1 --metric loss goes on" in " ".join(hint.split())
+    assert run(["resume", "train-1", "--metric", "loss"]) == 0
+    capfd.readouterr()
+    assert run(["status", "train-1", "--json"]) == 0
+    document = json.loads(capfd.readouterr().out)
+    assert run(["results", "train-1", "--json"]) == 0
+    values = [
+        one["value"] for one in json.loads(capfd.readouterr().out)["trials"] if one["value"] is not None
+    ]
+    assert document["trials"]["succeeded"] == len(values) == 3
+    assert document["best"]["value"] == min(values)

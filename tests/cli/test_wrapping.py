@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from awstune.cli.wrapping import HANGING, fold
 from awstune.report.words import too_late
+from tests.cli.cases.case import SPEC, SPEC_SPACE
 
 WIDTHS = st.integers(20, 120)
 WORDS = st.lists(st.text("abcXYZ09-_./:;,()[]'`·…", min_size=1, max_size=30), min_size=1, max_size=40)
@@ -149,3 +150,13 @@ def test_in_a_pipe(tmp_path):
         check=False,
     )
     assert "write 8h, 30m, 1h30m or 90s, or none\n" in done.stderr
+
+
+def test_no_terminal_is_shown_binary(tmp_path):
+    """Parquet goes into a file; on a terminal it is refused, with the line that writes one."""
+    folder = tmp_path / "sweeps" / "old"
+    folder.mkdir(parents=True)
+    (folder / "sweep.toml").write_text(SPEC + SPEC_SPACE)
+    said = at_a_terminal(80, "results --format parquet", tmp_path)
+    assert "hint: awstune results old --format parquet > old.parquet" in said
+    assert "PAR1" not in said

@@ -47,6 +47,9 @@ SWEEP = (
         for text in ("0", "1e-9", "-1")
     ),
     Case("sweep train.py --stop-when bored", "bored", ""),
+    Case(
+        "sweep train.py -p xx=1..2", "xx is not in the space of train.py; did you mean x?", "", kind="space"
+    ),
     Case("sweep train.py --search grid", "grid search cannot run every value of x", "--trials", kind="space"),
     Case(
         "sweep bad.py -p n=1..9000000000 --search grid",
