@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import time
 from typing import Any
 
@@ -11,6 +12,7 @@ import click
 from awstune.cli.options import command, option
 from awstune.cli.params import Dollars, Span
 from awstune.cli.screen import LOOK, Screen
+from awstune.cli.wrapping import room_of
 from awstune.config import Config
 from awstune.errors import UsageError
 from awstune.names import DEFAULT_TYPE
@@ -37,7 +39,8 @@ def types_command(config: Config, every: bool, zones: bool) -> None:
             screen.document(rows)
         else:
             show = tables.spot_prices if zones else tables.types
-            screen.result(show([row for row in rows if every or row["offered"]], cloud.region))
+            shown = [row for row in rows if every or row["offered"]]
+            screen.result(show(shown, cloud.region, room=room_of(sys.stdout)))
 
 
 @command("doctor", example="awstune doctor")

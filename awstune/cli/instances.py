@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ import click
 from awstune.cli.options import command, option
 from awstune.cli.params import Dollars, Span
 from awstune.cli.screen import LOOK, Screen
+from awstune.cli.wrapping import room_of
 from awstune.config import Config
 
 
@@ -40,7 +42,8 @@ def ls_command(config: Config, everyone: bool, all_regions: bool, ended: bool) -
         if config.json:
             screen.document(found)
         else:
-            screen.result(tables.instances(found, ids=config.verbosity > 0))
+            shown = tables.instances(found, ids=config.verbosity > 0, room=room_of(sys.stdout))
+            screen.result(shown)
 
 
 @command("stop", example="awstune stop lab")

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from awstune.names import DATA_VARIABLE
-from awstune.report import tables
+from awstune.report.fitting import columns
 from awstune.report.words import count, duration, money, size, value
 from awstune.search.compact import show
 from awstune.sweeps.spec import AUTO, Spec
@@ -22,7 +23,7 @@ def plan(spec: Spec) -> str:
         (name, show(parameter), type(parameter).__name__.lower(), value(baseline.get(name)))
         for name, parameter in spec.space.items()
     ]
-    table = tables.columns(rows, ("", "space", "taken for", "baseline"))
+    table = columns(rows, ("", "space", "taken for", "baseline"))
     return "\n".join(
         [
             f"Sweep of {spec.target.text}: {spec.search}, {number}, {at_once} at a time",
@@ -47,12 +48,20 @@ def _more(spec: Spec) -> list[str]:
 def forecast(ahead: Any) -> str:
     """What a sweep would do: its plan, its first trials, what travels, and what it costs."""
     rows = [
-        (str(number), *(value(one.params.get(name)) for name in ahead.spec.space), one.why)
+        (str(number), *(value(one.params.get(name)) for name in ahead.spec.space))
         for number, one in enumerate(ahead.suggestions)
     ]
-    first = tables.columns(rows, ("trial", *ahead.spec.space, "why"), "r" * (1 + len(ahead.spec.space)))
-    told = [beginning(ahead), f"The first trials, if none had reported yet:\n{first}", _costs(ahead)]
+    first = columns(rows, ("trial", *ahead.spec.space), "r" * (1 + len(ahead.spec.space)))
+    whys = "\n".join(_whys([one.why for one in ahead.suggestions]))
+    told = [beginning(ahead), f"The first trials, if none had reported yet:\n{first}\n{whys}", _costs(ahead)]
     return "\n\n".join(told)
+
+
+def _whys(reasons: Sequence[str]) -> Iterator[str]:
+    """Why these points, each reason once."""
+    for why in dict.fromkeys(reasons):
+        alike = [str(number) for number, other in enumerate(reasons) if other == why]
+        yield f"{'trials' if len(alike) > 1 else 'trial'} {', '.join(alike)}: {why}"
 
 
 def beginning(ahead: Any) -> str:

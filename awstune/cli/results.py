@@ -10,6 +10,7 @@ import click
 
 from awstune.cli.options import command, option, sweep_argument
 from awstune.cli.screen import Screen
+from awstune.cli.wrapping import room_of
 from awstune.config import Config
 from awstune.errors import UsageError
 
@@ -68,7 +69,10 @@ def _show(
     from awstune.report import formats, tables
 
     if shape == "table":
-        screen.result(_best(document, folder) if best else tables.results(document, going_on=going_on))
+        if best:
+            screen.sentence(_best(document, folder))
+        else:
+            screen.result(tables.results(document, going_on=going_on, room=room_of(sys.stdout)))
         return
     written = formats.FORMATS[shape](document)
     if isinstance(written, bytes):

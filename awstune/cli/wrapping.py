@@ -15,8 +15,8 @@ _SHELL = rf"ssh -i .*|{_COMMAND}|chmod \d+ \S+|kill \d+|\S+ -m pip install \S+"
 _PYTHON = r"""\w+ = [A-Z]\w+\(.*\)|if __name__ == "__main__":|def train\(trial\):"""
 _QUOTED = r"'[^'\n]{1,60}'"  # a shell's word; an apostrophe stands within a word, or at its end
 _PIECE = re.compile(rf"[(\[\"']*(?:`[^`]*`|{_SHELL}|{_PYTHON})\S*|(?<!\S){_QUOTED}\S*|\S+")
-# A trial's command is somebody's own, and of some length; a backslash goes on with the line below.
-_WHOLE = re.compile(r"command: |.*\\$")
+# A path, or a trial's command, is of whatever length; a backslash goes on with the line below.
+_WHOLE = re.compile(r"command: |checkpoint: |.*\\$")
 
 
 def width_of(stream: TextIO) -> int | None:
@@ -27,6 +27,11 @@ def width_of(stream: TextIO) -> int | None:
         return (os.get_terminal_size(stream.fileno()).columns or None) if stream.isatty() else None
     except (OSError, ValueError):
         return None
+
+
+def room_of(stream: TextIO) -> int | None:
+    """How many columns a table may have; None where no terminal shows it: then it is whole."""
+    return width_of(stream) if stream.isatty() else None
 
 
 def fold(text: str, width: int | None) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from awstune.report.fitting import columns, fitted
 from awstune.report.words import count, duration, money, params, spread, too_late, value
 
 Document = Mapping[str, Any]
@@ -16,32 +17,13 @@ MOST_NAMED = 5
 """Parameters by importance; the rest are in `results --best --json`."""
 
 
-def columns(rows: Iterable[Sequence[str]], header: Sequence[str], right: str = "") -> str:
-    """Columns of text, each as wide as its widest cell.
-
-    Args:
-        rows: cells, as many in each row as in the header.
-        header: the columns' names.
-        right: a letter per column: ``r`` aligns it to the right.
-    """
-    lines = [header, *rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    sides = right.ljust(len(header), "l")
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if side == "r" else cell.ljust(width)
-            for cell, width, side in zip(line, widths, sides, strict=True)
-        ).rstrip()
-        for line in lines
-    )
-
-
-def instances(found: Sequence[Document], *, ids: bool = False) -> str:
+def instances(found: Sequence[Document], *, ids: bool = False, room: int | None = None) -> str:
     """One's instances, a line each; a sentence where there is none.
 
     Args:
         found: of ``ls --json``.
-        ids: whether to show AWS's ids, too; with them a line is wider than 80 columns.
+        ids: whether to show AWS's ids, too.
+        room: the columns that a terminal has; None for all that there is.
     """
     if not found:
         return "no instances"
@@ -59,7 +41,8 @@ def instances(found: Sequence[Document], *, ids: bool = False) -> str:
         for one in found
     ]
     header = ("NAME", "TYPE", "STATE", "AGE", "COST", "ENDS IN", "ADDRESS", *(["ID"] if ids else []))
-    return columns(rows, header, "lllrrr")
+    spare = [header.index(name) for name in ("AGE", "ADDRESS", "TYPE", "COST")]
+    return fitted(rows, header, "lllrrr", room=room, spare=spare, whole="--json has all columns")
 
 
 def _ends(one: Document) -> str:
@@ -68,8 +51,8 @@ def _ends(one: Document) -> str:
     return "never" if one["ttl_left_s"] is None else duration(one["ttl_left_s"])
 
 
-def types(rows: Sequence[Document], region: str) -> str:
-    """The GPU types of a region, a line each."""
+def types(rows: Sequence[Document], region: str, *, room: int | None = None) -> str:
+    """The GPU types of a region, a line each; as many columns as there is room for."""
     if not rows:
         return f"{region} offers no GPU type"
     cells = [
@@ -87,7 +70,8 @@ def types(rows: Sequence[Document], region: str) -> str:
         for row in rows
     ]
     header = ("TYPE", "GPU", "GiB EACH", "VCPUS", "AN HOUR", "VCPUS LEFT", "SPOT", "SPOT LEFT", "")
-    return columns(cells, header, "llrrrrrr")
+    spare = [header.index(name) for name in ("SPOT LEFT", "VCPUS", "GiB EACH", "VCPUS LEFT")]
+    return fitted(cells, header, "llrrrrrr", room=room, spare=spare, whole="--json has all columns")
 
 
 def _left(vcpus: float | None, used: float | None) -> str:
@@ -95,8 +79,8 @@ def _left(vcpus: float | None, used: float | None) -> str:
     return "-" if vcpus is None else f"{max(0.0, vcpus - (used or 0.0)):g} of {vcpus:g}"
 
 
-def spot_prices(rows: Sequence[Document], region: str) -> str:
-    """The spot prices of a region, a column for each of its zones."""
+def spot_prices(rows: Sequence[Document], region: str, *, room: int | None = None) -> str:
+    """The spot prices of a region, a column for each of its zones that there is room for."""
     zones = sorted({zone for row in rows for zone in row["spot_usd_per_hour_by_zone"]})
     if not zones:
         return f"nobody says the spot prices of {region}"
@@ -105,7 +89,9 @@ def spot_prices(rows: Sequence[Document], region: str) -> str:
         for row in rows
         if row["spot_usd_per_hour_by_zone"]
     ]
-    return columns(cells, ("TYPE", *zones), "l" + "r" * len(zones))
+    header, spare = ("TYPE", *zones), range(len(zones), 1, -1)
+    right = "l" + "r" * len(zones)
+    return fitted(cells, header, right, room=room, spare=spare, whole="--json has all zones")
 
 
 def checks(found: Sequence[Document]) -> str:
@@ -124,12 +110,13 @@ def _steps(steps: Sequence[str]) -> list[str]:
     return [f"      {'     ' if number else 'fix: '}{step}" for number, step in enumerate(told)]
 
 
-def results(document: Document, *, going_on: bool = False) -> str:
+def results(document: Document, *, going_on: bool = False, room: int | None = None) -> str:
     """A sweep's trials, a line each, the best one marked.
 
     Args:
         document: of ``results --json``.
         going_on: whether the sweep runs: what has not ended is interrupted where it does not.
+        room: the columns that a terminal has; None for all that there is.
     """
     trials = document["trials"]
     if not trials:
@@ -150,7 +137,9 @@ def results(document: Document, *, going_on: bool = False) -> str:
         for trial in trials
     ]
     header = ("", "trial", document["metric"] or "value", *again, *names, "took", "")
-    table = columns(rows, header, "lrr" + "r" * len([*again, *names]) + "r")
+    first, took = 3 + len(again), len(header) - 2
+    right, spare = "lrr" + "r" * len([*again, *names]) + "r", range(took, first - 1, -1)
+    table = fitted(rows, header, right, room=room, spare=spare, whole="--format csv has all columns")
     return "\n".join([table, *_errors(trials), *_commands(trials), *_reruns(document["runs"])])
 
 

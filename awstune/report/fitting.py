@@ -1,0 +1,81 @@
+"""Columns of text, as many of them as a terminal has room for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+GAP = 2
+SHORT = 10
+"""A long column's name is cut to so many letters before a column is left out."""
+
+
+def columns(rows: Iterable[Sequence[str]], header: Sequence[str], right: str = "") -> str:
+    """Columns of text, each as wide as its widest cell.
+
+    Args:
+        rows: cells, as many in each row as in the header.
+        header: the columns' names.
+        right: a letter per column: ``r`` aligns it to the right.
+    """
+    lines = [header, *rows]
+    widths = _widths(lines)
+    sides = right.ljust(len(header), "l")
+    return "\n".join(
+        (" " * GAP)
+        .join(
+            cell.rjust(width) if side == "r" else cell.ljust(width)
+            for cell, width, side in zip(line, widths, sides, strict=True)
+        )
+        .rstrip()
+        for line in lines
+    )
+
+
+def fitted(
+    rows: Sequence[Sequence[str]],
+    header: Sequence[str],
+    right: str = "",
+    *,
+    room: int | None,
+    spare: Sequence[int],
+    whole: str,
+) -> str:
+    """As `columns`, without what a terminal has no room for; a line below says what is left out.
+
+    Args:
+        rows: cells, as many in each row as in the header.
+        header: the columns' names.
+        right: a letter per column: ``r`` aligns it to the right.
+        room: the terminal's columns; None where all of it is wanted, as in a pipe.
+        spare: the columns that may go, by their places, the first to go first.
+        whole: what shows all of them.
+    """
+    if room is None or _wide([header, *rows]) <= room:
+        return columns(rows, header, right)
+    sides = right.ljust(len(header), "l")
+    shown = [_shorter(name) if at in spare else name for at, name in enumerate(header)]
+    kept, gone = list(range(len(header))), list[str]()
+    for place in spare:
+        if _wide([[line[at] for at in kept] for line in (shown, *rows)]) <= room:
+            break
+        gone.append(header[place])
+        kept.remove(place)
+    table = columns(
+        [[line[at] for at in kept] for line in rows],
+        [shown[at] for at in kept],
+        "".join(sides[at] for at in kept),
+    )
+    return table + (f"\n(no room for {', '.join(gone)}: {whole})" if gone else "")
+
+
+def _shorter(name: str) -> str:
+    return name if len(name) <= SHORT else f"{name[: SHORT - 1]}…"
+
+
+def _widths(lines: Sequence[Sequence[str]]) -> list[int]:
+    return [max(map(len, cells)) for cells in zip(*lines, strict=True)]
+
+
+def _wide(lines: Sequence[Sequence[str]]) -> int:
+    widths = _widths(lines)
+    return sum(widths) + GAP * (len(widths) - 1)
