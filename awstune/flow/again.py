@@ -252,7 +252,7 @@ def there(config: Config, again: Again, run: Folder, cloud: Cloud, one: Instance
             yield from _watched(mirror)
         except ConnectionLost as error:
             raise ConnectionLost(
-                f"{error.message}; run {run.name} goes on on {one.name}, if it has begun",
+                f"{error.message}; run {run.name} goes on on the instance {one.name}, if it has begun",
                 f"awstune attach {again.sweep.name} fetches it, and so does awstune terminate {one.name}",
             ) from error
         except BaseException as error:

@@ -154,7 +154,7 @@ def test_a_run_that_nobody_watches_any_more(world, site):
     site.open_gate(1)  # the run's third seed waits there
     port, cutter = site.port(), site.cut_after(60_000)
     failed = world.run("run", site.name, "--seeds", "3", check=1).stderr
-    assert f"run 1 goes on on {site.name}" in " ".join(failed.split())
+    assert f"run 1 goes on on the instance {site.name}" in " ".join(failed.split())
     cutter.close()
     site.tell_port(port)
     said = world.run("terminate", site.name).stderr
@@ -241,7 +241,7 @@ def test_nobody_is_there_at_the_end(world, reference):
     done = world.run("attach", "alone")
     assert "for that its dollar cap of $50.00 does not hold" in " ".join(done.stderr.split())
     assert "alone is gone" in done.stderr.replace(
-        "alone was to end with alone, and is gone", "alone is gone"
+        "alone was to end with its sweep, and is gone", "alone is gone"
     )
     as_if_nothing_had_happened(site.folder, reference)
     assert world.json("ls") == []
