@@ -28,6 +28,12 @@ def own_world(monkeypatch, tmp_path_factory):
     monkeypatch.setenv("NO_COLOR", "1")
 
 
+def pytest_configure() -> None:
+    """How wide a terminal is, is nobody's to inherit: GNU readline sets it in the process that runs tests."""
+    for name in ("COLUMNS", "LINES"):
+        os.environ.pop(name, None)
+
+
 @pytest.hookimpl(optionalhook=True)  # xdist's: without it all runs in this process
 def pytest_testnodedown(node: Any) -> None:
     """One process of a parallel run has ended, and hands on which calls it saw."""
