@@ -9,6 +9,7 @@ import click
 from awstune.cli.options import Listing, command, with_global_options
 from awstune.cli.screen import Screen
 from awstune.config import Config, ensure_home
+from awstune.report.words import count
 
 
 @command("start", example="awstune local start")
@@ -27,18 +28,26 @@ def start_command(config: Config) -> None:
 @command("stop", example="awstune local stop")
 def stop_command(config: Config) -> None:
     """End the embedded cloud with every instance, and remove what it kept."""
+    from awstune.flow import embedded
     from awstune.localcloud import lifecycle
 
     with Screen(config) as screen:
         screen.if_interrupted("the embedded cloud may still be ending", "awstune local stop")
         screen.doing("stopping the embedded cloud")
+        names = embedded.names(config)
         stopped = lifecycle.stop(config.home, on_lost=screen.warn)
+        sweeps = embedded.let_go(config)
         if config.json:
             _show(config, screen)
         elif stopped.pid is None:
             screen.result("the embedded cloud was not running")
         else:
-            screen.sentence(f"the embedded cloud is stopped, and {stopped.instances} instances with it")
+            with_it = f"{count(stopped.instances, 'instance')} with it"
+            told = f" ({', '.join(names)})" if names else ""
+            screen.sentence(f"the embedded cloud is stopped, and {with_it}{told}")
+        for name in sweeps:
+            goes_on = f"awstune --cloud local resume {name} --launch goes on on a new one"
+            screen.warn(f"{name} ended with its instance, and what was not fetched is lost; {goes_on}")
 
 
 @command("status", example="awstune local status --json")

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from awstune.config import Config
-from awstune.errors import AwstuneError, UnknownName
+from awstune.errors import AwstuneError, CloudNotRunning, UnknownName
 from awstune.flow.events import Doing, Output, Story, Warned
 from awstune.remote.mirror import Mirror, remember
 from awstune.remote.ssh import Connection
@@ -76,6 +76,9 @@ def _asked(config: Config, folder: Folder, there: Where, open_cloud: Open) -> St
     try:
         with (yield from connected(config, there, open_cloud)) as connection:
             Mirror(connection, there.path, folder).poll()
+    except CloudNotRunning as error:
+        yield Warned(f"{error.message}, and {there.name} is gone with it; {_age(there)}")
+        remember(folder, there, alive=False)
     except UnknownName as error:
         yield Warned(f"{error.message}; {_age(there)}")
         remember(folder, there, alive=False)

@@ -14,7 +14,7 @@ from awstune.config import Config
 from awstune.ec2 import instances, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import SweepBusy, UsageError
+from awstune.errors import CloudNotRunning, SweepBusy, UsageError
 from awstune.flow import access, login, look, luggage, salvage, ship
 from awstune.flow.events import Doing, Done, Story
 from awstune.flow.resume import Changes
@@ -54,7 +54,10 @@ def refuse(config: Config, folder: Folder, changes: Changes, open_cloud: look.Op
     _refuse_ended(folder, changes)
     if where is None:
         return None
-    cloud = open_cloud(look.at(config, folder))
+    try:
+        cloud = open_cloud(look.at(config, folder))
+    except CloudNotRunning:
+        return None  # no instance of an embedded cloud outlives it
     old = _refuse_running(folder, where, cloud)
     yield from salvage.from_bucket(cloud, where, folder)
     _refuse_ended(folder, changes)

@@ -21,7 +21,7 @@ from filelock import FileLock
 
 from awstune import errors
 from awstune.localcloud import client, processes, state
-from awstune.localcloud.state import LocalCloud, Places
+from awstune.localcloud.state import ACCOUNT, LocalCloud, Places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -193,6 +193,8 @@ def _bury(places: Places, pid: int) -> Lost:
 
 def _clear(places: Places) -> None:
     processes.end(places.instances)
+    # Whom these keys let in is no more.
+    shutil.rmtree(places.home / "keys" / ACCOUNT, ignore_errors=True)
     shutil.rmtree(places.folder, ignore_errors=True)
 
 

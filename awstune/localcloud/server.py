@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 HOST = "127.0.0.1"
 _POLL_S = 0.02  # how soon the HTTP loop notices that it shall end
-ACCOUNT = "000000000000"
 
 
 def main(argv: list[str] | None = None) -> None:
@@ -56,7 +55,7 @@ def _set_up_moto() -> None:
     images = resources.files("awstune.localcloud").joinpath("images.json")
     os.environ |= {
         "MOTO_AMIS_PATH": str(images),
-        "MOTO_ACCOUNT_ID": ACCOUNT,
+        "MOTO_ACCOUNT_ID": state.ACCOUNT,
         "MOTO_DISABLE_GLOBAL_CORS": "true",
         "MOTO_ENABLE_AMI_VALIDATION": "true",
         "MOTO_ENABLE_KEYPAIR_VALIDATION": "true",
@@ -75,7 +74,7 @@ def _serve(places: state.Places) -> tuple[BaseWSGIServer, Lives]:
     keys = gate.Keys(f"AKIA{secrets.token_hex(8).upper()}", secrets.token_urlsafe(32))
     lives = Lives(places.instances, rules, profile.making(keys))
     moto_layer.install(lives, quotas)
-    schedules.keep(Clock(), ACCOUNT)
+    schedules.keep(Clock(), state.ACCOUNT)
     server = _listen(_behind_the_gate(lives, rules, quotas), keys)
     # As any of AWS's tools finds it: what an instance writes to a bucket it writes to this cloud's.
     os.environ[S3_ENDPOINT_VARIABLE] = f"http://{HOST}:{server.server_port}"
@@ -90,8 +89,8 @@ def _behind_the_gate(lives: Lives, rules: Rules, quotas: Quotas) -> WSGIApplicat
     from awstune.localcloud import control, faults, front, resources
 
     moto = DomainDispatcherApplication(create_backend_app)
-    struck = faults.Faults(front.Front(moto, quotas, ACCOUNT), rules)
-    there = functools.partial(resources.resources, ACCOUNT)
+    struck = faults.Faults(front.Front(moto, quotas, state.ACCOUNT), rules)
+    there = functools.partial(resources.resources, state.ACCOUNT)
     return control.Control(struck, lives, rules, quotas, there)
 
 

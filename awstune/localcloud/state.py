@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _STATE_FILE = "cloud.json"
+ACCOUNT = "000000000000"
 
 
 @dataclass(frozen=True)

@@ -142,7 +142,8 @@ def test_a_demo_that_is_interrupted_beside_an_instance(tmp_path):
         story.throw(KeyboardInterrupt)
     assert told.value.hint == "awstune --cloud local terminate demo"
     assert [one["name"] for one in other.json("ls")] == ["mine"]
-    other.run("local", "stop")
+    assert "1 instance with it (mine)" in other.run("local", "stop").stdout
+    assert list(other.home.glob("keys/**/*.pem")) == []
 
 
 def test_an_instance_whose_guard_does_not_arm(world, switched):

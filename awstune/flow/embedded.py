@@ -1,0 +1,49 @@
+"""What goes with the embedded cloud when it is stopped: its instances, and the sweeps that run on them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from awstune.config import Config
+from awstune.ec2 import instances
+from awstune.errors import AwstuneError
+from awstune.flow import clouds
+from awstune.localcloud import lifecycle
+from awstune.remote.mirror import remember
+from awstune.remote.where import Where
+from awstune.sweeps import results
+from awstune.sweeps.folder import Folder
+
+
+def names(config: Config) -> tuple[str, ...]:
+    """The NAMEs of the instances that the embedded cloud has; none where it does not say."""
+    found = lifecycle.find(config.home)
+    if found is None:
+        return ()
+    try:
+        there = [one for one in lifecycle.instances(found) if one["state"] != "terminated"]
+        own = [one for region in sorted({one["region"] for one in there}) for one in _own(config, region)]
+    except AwstuneError:
+        return ()
+    return tuple(sorted(one.name for one in own))
+
+
+def _own(config: Config, region: str) -> list[instances.Instance]:
+    local = replace(config, cloud="local", region=region)
+    return instances.own(clouds.open_for(local, warn=lambda _: None), everyone=True)
+
+
+def let_go(config: Config) -> tuple[str, ...]:
+    """The sweeps of this folder that ended with their instances; from now on they count as interrupted."""
+    gone = []
+    for folder in Folder.all(config.cwd):
+        try:
+            where = Where.read(folder)
+            if where is None or where.cloud != "local" or where.complete or not where.alive:
+                continue
+            remember(folder, where, alive=False)
+            if results.history(folder).ended is None:
+                gone.append(folder.name)
+        except AwstuneError:
+            continue  # a damaged folder is told of where it is asked for
+    return tuple(gone)
