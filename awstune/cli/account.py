@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from awstune.cli.completing import instance_names, types
 from awstune.cli.options import command, option
 from awstune.cli.params import Dollars, Span
 from awstune.cli.screen import LOOK, Screen
@@ -44,7 +45,14 @@ def types_command(config: Config, every: bool, zones: bool) -> None:
 
 
 @command("doctor", example="awstune doctor")
-@option("--type", "type_", default=DEFAULT_TYPE, show_default=True, help="The type that shall be launched.")
+@option(
+    "--type",
+    "type_",
+    default=DEFAULT_TYPE,
+    show_default=True,
+    shell_complete=types,
+    help="The type that shall be launched.",
+)
 @option("--ami", metavar="IMAGE", help="Image: an id, an exact name, or a pattern.")
 @option("--spot", is_flag=True, help="The quota of the spot market.")
 @option("--count", type=click.IntRange(1, 200), default=1, help="How many shall be launched.")
@@ -122,7 +130,7 @@ def iam_command(config: Config, role: str | None, everyone: bool) -> None:
 
 
 @command("extend", example="awstune extend lab 4h")
-@click.argument("words", nargs=-1, required=True, metavar="[NAME] DURATION")
+@click.argument("words", nargs=-1, required=True, metavar="[NAME] DURATION", shell_complete=instance_names)
 @option("--max-usd", type=Dollars(), metavar="X", help="Another dollar cap, on all that it costs.")
 @option("--yes", is_flag=True, help="Answer the question in advance.")
 def extend_command(config: Config, words: tuple[str, ...], max_usd: float | None, yes: bool) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from awstune.cli.completing import instance_names
 from awstune.cli.options import command, option
 from awstune.cli.params import Dollars, Span
 from awstune.cli.screen import LOOK, Screen
@@ -47,7 +48,7 @@ def ls_command(config: Config, everyone: bool, all_regions: bool, ended: bool) -
 
 
 @command("stop", example="awstune stop lab")
-@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=instance_names)
 def stop_command(config: Config, names: tuple[str, ...]) -> None:
     """Stop instances; their disks stay, and go on costing.
 
@@ -66,7 +67,7 @@ def stop_command(config: Config, names: tuple[str, ...]) -> None:
 
 
 @command("start", example="awstune start lab --ttl 2h")
-@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=instance_names)
 @option("--ttl", type=Span(may_be_none=True), help="Time to live from now.  [default: as launched]")
 @option("--max-usd", type=Dollars(), metavar="X", help="Another dollar cap, on all that it costs.")
 @option("--yes", is_flag=True, help="Answer the question in advance.")

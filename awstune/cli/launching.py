@@ -11,6 +11,7 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from awstune.cli.completing import types
 from awstune.cli.options import F, option
 from awstune.cli.params import Span, Tag
 from awstune.cli.screen import Screen
@@ -25,7 +26,15 @@ MACHINE, END, ACCESS = "The machine", "Its end", "Access"
 _end = functools.partial(option, type=Span(may_be_none=True), group=END)
 
 LAUNCH_OPTIONS = (
-    option("--type", "type_", default=DEFAULT_TYPE, show_default=True, group=MACHINE, help="Instance type."),
+    option(
+        "--type",
+        "type_",
+        default=DEFAULT_TYPE,
+        show_default=True,
+        shell_complete=types,
+        group=MACHINE,
+        help="Instance type.",
+    ),
     option("--ami", metavar="IMAGE", group=MACHINE, help="Image: an id, an exact name, or a pattern."),
     option("--spot", is_flag=True, group=MACHINE, help="At the spot price; AWS may take it back."),
     option(

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 import click
 
+from awstune.cli.completing import instance_names
 from awstune.cli.options import F, TailCommand, option
 from awstune.cli.params import Dollars, Memory, Slots, Span, Url
 from awstune.names import DATA_VARIABLE, MOST_TRIALS
@@ -153,7 +154,13 @@ _ENDS = (
     ),
 )
 _WHERE = (
-    option("--on", metavar="NAME", group=WHERE, help="On an instance of yours; else on this machine."),
+    option(
+        "--on",
+        metavar="NAME",
+        shell_complete=instance_names,
+        group=WHERE,
+        help="On an instance of yours; else on this machine.",
+    ),
     option("--launch", is_flag=True, group=WHERE, help="On a new instance, which ends with the sweep."),
     option(
         "--env",

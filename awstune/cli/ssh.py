@@ -7,6 +7,7 @@ import shutil
 
 import click
 
+from awstune.cli.completing import instance_names
 from awstune.cli.options import TailCommand, command
 from awstune.cli.screen import Screen
 from awstune.config import Config
@@ -14,7 +15,7 @@ from awstune.errors import UsageError
 
 
 @command("ssh", cls=TailCommand, example="awstune ssh lab -- nvidia-smi", options_metavar="[OPTIONS]")
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=instance_names)
 @click.argument("rest", nargs=-1, metavar="[-- CMD...]")
 def ssh_command(
     config: Config, name: str | None, rest: tuple[str, ...], words: tuple[str, ...] | None

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from awstune.cli.completing import files
 from awstune.cli.launching import machine_of, with_launch_options
 from awstune.cli.options import command
 from awstune.cli.screen import Screen
@@ -21,7 +22,7 @@ from awstune.errors import UsageError
     options_metavar="[OPTIONS]",
     example="awstune sweep train.py -p lr=1e-5..1e-1:log -p batch=16,32",
 )
-@click.argument("target", required=False)
+@click.argument("target", required=False, shell_complete=files)
 @with_search_options
 @with_launch_options
 def sweep_command(

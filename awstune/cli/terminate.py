@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from awstune.cli.completing import instance_names
 from awstune.cli.options import command, option
 from awstune.cli.screen import LOOK, Screen
 from awstune.config import Config
@@ -13,7 +14,7 @@ from awstune.errors import LeftBehind, UsageError
 
 
 @command("terminate", example="awstune terminate lab")
-@click.argument("names", nargs=-1, metavar="[NAME...]")
+@click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=instance_names)
 @option("--all", "every", is_flag=True, help="All of your own.")
 @option("--all-regions", is_flag=True, help="With --all: in every region of the account.")
 @option("--everyone", is_flag=True, help="With --all: whoever in the account launched them.")

@@ -45,3 +45,23 @@ def test_sweeps_are_offered(tmp_path):
         folder.mkdir(parents=True)
         (folder / "sweep.toml").touch()
     assert completed(["awstune", "results", "tr"], tmp_path) == ["train-1"]
+
+
+ROWS = [("terminate l", ["lab"]), ("ssh ", ["far-2", "lab"]), ("sweep --on f", ["far-2"]), ("stop fa", ["far-2"])]
+
+
+@pytest.mark.parametrize(("words", "names"), ROWS)
+def test_instances_are_offered(words, names, tmp_path, monkeypatch):
+    """NAME is completed from the private keys that are here; nobody is asked."""
+    monkeypatch.setenv("AWSTUNE_HOME", str(tmp_path))
+    folder = tmp_path / "keys" / "123456789012"
+    folder.mkdir(parents=True)
+    for file in ("awstune-lab-us-east-1.pem", "awstune-far-2-us-gov-west-1.pem", "other.pem"):
+        (folder / file).touch()
+    assert completed(["awstune", *words.split(" ")], tmp_path) == names
+
+
+def test_types_and_files_are_offered(tmp_path):
+    """A type is one of the price table; of a TARGET the shell offers its files."""
+    assert "g4dn.xlarge" in completed(["awstune", "launch", "--type", "g4"], tmp_path)
+    assert completed(["awstune", "sweep", "tr"], tmp_path) == ["tr"]
