@@ -47,7 +47,12 @@ def test_sweeps_are_offered(tmp_path):
     assert completed(["awstune", "results", "tr"], tmp_path) == ["train-1"]
 
 
-ROWS = [("terminate l", ["lab"]), ("ssh ", ["far-2", "lab"]), ("sweep --on f", ["far-2"]), ("stop fa", ["far-2"])]
+ROWS = [
+    ("terminate l", ["lab"]),
+    ("ssh ", ["far-2", "lab"]),
+    ("sweep --on f", ["far-2"]),
+    ("stop fa", ["far-2"]),
+]
 
 
 @pytest.mark.parametrize(("words", "names"), ROWS)
