@@ -14,6 +14,7 @@ from pathlib import Path
 import boto3
 
 from awstune.localcloud import client, lifecycle
+from awstune.names import TAG_SSH_PORT
 from awstune.sweeps import journal
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import results
@@ -107,8 +108,25 @@ class Site:
 
     def state(self):
         """The instance's state, as AWS has it."""
-        answer = self.ec2.describe_instances(InstanceIds=[self.id])
-        return answer["Reservations"][0]["Instances"][0]["State"]["Name"]
+        return self.shown()["State"]["Name"]
+
+    def shown(self):
+        """The instance in AWS's words."""
+        return self.ec2.describe_instances(InstanceIds=[self.id])["Reservations"][0]["Instances"][0]
+
+    def port(self):
+        """Where its SSH server listens, as its tag says."""
+        return next(int(tag["Value"]) for tag in self.shown()["Tags"] if tag["Key"] == TAG_SSH_PORT)
+
+    def tell_port(self, port):
+        """Have its tag say another port."""
+        self.ec2.create_tags(Resources=[self.id], Tags=[{"Key": TAG_SSH_PORT, "Value": str(port)}])
+
+    def cut_after(self, budget):
+        """A proxy in front of its SSH server from now on, which cuts connections after so many bytes."""
+        cutter = Cutter((self.shown()["PublicIpAddress"], self.port()), budget)
+        self.tell_port(cutter.port)
+        return cutter
 
     def reaches(self, kind, trial=None, folder=None, times=1):
         """Wait until the journal has that event, there or in a folder here."""

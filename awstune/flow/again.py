@@ -32,7 +32,7 @@ from awstune.sweeps import loop, results
 from awstune.sweeps.data import OPTION, ORIGIN
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
-from awstune.sweeps.spec import Spec
+from awstune.sweeps.spec import OF_A_TRIAL, Spec
 from awstune.sweeps.turns import seed_of
 
 if TYPE_CHECKING:
@@ -40,17 +40,6 @@ if TYPE_CHECKING:
     from awstune.ec2.session import Cloud
 
 BEST = "best"
-_KEPT = (
-    "env",
-    "metric_file",
-    "metric_regex",
-    "start",
-    "trial_memory",
-    "trial_threads",
-    "trial_timeout",
-    OPTION,
-    ORIGIN,
-)
 
 
 @dataclass(frozen=True)
@@ -93,7 +82,7 @@ def wish(folder: Folder, trial: str, changes: Sequence[str], seeds: int | None) 
         raise UsageError(f"{folder.name} does not know yet what its trials are measured by", hint)
     params = {**record.params, **_changed(spec, record, changes)}
     known = _seeds(folder, spec, record, seeds)
-    options = {key: value for key, value in spec.options.items() if key in _KEPT}
+    options = {key: value for key, value in spec.options.items() if key in OF_A_TRIAL}
     made = replace(
         spec,
         space=Space({name: Fixed(value) for name, value in params.items()}),
