@@ -33,9 +33,7 @@ def test_a_first_launch_word_for_word():
         "wait until lab is running and passes its status checks",
         "costs: $0.90 an hour; $7.33 at most until the end (us-east-1 prices of 2026-06)",
         "stopped, the disk goes on costing $0.26 a day until it is terminated",
-        (
-            "the image is old: its metadata service (IMDSv1) asks for no token until the first verified login"
-        ),
+        ("the image is old: its metadata service (IMDSv1) asks for no token until the first verified login"),
     ]
 
 
