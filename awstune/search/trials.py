@@ -46,7 +46,7 @@ class Report:
     t: float = 0.0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class TrialRecord:
     """One trial, as the journal has it.
 
@@ -89,6 +89,11 @@ class TrialRecord:
     repeats: tuple[Run, ...] = ()
     confirmed: tuple[Run, ...] = ()
     confirming: int | None = None
+
+    def __repr__(self) -> str:
+        """In a line, as a REPL or a notebook shows it; its reports alone would fill a screen."""
+        value = "" if self.value is None else f", value {self.value:.6g}"
+        return f"<trial {self.number}: {self.status.value}{value}, {dict(self.params)}>"
 
     @property
     def running(self) -> bool:

@@ -81,7 +81,7 @@ def sweep(
     seed: int = 0,
     value: Literal["last", "best"] = "last",
     name: str | None = None,
-    on_event: Callable[[Event], object] = lambda _: None,
+    on_event: Callable[[Event], object] | None = None,
     **options: Any,
 ) -> Sweep:
     """Search for the best parameters of a function, each trial in a process of its own.
@@ -100,7 +100,8 @@ def sweep(
         seed: the search's.
         value: whether a trial's last report counts or its best one.
         name: the sweep's folder below ``sweeps/``; numbered after the script if left out.
-        on_event: is called with each event of the journal.
+        on_event: is called with each event of the journal; left out, a REPL or a notebook is told of each
+            trial that has ended, on stderr.
         **options: as `Spec.options`: ``trial_timeout=60`` (seconds), ``keep="all"`` ...
 
     Raises:
@@ -143,10 +144,23 @@ def sweep(
     except TargetError:
         folder.path.rmdir()
         raise
+    told = on_event or (_tell if _is_watched() else lambda _: None)
     for event in loop.run(folder, make_executor(Spec.read(folder.spec_file), folder)):
-        on_event(event)
+        told(event)
     ended, mode = history(folder).trials, Spec.read(folder.spec_file).mode
     return Sweep(ended, folder.path, mode)
+
+
+def _is_watched() -> bool:
+    """Whether somebody sits at a REPL, or before a notebook."""
+    return hasattr(sys, "ps1") or "ipykernel" in sys.modules
+
+
+def _tell(event: Event) -> None:
+    if event["event"] == "finished":
+        value = event.get("value")
+        what = event.get("status") if value is None else f"{value:.6g}"
+        sys.stderr.write(f"trial {event['trial']}: {what}\n")
 
 
 def _refuse(function: Callable[[Trial], Any], here: Path) -> Target | None:

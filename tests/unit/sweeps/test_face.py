@@ -101,6 +101,21 @@ def test_a_closure_travels(tmp_path, monkeypatch):
     assert events[-1]["event"] == "ended"
 
 
+REPL = """
+import awstune
+done = awstune.sweep(lambda trial: trial.params["x"] + 0.5, {"x": "1,2"}, search="grid", mode="min")
+done.best
+"""
+
+
+def test_a_repl_is_told(tmp_path):
+    """Where somebody looks on, each trial that ends has its line, and the best one is a line, too."""
+    done = ran([sys.executable, "-i", "-q"], tmp_path, input=REPL)
+    assert "trial 0: 1.5" in done.stderr
+    assert "trial 1: 2.5" in done.stderr
+    assert done.stdout == "<trial 0: succeeded, value 1.5, {'x': 1}>\n"
+
+
 def _scaled(trial, by):
     return trial.params["x"] * by
 
