@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import math
 from collections.abc import Sequence
+from dataclasses import fields
 
 from awstune.errors import SpaceError
 from awstune.search.compact import parse_assignment, show
@@ -22,6 +23,9 @@ def override(space: Space, assignments: Sequence[str], whose: str | None) -> Spa
         assignments: ``NAME=SPACE``, as typed.
         whose: whose space it is, such as ``train.py``; None where parameters may be added.
 
+    Returns:
+        The new space, in which a float is a float still, also where ``1..10`` was typed.
+
     Raises:
         SpaceError: what was typed is of no form, is no parameter of the space, or makes an int a float.
     """
@@ -31,6 +35,7 @@ def override(space: Space, assignments: Sequence[str], whose: str | None) -> Spa
             if name not in space:
                 raise _unknown(space, name, whose)
             _refuse_fraction(name, space[name], parameter)
+            typed[name] = _as_before(space[name], parameter)
     return space.override(typed)
 
 
@@ -52,6 +57,13 @@ def _refuse_fraction(name: str, before: Parameter, typed: Parameter) -> None:
         low, high = math.floor(typed.low), math.ceil(typed.high)
         write = f"{name}={show(Int(max(low, 1) if typed.log else low, high, log=typed.log))}"
     raise SpaceError(f"{name} is a whole number in the space: {show(before)}", f"write {write}")
+
+
+def _as_before(before: Parameter, typed: Parameter) -> Parameter:
+    """A float stays a float: ``0..1`` over one means all between, not two numbers."""
+    if not isinstance(before, Float) or not isinstance(typed, Int):
+        return typed
+    return Float(**{field.name: getattr(typed, field.name) for field in fields(typed)})
 
 
 def _fractional(typed: Parameter) -> bool:

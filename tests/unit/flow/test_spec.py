@@ -8,6 +8,7 @@ from awstune.config import Config
 from awstune.errors import SpaceError, TargetError, UsageError
 from awstune.flow import forecast, resume
 from awstune.flow import spec as specs
+from awstune.search.space import Float
 from awstune.sweeps.folder import Folder
 
 SCRIPT = """
@@ -39,6 +40,12 @@ def test_what_is_typed_wins_over_the_module(config):
     spec = made(config, assignments=["lr=0.01..0.02"], metric="loss")
     assert (spec.space["lr"].low, spec.space["width"].low) == (0.01, 1.0)
     assert (spec.metric, spec.mode, spec.trials, spec.search) == ("loss", "min", 20, "bayes")
+
+
+def test_a_float_stays_a_float(config):
+    """Bounds without a point, over a float, are a float's."""
+    spec = made(config, assignments=["lr=1..10:log"])
+    assert spec.space["lr"] == Float(1.0, 10.0, log=True)
 
 
 def test_a_space_file_stands_between(config):
