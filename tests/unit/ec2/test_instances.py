@@ -185,11 +185,15 @@ def test_a_left_out_name_means_the_only_one(cloud):
 
 
 def test_an_unknown_name(cloud):
-    """The error names those that there are."""
+    """The error names those that there are, or says where to look."""
     with pytest.raises(UnknownName) as caught:
         instances.find(cloud, "nope")
     assert caught.value.message == "there is no instance 'nope' of yours in us-east-1"
-    assert "awstune launch" in caught.value.hint
+    assert caught.value.hint == "awstune ls --all-regions shows what there is"
+    _run(cloud)
+    with pytest.raises(UnknownName) as caught:
+        instances.find(cloud, "nope")
+    assert caught.value.hint == "name one of: lab"
     _run(cloud)
     with pytest.raises(UnknownName) as caught:
         instances.find(cloud, "nope")
