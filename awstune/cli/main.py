@@ -14,7 +14,7 @@ from typing import Any, NoReturn, TextIO
 
 import click
 
-from awstune.cli.options import GLOBAL_OPTIONS, Listing, asks_for_json, with_global_options
+from awstune.cli.options import Listing, asks_for_json, with_global_options
 from awstune.cli.signals import Signals
 from awstune.errors import Interrupted, UsageError
 
@@ -48,7 +48,7 @@ SECTIONS = {
     "The account": ("types", "doctor", "iam"),
     "The embedded cloud": ("demo", "local"),
 }
-EPILOG = """No telemetry, ever: awstune talks to AWS and your instances, to nobody else.
+EPILOG = """No telemetry, ever: awstune talks to AWS, your instances, and what you name.
 
 Example: awstune --cloud local launch lab
 """
@@ -168,4 +168,4 @@ def run(words: Sequence[str], typed: dict[str, Any] | None = None) -> int:
     return result if isinstance(result, int) else 0
 
 
-__all__ = ["COMMANDS", "GLOBAL_OPTIONS", "awstune", "main", "run"]
+__all__ = ["COMMANDS", "awstune", "main", "run"]

@@ -35,15 +35,11 @@ class Inspection:
         space: its ``space``; None where it has none.
         metric: its ``metric``.
         mode: its ``mode``.
-        doc: its docstring.
-        torch: whether it uses torch.
     """
 
     space: Space | None = None
     metric: str | None = None
     mode: Mode | None = None
-    doc: str = ""
-    torch: bool = False
 
 
 def inspect(target: Target, cwd: Path, python: str, timeout_s: float = IMPORT_S) -> Inspection:
@@ -73,8 +69,6 @@ def inspect(target: Target, cwd: Path, python: str, timeout_s: float = IMPORT_S)
         space=None if answer["space"] is None else Space.from_toml(answer["space"]),
         metric=_metric(target, answer["metric"]),
         mode=_mode(target, answer["mode"]),
-        doc=answer["doc"],
-        torch=answer["torch"],
     )
 
 

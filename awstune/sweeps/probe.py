@@ -93,8 +93,6 @@ def _describe(module: ModuleType, function: str) -> Answer:
         "space": None if space is None else _table(space),
         "metric": _name(module, "metric", 'write metric = "val_loss"'),
         "mode": _name(module, "mode", 'write mode = "min" or mode = "max"'),
-        "doc": inspect.getdoc(module) or "",
-        "torch": "torch" in sys.modules,
         "takes": _takes(found),
     }
 

@@ -89,11 +89,10 @@ def test_obvious_names_have_a_mode(metric, mode):
 
 
 def test_a_good_target_is_read(tmp_path):
-    """Space, metric, mode and docstring come from the module, which finds its neighbours."""
+    """Space, metric and mode come from the module, which finds its neighbours."""
     (tmp_path / "neighbour.py").write_text("low = 1e-5\n")
     target = script(
         tmp_path,
-        '"""Fits."""\n'
         "from awstune import Float, Space\nimport neighbour, sys, json\n"
         "assert sys.argv[0].endswith('train.py') and len(sys.argv) == 1\n"
         "space = Space(lr=Float(neighbour.low, 1e-1, log=True))\nmetric = 'acc'\nmode = 'max'\n"
@@ -101,7 +100,7 @@ def test_a_good_target_is_read(tmp_path):
     )
     found = look(target, tmp_path)
     assert dict(found.space) == dict(Space(lr=Float(1e-5, 1e-1, log=True)))
-    assert (found.metric, found.mode, found.doc, found.torch) == ("acc", "max", "Fits.", False)
+    assert (found.metric, found.mode) == ("acc", "max")
 
 
 def test_a_space_may_be_plain(tmp_path):
