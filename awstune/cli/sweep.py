@@ -150,7 +150,8 @@ def _on_instance(
     if parcel.size > ship.ASKED_ABOVE:
         screen.confirm(f"Send all of it to {on}?", yes=yes)
     if at_end is not None and not cloud.local:
-        screen.confirm(f"{at_end.capitalize()} {on} when the sweep has ended and is here?", yes=yes)
+        when = "when the sweep has ended" + (" and is here" if at_end == "terminate" else "")
+        screen.confirm(f"{at_end.capitalize()} {on} {when}?", yes=yes)
     story = ship.to_instance(config, cloud, one, made, name, parcel, at_end=at_end, notify=notify)
     folder = screen.follow(story)
     if detach:

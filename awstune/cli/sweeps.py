@@ -165,7 +165,11 @@ def resume_command(
         if look.where(folder) is None:
             with story.here(folder, changes):
                 return sweeping.watch(screen, config, folder, follow.here(folder, notify), where=None)
-        opener = sweeping.opener(screen)
+        opener, there = sweeping.opener(screen), look.where(folder)
+        screen.if_interrupted(
+            f"the sweep {folder.name} may go on on the instance {there}, which costs while it runs",
+            f"awstune attach {folder.name} looks; awstune terminate {there} fetches it and ends {there}",
+        )
         screen.follow(story.there(config, folder, changes, opener, notify))
         attached = follow.attach(config, folder, opener)
         return sweeping.watch(screen, config, folder, attached, where=look.where(folder))

@@ -10,7 +10,7 @@ HANGING = 4  # of a sentence's second line
 _END = r"(?=[\s;,)]|$)"
 # In a sentence a verb, or another small word, ends the command: "awstune terminate lab ends it".
 _ARGUMENT = rf"(?!(?:[a-z]+s|again|and|as|first|for|in|is|may|once|or|then|to){_END})[^\s;,()`·]+"
-_COMMAND = rf"awstune(?: --(?:cloud|region|profile) \S+)* [\w-]+(?: {_ARGUMENT})*"
+_COMMAND = rf"(?:\S*/)?awstune(?: --(?:cloud|region|profile) \S+)* [\w-]+(?: {_ARGUMENT})*"
 _SHELL = rf"ssh -i .*|{_COMMAND}|chmod \d+ \S+|kill \d+|\S+ -m pip install \S+"
 _PYTHON = r"""\w+ = [A-Z]\w+\(.*\)|if __name__ == "__main__":|def train\(trial\):"""
 _QUOTED = r"'[^'\n]{1,60}'"  # a shell's word; an apostrophe stands within a word, or at its end

@@ -241,7 +241,8 @@ def start(config: Config, cloud: Cloud, restarts: Sequence[Restart]) -> Story[li
 def _perhaps_capped(cloud: Cloud, error: AwstuneError, which: Sequence[Instance]) -> AwstuneError:
     """Its tags may not know all of its hours; its disk does, and its guard has ended it again."""
     for one in instances.describe(cloud, [one.id for one in which]):
-        if one.max_usd is not None and one.state in ("stopping", "stopped"):
+        ended_itself = one.state in ("stopping", "stopped") and "InstanceInitiated" in one.state_reason
+        if one.max_usd is not None and ended_itself:
             return InstanceDied(
                 f"{one.name} has ended itself again: its dollar cap of {dollars(one.max_usd)} is spent",
                 f"{restart.way_on(one, 2 * one.max_usd)} lets it cost more in all",

@@ -134,9 +134,16 @@ def _end_owned(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:
     cloud = open_cloud(config)
     with suppress(UnknownName, NameBusy):  # it is gone, or somebody else who was attached is ending it
         one = access.instance_of(cloud, where)
+        own = PurePosixPath(where.path).name
+        others = [name for name in unfetched.sweeps(one) or () if name != own]
+        if others:
+            also = f"{one.name} goes on, and costs: it has {', '.join(others)}, which is not here yet"
+            yield Warned(f"{also}; awstune terminate {one.name} fetches that and ends {one.name}")
+            return
         left = yield from end.terminate(config, [(cloud, end.Doomed((one,)))], discard=False)
         if left:
-            raise LeftBehind(f"still there: {left}", f"awstune terminate {one.name}")
+            kinds = ", ".join(f"{what['kind']} {what['id']}" for what in left)
+            raise LeftBehind(f"still there: {kinds}", f"awstune terminate {one.name}")
         yield Done(f"the instance {one.name} was to end with its sweep, and is gone; nothing of it is left")
     remember(folder, where, owned=False, alive=False)
 

@@ -161,7 +161,7 @@ def there(
         spec = sync.Parcel(folder.spec_file, f"sweeps/{folder.name}/{SPEC_FILE}")
         sync.push(connection, [spec], REMOTE_ROOT)
         ship.hand_over(connection, folder, (), notify)
-        at_end = ship.at_end_of(one) if where.owned else None
+        at_end = ship.at_end_of(one) if where.owned or where.stops else None
         unfetched.add(cloud, one, folder.name)
         yield from ship.start_worker(connection, runtime, folder, at_end=at_end)
     yield Done(f"the sweep {folder.name} goes on on the instance {one.name}")

@@ -27,7 +27,7 @@ from awstune.sweeps.spec import Spec
 
 
 def from_bucket(cloud: Cloud, where: Where, folder: Folder) -> Story[None]:
-    """Brings here what the bucket has of a sweep whose instance is gone, where that is more than is here.
+    """Brings here what the bucket has of a sweep whose instance cannot be asked, where that is more.
 
     What cannot be read is said; what is here stays.
 
@@ -36,7 +36,7 @@ def from_bucket(cloud: Cloud, where: Where, folder: Folder) -> Story[None]:
         where: the instance that had the sweep.
         folder: the sweep's here.
     """
-    one = None if where.bucket else access.described(cloud, where)
+    one = access.described(cloud, where)
     bucket = where.bucket or (one.bucket if one else "")
     if not bucket or where.complete:
         return
@@ -47,7 +47,9 @@ def from_bucket(cloud: Cloud, where: Where, folder: Folder) -> Story[None]:
     except CloudError as error:
         yield Warned(f"what the bucket {bucket} has of {folder.name} cannot be read: {error.message}")
         return
-    remember(folder, where, bucket=bucket, alive=False, complete=whole)
+    # While its disk is there, the bucket is no proof: only what is fetched from the disk lets that go.
+    gone = one is None or not one.live
+    remember(folder, where, bucket=bucket, alive=False, complete=whole and gone)
     if brought:
         yield Done(f"{folder.name}: the bucket {bucket} had more of it, which is here now: {_named(brought)}")
 

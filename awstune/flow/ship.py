@@ -101,7 +101,7 @@ def to_instance(
             folder = _prepare(config, one, sent, parcel, name, connection)
             with _all_or_nothing(connection, folder, began):
                 place = place_of(config, cloud, one, spec, parcel, folder.name, owned=at_end == "terminate")
-                place.write(folder)
+                replace(place, stops=at_end == "stop").write(folder)
                 sent_before = ahead or Ahead(config, cloud, spec, parcel, folder.name)
                 runtime = yield from sent_before.finish(connection, one)
                 send_state(connection, folder)
@@ -322,7 +322,7 @@ def start_worker(
         connection: an open connection.
         runtime: how awstune is called there.
         folder: the sweep's here, which knows where it runs.
-        at_end: what ends the instance with the sweep (``stop`` or ``terminate``), where that owns it.
+        at_end: what the instance does when the sweep has ended (``stop`` or ``terminate``); None: nothing.
 
     Raises:
         RemoteError: it did not start; with what it said.

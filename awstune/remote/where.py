@@ -32,6 +32,7 @@ class Where:
         seen: seconds since the epoch of the last look; None before the first.
         usd_per_hour: what the instance costs; None where it is not known.
         owned: whether the instance is terminated when the sweep has ended and all of it is here.
+        stops: whether the instance stops itself when the sweep has ended.
         account: the AWS account that it is in; empty where an older awstune did not write it down.
         root: the project's folder, as seen from the one that holds ``sweeps/``.
         bucket: where the instance writes a copy of the sweep; empty for nowhere.
@@ -48,6 +49,7 @@ class Where:
     seen: float | None = None
     usd_per_hour: float | None = None
     owned: bool = False
+    stops: bool = False
     account: str = ""
     root: str = "."
     bucket: str = ""

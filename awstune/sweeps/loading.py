@@ -27,6 +27,9 @@ def import_target(target: Mapping[str, Any]) -> ModuleType:
             name).
     """
     sys.path.insert(0, target["first"])
+    sys.dont_write_bytecode = (
+        True  # a disk that is full now would keep half of it, which nothing can load later
+    )
     if target.get("module"):
         sys.argv[:] = [target["module"]]
         return importlib.import_module(target["module"])
