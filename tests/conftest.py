@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from typing import Any
 
 import pytest
@@ -29,9 +30,15 @@ def own_world(monkeypatch, tmp_path_factory):
 
 
 def pytest_configure() -> None:
-    """How wide a terminal is, is nobody's to inherit: GNU readline sets it in the process that runs tests."""
+    """What commands would inherit from whoever runs the tests, and users' commands do not.
+
+    GNU readline sets a terminal's width in the process that runs tests; a suite that runs in the
+    background has SIGINT ignored.
+    """
     for name in ("COLUMNS", "LINES"):
         os.environ.pop(name, None)
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)  # xdist's: without it all runs in this process

@@ -70,7 +70,15 @@ def heard(executor, count, kind=Finished):
 
 def alive(pids):
     """Those of the processes that still run."""
-    return [p for p in pids if psutil.pid_exists(p) and psutil.Process(p).status() != psutil.STATUS_ZOMBIE]
+    return [pid for pid in pids if _status(pid) not in (None, psutil.STATUS_ZOMBIE)]
+
+
+def _status(pid):
+    """A process's; None where it has ended meanwhile."""
+    try:
+        return psutil.Process(pid).status()
+    except psutil.NoSuchProcess:
+        return None
 
 
 @pytest.fixture(params=KINDS)

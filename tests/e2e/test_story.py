@@ -180,6 +180,10 @@ def test_an_instance_that_is_to_end_with_its_sweep(world):
     assert "brief cannot stop with the sweep" in world.run(*words, "--at-end", "stop", check=2).stderr
     world.run(*words, "--name", "kept")
     assert ("brief", "running") in _states(world)
+    world.run(*words, "--name", "other", "--detach")
+    spared = world.run(*words, "--name", "first", "--at-end", "terminate")
+    assert "brief goes on, and costs: it has other, which is not here yet" in spared.stderr
+    world.run("attach", "other")
     done = world.run(*words, "--name", "brought", "--at-end", "terminate")
     assert "the instance brief was to end with its sweep, and is gone; nothing of it is left" in done.stderr
     world.run("launch", "still")

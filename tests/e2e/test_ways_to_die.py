@@ -83,6 +83,7 @@ def test_a_worker_that_always_dies(world, site):
 def test_a_reboot(world, site, reference):
     """After a reboot the sweep goes on by itself, and whoever is attached sees it go on."""
     attached = site.background("attach", site.name)
+    site.reaches("started", 2, folder=site.folder)
     site.ec2.reboot_instances(InstanceIds=[site.id])
     site.reaches("started", 2, times=2)
     site.open_gate()
