@@ -126,9 +126,9 @@ def terminate(
                 bases = [end.base_name(one) for one in what.instances]
                 claim = launch.claimed(config, cloud, filter(None, (*what.names, *bases)), "terminate")
                 claims.callback(claim.release)
-            for cloud, one in [(cloud, one) for cloud, what in places for one in what.instances]:
-                if not discard:
-                    yield from _fetch_home(config, cloud, one)
+            there = [(cloud, one) for cloud, what in places for one in what.instances]
+            for cloud, one in [] if discard else there:
+                yield from _fetched(config, cloud, one, f"; {stands}" if len(there) > 1 else "")
             stands = f"{names}: some of it may still be there, and cost"
             for cloud, what in places:
                 left += yield from _end(config, cloud, what)
@@ -256,6 +256,15 @@ def _told(event: events.Changed | events.Removed) -> Doing | Done:
     final = event.state in ("terminated", "stopped")
     text = f"{event.name} is {event.state}"
     return Done(text) if final else Doing(text)
+
+
+def _fetched(config: Config, cloud: Cloud, one: Instance, otherwise: str) -> Story[None]:
+    """What an instance's sweeps have not sent home; where that fails, also what then goes on beside it."""
+    try:
+        yield from _fetch_home(config, cloud, one)
+    except AwstuneError as error:
+        error.message += otherwise
+        raise
 
 
 def _fetch_home(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
