@@ -28,11 +28,6 @@ class Running:
     """
 
     def __init__(self, world: World, *words: str, stdin=subprocess.DEVNULL, env=None, before=lambda: None):
-        def prepare():
-            # A suite that runs in the background has SIGINT ignored, and its children would inherit that.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
-            before()
-
         self.process = subprocess.Popen(
             [sys.executable, "-m", "awstune", *words],
             cwd=world.cwd,
@@ -42,7 +37,7 @@ class Running:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            preexec_fn=prepare,  # noqa: PLW1509  # two calls
+            preexec_fn=before,  # noqa: PLW1509  # a limit that only the new process shall have, before it has threads
         )
         self.lines: list[str] = []
         self.left = False  # whether nobody reads on after its next word, as after `| head -1`

@@ -80,7 +80,7 @@ def _document(screen: Screen, ended: list[Any], left: list[dict[str, str]]) -> i
 
 
 def _show(screen: Screen, gone: list[str], left: list[dict[str, str]], shared: list[str]) -> int:
-    from awstune.report.words import still_there
+    from awstune.ec2.end import still_there
 
     if left:
         raise LeftBehind(still_there(left), "awstune terminate again in a minute, then the console")

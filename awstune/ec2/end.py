@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
@@ -244,3 +244,11 @@ def _filters(owners: Iterable[str], tag: str, values: Iterable[str]) -> Any:
         {"Name": f"tag:{names.TAG_OWNER}", "Values": sorted(owners)},
         {"Name": f"tag:{tag}", "Values": sorted(values) or ["-"]},
     ]
+
+
+def still_there(left: Sequence[Mapping[str, str]]) -> str:
+    """What a terminate has left, ``{kind, id}`` each; of a region that did not answer nothing is known."""
+    silent = ", ".join(thing["id"] for thing in left if thing["kind"] == "region")
+    things = ", ".join(f"{thing['kind']} {thing['id']}" for thing in left if thing["kind"] != "region")
+    unknown = f"what is in {silent} is not known, as AWS did not answer there"
+    return "; ".join(said for said in (things and f"still there: {things}", silent and unknown) if said)

@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 from awstune.config import Config, ensure_home
 from awstune.ec2 import instances
+from awstune.ec2.end import still_there
 from awstune.ec2.plan import Plan
 from awstune.ec2.wanted import Wanted
 from awstune.errors import AwstuneError, Interrupted, LeftBehind
@@ -103,7 +104,7 @@ def _story(config: Config, warn: Callable[[object], None], in_words: InWords) ->
     yield Chapter("Terminate, and look whether anything is left")
     left = yield from end.terminate(config, [(proposal.cloud, end.Doomed((ready.instance,)))], discard=False)
     if left:
-        raise LeftBehind(f"still there: {left}", "awstune terminate --all")
+        raise LeftBehind(still_there(left), "awstune terminate --all")
     yield Done("nothing is left: no instance, disk, network interface, security group or key pair")
     return document
 

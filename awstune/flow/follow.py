@@ -12,6 +12,7 @@ from typing import Any
 
 from awstune.config import Config
 from awstune.ec2 import prices, restart, unfetched
+from awstune.ec2.end import still_there
 from awstune.ec2.faults import Unreachable
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
@@ -45,7 +46,6 @@ REST_EVERY_S = 2.0  # logs, checkpoints and artifacts
 RECONNECT_S = 60.0
 AGAIN_S = 1.0
 FETCH_TTL_S = 3600.0  # of an instance that is started again only to be fetched from
-Open = Callable[[Config], Cloud]
 
 
 @dataclass(frozen=True)
@@ -96,7 +96,9 @@ def detached(folder: Folder, notify: str | None = None) -> Story[dict[str, Any]]
     return results.results(folder)
 
 
-def attach(config: Config, folder: Folder, open_cloud: Open, pace: Pace = Pace()) -> Story[dict[str, Any]]:
+def attach(
+    config: Config, folder: Folder, open_cloud: look.Open, pace: Pace = Pace()
+) -> Story[dict[str, Any]]:
     """Follows a sweep from its first event until it ends.
 
     Args:
@@ -126,7 +128,7 @@ def attach(config: Config, folder: Folder, open_cloud: Open, pace: Pace = Pace()
     return results.results(folder)
 
 
-def _end_owned(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:
+def _end_owned(config: Config, folder: Folder, open_cloud: look.Open) -> Story[None]:
     """Terminates the instance that was to end with this sweep, now that all of it is here."""
     where = Where.read(folder)
     if where is None or not (where.owned and where.complete):
@@ -142,8 +144,7 @@ def _end_owned(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:
             return
         left = yield from end.terminate(config, [(cloud, end.Doomed((one,)))], discard=False)
         if left:
-            kinds = ", ".join(f"{what['kind']} {what['id']}" for what in left)
-            raise LeftBehind(f"still there: {kinds}", f"awstune terminate {one.name}")
+            raise LeftBehind(still_there(left), f"awstune terminate {one.name}")
         yield Done(f"the instance {one.name} was to end with its sweep, and is gone; nothing of it is left")
     remember(folder, where, owned=False, alive=False)
 

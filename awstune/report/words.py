@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from awstune.money import dollars
@@ -83,14 +82,6 @@ def spread(mean: float | None, sd: float | None) -> str:
 def params(values: dict[str, Any]) -> str:
     """``lr=0.001 width=64``."""
     return " ".join(f"{name}={value(number)}" for name, number in values.items())
-
-
-def still_there(left: Sequence[Mapping[str, str]]) -> str:
-    """What a terminate has left, ``{kind, id}`` each; of a region that did not answer nothing is known."""
-    silent = ", ".join(thing["id"] for thing in left if thing["kind"] == "region")
-    things = ", ".join(f"{thing['kind']} {thing['id']}" for thing in left if thing["kind"] != "region")
-    unknown = f"what is in {silent} is not known, as AWS did not answer there"
-    return "; ".join(said for said in (things and f"still there: {things}", silent and unknown) if said)
 
 
 def count(number: int, noun: str) -> str:

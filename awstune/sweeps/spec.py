@@ -13,6 +13,7 @@ import tomlkit
 from awstune import names
 from awstune.errors import SweepError, UsageError
 from awstune.search.space import Space
+from awstune.sweeps.aside import whole
 from awstune.sweeps.target import Target, mode_of
 
 if TYPE_CHECKING:
@@ -189,15 +190,12 @@ class Spec:
         document.add(tomlkit.comment("A sweep's spec. awstune sweep --spec FILE runs it again."))
         for key, value in plain.items():
             document.add(key, _table(value) if key == "space" else value)
-        aside = path.with_name(f"{path.name}.{os.getpid()}")
         try:
-            with aside.open("w", encoding="utf-8") as file:
-                file.write(tomlkit.dumps(document))
+            with whole(path) as file:
+                file.write(tomlkit.dumps(document).encode())
                 file.flush()
-                os.fsync(
-                    file.fileno()
-                )  # a journal whose spec is empty after a power cut goes on with nothing
-            aside.replace(path)
+                # A journal whose spec a power cut has emptied goes on with nothing.
+                os.fsync(file.fileno())
         except OSError as error:
             hint = f"see to the permissions and the space of {path.parent}"
             raise SweepError(f"cannot write {path}: {error.strerror}", hint) from error

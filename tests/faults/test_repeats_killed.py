@@ -97,10 +97,6 @@ def awstune(tmp_path, *words):
     """The command, in a process of its own."""
     home = {"AWSTUNE_HOME": str(tmp_path / "home"), "AWSTUNE_CLOUD": "local", "NO_COLOR": "1"}
 
-    def prepare():
-        # A suite that runs in the background has SIGINT ignored, and its children would inherit that.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-
     return subprocess.Popen(
         [sys.executable, "-m", "awstune", *words],
         cwd=tmp_path,
@@ -108,7 +104,6 @@ def awstune(tmp_path, *words):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=prepare,  # noqa: PLW1509  # one call
     )
 
 

@@ -1,6 +1,6 @@
 """What an account offers, as tables."""
 
-from awstune.report import tables, words
+from awstune.report import tables
 
 G4 = {
     "type": "g4dn.xlarge",
@@ -46,12 +46,3 @@ def test_spot_prices_by_zone():
         ["g4dn.xlarge", "$0.16", "$0.21"],
     ]
     assert tables.spot_prices([P3], "us-east-1") == "nobody says the spot prices of us-east-1"
-
-
-def test_a_region_that_is_silent_is_not_still_there():
-    """What AWS says is there, and where it says nothing, are two things."""
-    card, region = {"kind": "network-interface", "id": "eni-1"}, {"kind": "region", "id": "eu-west-1"}
-    unknown = "what is in eu-west-1 is not known, as AWS did not answer there"
-    assert words.still_there([card]) == "still there: network-interface eni-1"
-    assert words.still_there([region]) == unknown
-    assert words.still_there([card, region]) == f"still there: network-interface eni-1; {unknown}"
