@@ -58,7 +58,7 @@ class Files(asyncssh.SFTPServer):
 
     def map_path(self, path: bytes) -> bytes:
         """Where ``path`` lies."""
-        return os.path.join(self._home, path)  # noqa: PTH118 (bytes)
+        return os.path.join(self._home, path)  # noqa: PTH118  # pathlib takes no bytes
 
     def exit(self) -> None:
         """End the session with status 0, as sftp-server does: scp fails without one."""

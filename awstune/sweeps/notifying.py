@@ -102,7 +102,7 @@ def _once(url: str, body: bytes) -> tuple[str, bool]:
     headers = {"Content-Type": "application/json", "User-Agent": "awstune"}
     request = urllib.request.Request(url, body, headers, method="POST")  # noqa: S310  # http or https: it was checked when it was typed
     try:
-        with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # noqa: S310  # the same
+        with urllib.request.urlopen(request, timeout=_TIMEOUT_S):  # noqa: S310  # http or https, as above
             return "", False
     except urllib.error.HTTPError as error:
         error.close()

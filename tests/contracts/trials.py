@@ -60,7 +60,7 @@ def do_noise(trial):
     """Write much more than any pipe holds, then report."""
     for _ in range(200):
         print("x" * 9999)  # noqa: T201  noise is what is wanted
-    print("to stderr", file=sys.stderr, end="")  # noqa: T201  as above
+    print("to stderr", file=sys.stderr, end="")  # noqa: T201  # a trial may print
     trial.report(loss=1)
 
 
