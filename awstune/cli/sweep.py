@@ -152,7 +152,9 @@ def _on_instance(
     if at_end is not None and not cloud.local:
         when = "when the sweep has ended" + (" and is here" if at_end == "terminate" else "")
         screen.confirm(f"{at_end.capitalize()} {on} {when}?", yes=yes)
-    story = ship.to_instance(config, cloud, one, made, name, parcel, at_end=at_end, notify=notify)
+    story = ship.to_instance(
+        config, cloud, one, made, name, parcel, at_end=at_end, notify=notify, followed=not detach
+    )
     folder = screen.follow(story)
     if detach:
         return sweeping.leave(screen, config, folder, where=on)

@@ -124,6 +124,7 @@ def on_new_instance(
         at_end="terminate",
         notify=notify,
         ahead=sent,
+        followed=not detach,
     )
     folder = screen.follow(launch.or_undo(proposal, ready.instance, story))
     if detach:

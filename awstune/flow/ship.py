@@ -65,6 +65,7 @@ def to_instance(
     at_end: str | None = None,
     notify: str | None = None,
     ahead: Ahead | None = None,
+    followed: bool = True,
 ) -> Story[Folder]:
     """Sends the project, the spec and awstune to an instance and starts the sweep there.
 
@@ -79,6 +80,7 @@ def to_instance(
             ``terminate``; None leaves it alone.
         notify: an address that the worker there tells of the end.
         ahead: sends to the instance already.
+        followed: whether the caller attaches next, so that the instance's end waits for that.
 
     Returns:
         The sweep's folder here, which knows where the sweep runs.
@@ -111,7 +113,8 @@ def to_instance(
                 # Noted before it is true: whoever ends the instance meanwhile looks once too often.
                 unfetched.add(cloud, one, folder.name)
                 began.append(folder.name)
-                yield from start_worker(connection, runtime, folder, at_end=at_end and at_end_of(one))
+                end = at_end and at_end_of(one)
+                yield from start_worker(connection, runtime, folder, at_end=end, followed=followed)
     except KeyboardInterrupt:
         raise _interrupted(cloud, one, began) from None
     yield Done(f"{folder.name} runs on {one.name}, and goes on without this terminal")
@@ -314,7 +317,12 @@ def env_file(folder: Folder) -> str:
 
 
 def start_worker(
-    connection: Connection, runtime: bootstrap.Runtime, folder: Folder, *, at_end: str | None = None
+    connection: Connection,
+    runtime: bootstrap.Runtime,
+    folder: Folder,
+    *,
+    at_end: str | None = None,
+    followed: bool = True,
 ) -> Story[None]:
     """Starts the sweep's process there; it belongs to no terminal, and goes on after a reboot.
 
@@ -323,10 +331,13 @@ def start_worker(
         runtime: how awstune is called there.
         folder: the sweep's here, which knows where it runs.
         at_end: what the instance does when the sweep has ended (``stop`` or ``terminate``); None: nothing.
+        followed: whether somebody is about to attach; a sweep may be over before he is there.
 
     Raises:
         RemoteError: it did not start; with what it said.
     """
+    if followed and at_end:
+        connection.run(mirror.HOLD, check=False)
     where = Where.read(folder)
     workdir = shlex.quote(f"{REMOTE_ROOT}/projects/{folder.name}/{where.workdir if where else '.'}")
     run = runtime.command("awstune.sweeps.detached", f"{REMOTE_ROOT}/sweeps/{folder.name}", env_file(folder))

@@ -52,7 +52,7 @@ _ALIVE = (
     '| grep -q "awstune\\.sweeps\\.worker"'
 )
 # Whoever fetches holds the instance's end off for a while.
-_HOLD = f'touch "${{{ROOT_VARIABLE}:-}}{HOLD_FILE}" 2>/dev/null'
+HOLD = f'touch "${{{ROOT_VARIABLE}:-}}{HOLD_FILE}" 2>/dev/null'
 
 
 @dataclass(frozen=True)
@@ -218,7 +218,7 @@ class Mirror:
         self._stands = stands
 
     def _list(self) -> listing.Listing:
-        said = self.connection.run(f"{_HOLD}; python3 -c {shlex.quote(listing.LIST)} {self.path}")
+        said = self.connection.run(f"{HOLD}; python3 -c {shlex.quote(listing.LIST)} {self.path}")
         return listing.Listing.parse(said.text)
 
     def _bring(self, files: list[File]) -> None:
@@ -266,7 +266,7 @@ class Mirror:
 
     def _read_piece(self, file: File, offset: int) -> bytes:
         words = [file.size, file.changed, offset, self._piece]
-        command = f"{_HOLD}; python3 -c {shlex.quote(listing.PIECE)} {self.path}/{shlex.quote(file.path)}"
+        command = f"{HOLD}; python3 -c {shlex.quote(listing.PIECE)} {self.path}/{shlex.quote(file.path)}"
         # Another file, or none, by now: the next listing says so.
         result = self.connection.run(" ".join([command, *map(str, words)]), check=False)
         return result.stdout if result.status == 0 else b""
@@ -323,7 +323,7 @@ class Mirror:
         # shall run is asked before what does: a worker at its end takes the one away, then the other.
         answer = self.connection.run(
             f"going=over; test -e {self._going} && going=going; "
-            f"if {self._alive()}; then state=alive; {_HOLD}; else state=dead; fi; {self._running()}; "
+            f"if {self._alive()}; then state=alive; {HOLD}; else state=dead; fi; {self._running()}; "
             f"if test -e {there}; then echo $state $going $runs $(wc -c < {there}); "
             f"tail -c +{have + 1} {there}; else echo $state $going $runs none; fi"
         ).stdout

@@ -10,9 +10,11 @@ import pytest
 from botocore.exceptions import EndpointConnectionError
 
 from awstune.config import Config
+from awstune.ec2 import instances
 from awstune.errors import SweepBusy
-from awstune.flow import clouds, follow
+from awstune.flow import clouds, follow, ship
 from awstune.flow.events import Warned
+from awstune.names import HOLD_FILE
 from awstune.sweeps import journal, loop
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
@@ -244,5 +246,24 @@ def test_nobody_is_there_at_the_end(world, reference):
     assert "alone is gone" in done.stderr.replace(
         "alone was to end with its sweep, and is gone", "alone is gone"
     )
+    as_if_nothing_had_happened(site.folder, reference)
+    assert world.json("ls") == []
+
+
+def test_it_is_over_before_anybody_is_attached(world, reference):
+    """A sweep that ends while its user is still getting in: the instance waits for him."""
+    world.run("launch", "quick")
+    config = Config("local", None, None, world.home, world.cwd)
+    cloud = clouds.open_for(config, warn=print)
+    made = Spec.read(Folder(world.cwd / "sweeps" / "undisturbed").spec_file)
+    one = instances.find(cloud, "quick")
+    parcel = ship.travels(config, made)
+    list(ship.to_instance(config, cloud, one, made, "quick", parcel, at_end="terminate"))
+    site = Site(world, "quick")
+    site.open_gate()
+    site.reaches("ended")
+    assert (site.home.parents[1] / HOLD_FILE.lstrip("/")).exists()
+    told = [str(event) for event in follow.attach(config, site.folder, lambda _: cloud)]
+    assert not any("had ended itself" in text for text in told)
     as_if_nothing_had_happened(site.folder, reference)
     assert world.json("ls") == []
