@@ -6,6 +6,8 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 LINES = 400
 # What a program has written is as long as it is: pictures, measurements, texts of the command line.
@@ -57,3 +59,10 @@ def test_every_exception_has_its_reason():
     excused = [(place, EXCUSE.split(line)[-1]) for place, line in lines if EXCUSE.search(line)]
     assert len(excused) > 20
     assert [place for place, reason in excused if not re.search(r"\w", reason)] == []
+
+
+@pytest.mark.xdist_group("house")
+def test_groups_stay_together(request):
+    """Where several processes share the tests, a test's name is dealt out with its group's."""
+    shared = getattr(request.config.option, "loadgroup", False)
+    assert request.node.nodeid.endswith("@house") == shared
