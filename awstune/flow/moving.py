@@ -25,6 +25,7 @@ from awstune.remote import sync
 from awstune.remote.project import Project
 from awstune.remote.where import Where
 from awstune.sweeps import journal
+from awstune.sweeps.copied import travels
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import history
 from awstune.sweeps.spec import Spec
@@ -235,7 +236,7 @@ def _unfinished(folder: Folder) -> list[sync.Parcel]:
         path
         for trial in history(folder).running
         for path in sorted(folder.trial_dir(trial.number).rglob("*"))
-        if path.is_file() and not path.name.startswith(".")
+        if path.is_file() and travels(path.relative_to(folder.path).as_posix())
     ]
     found = [*files, *(path for path in [folder.worker_log_file] if path.exists())]
     return [sync.Parcel(path, f"sweeps/{folder.name}/{path.relative_to(folder.path)}") for path in found]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from awstune import names
 from awstune.search.trials import TrialRecord
+from awstune.sweeps.copied import travels
 
 # For any Python 3 of an instance: every file below a folder, and the time there.
 LIST = """
@@ -42,8 +43,6 @@ with open(path, "rb") as file:
     sys.stdout.buffer.write(file.read(length))
 """
 
-# Of one end only.
-_OWN = (names.JOURNAL_FILE, names.WHERE_FILE, names.WORKER_PID_FILE, names.REQUESTS_FILE, "mirror.lock")
 _CHECKPOINT = re.compile(rf"{names.TRIALS_DIR}/(\d+)/{names.CHECKPOINT_DIR}/")
 _SETTLED_NS = 5 * 10**9
 
@@ -85,13 +84,7 @@ class Listing:
         """What `LIST` printed."""
         now, found = json.loads(text)
         files = (File(*row) for row in found)
-        return cls(now, tuple(file for file in files if _is_mirrored(file.path)))
-
-
-def _is_mirrored(path: str) -> bool:
-    # A name with a dot is being written beside the one that it will replace. And an instance, which runs
-    # what nobody has looked at, names nothing outside of the folder: `..`, or from the root on.
-    return path not in _OWN and not any(not part or part.startswith(".") for part in path.split("/"))
+        return cls(now, tuple(file for file in files if travels(file.path)))
 
 
 def missing(folder: Path, listing: Listing, trials: Sequence[TrialRecord], large: float) -> list[File]:

@@ -251,7 +251,8 @@ class Mirror:
         target = self.folder.path / file.path
         part = _part_of(target, file)
         for other in target.parent.glob(f".{target.name}.*"):
-            if other != part:
+            # Beside them may be a hidden file of the user's that begins as they do.
+            if other != part and other.suffix[1:].isdecimal():
                 other.unlink()
         have = part.stat().st_size if part.exists() else 0
         began = time.monotonic()

@@ -14,18 +14,22 @@ import hashlib
 import hmac
 import http.client
 import json
+import os
+import stat
 import threading
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import quote, urlsplit
 
 from awstune import names
+from awstune.sweeps.copied import travels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from awstune.sweeps.folder import Folder
     from awstune.sweeps.imds import Metadata
@@ -38,7 +42,11 @@ _UNSIGNED = "UNSIGNED-PAYLOAD"  # over TLS, which the bucket insists on
 
 
 class BucketError(Exception):
-    """Something was not taken; the words are for ``worker.log``."""
+    """Something was not taken, this time; the words are for ``worker.log``."""
+
+
+class TooLargeError(Exception):
+    """A file that no bucket takes, at any time; the words are for ``worker.log``."""
 
 
 @dataclass(frozen=True)
@@ -51,14 +59,15 @@ class Credentials:
 
 
 class Put(Protocol):
-    """Keeps a file's content under a key.
+    """Keeps a file's content under a key, as far as its first ``size`` bytes.
 
     Raises:
         BucketError: it was not taken.
-        FileNotFoundError: the file is gone.
+        TooLargeError: it never will be.
+        OSError: the file cannot be read.
     """
 
-    def __call__(self, key: str, file: Path) -> None:
+    def __call__(self, key: str, file: Path, size: int) -> None:
         """See the class."""
 
 
@@ -72,8 +81,11 @@ def of_instance(metadata: Metadata) -> Credentials:
     text = metadata.get(_ROLE + role) if role else None
     if text is None:
         raise BucketError("this instance has no profile to write results with")
-    said = json.loads(text)
-    return Credentials(said["AccessKeyId"], said["SecretAccessKey"], said["Token"])
+    try:
+        said = json.loads(text)
+        return Credentials(said["AccessKeyId"], said["SecretAccessKey"], said["Token"])
+    except (ValueError, KeyError, TypeError) as error:  # such as {"Code": "AssumeRoleUnauthorizedAccess"}
+        raise BucketError(f"the profile {role} gives this instance no rights: {text[:200]}") from error
 
 
 class S3:
@@ -99,31 +111,29 @@ class S3:
         self._bucket, self._region, self._credentials, self._now = bucket, region, credentials, now
         self._endpoint = endpoint
 
-    def __call__(self, key: str, file: Path) -> None:
+    def __call__(self, key: str, file: Path, size: int) -> None:
         """Keep a file's content under a key; see `Put`."""
-        if file.stat().st_size > MOST_BYTES:
-            raise BucketError(f"{key} is larger than what one upload takes ({MOST_BYTES >> 30} GiB)")
-        status, region, said = self._send(key, file)
+        if size > MOST_BYTES:
+            raise TooLargeError(f"{key} is larger than what one upload takes ({MOST_BYTES >> 30} GiB)")
+        status, region, said = self._send(key, file, size)
         if status in (HTTPStatus.MOVED_PERMANENTLY, HTTPStatus.BAD_REQUEST) and region not in (
             "",
             self._region,
         ):
             self._region = region
-            status, _, said = self._send(key, file)
+            status, _, said = self._send(key, file, size)
         if status != HTTPStatus.OK:
             raise BucketError(f"the bucket {self._bucket} did not take {key}: {status} {said[:200]}")
 
-    def _send(self, key: str, file: Path) -> tuple[int, str, str]:
+    def _send(self, key: str, file: Path, size: int) -> tuple[int, str, str]:
         place = self._endpoint or f"https://{self._bucket}.s3.{self._region}.amazonaws.com"
         parts = urlsplit(place)
         # A server with no name for each bucket has them as folders.
         key = f"{self._bucket}/{key}" if self._endpoint else key
         kind = http.client.HTTPConnection if parts.scheme == "http" else http.client.HTTPSConnection
         path = f"/{quote(key, safe='/-_.~')}"
-        connection = kind(parts.netloc, timeout=_TIMEOUT_S)
-        try:
-            with file.open("rb") as body:
-                size = file.stat().st_size
+        with file.open("rb") as body, closing(kind(parts.netloc, timeout=_TIMEOUT_S)) as connection:
+            try:
                 headers = signed(parts.netloc, path, self._region, self._credentials(), self._now())
                 # What is appended meanwhile is left for the next time.
                 pieces = _pieces(body.read, size)
@@ -131,12 +141,8 @@ class S3:
                 answer = connection.getresponse()
                 region = answer.headers.get("x-amz-bucket-region", "")
                 return answer.status, region, answer.read().decode(errors="replace")
-        except FileNotFoundError:
-            raise
-        except (OSError, http.client.HTTPException) as error:
-            raise BucketError(f"the bucket {self._bucket} cannot be reached: {error}") from error
-        finally:
-            connection.close()
+            except (OSError, http.client.HTTPException) as error:
+                raise BucketError(f"the bucket {self._bucket} cannot be reached: {error}") from error
 
 
 def _pieces(read: Callable[[int], bytes], size: int) -> Iterator[bytes]:
@@ -178,7 +184,8 @@ def signed(host: str, path: str, region: str, credentials: Credentials, now: dat
 class Copy:
     """Copies a sweep's folder, what has changed, every now and then; the journal comes last.
 
-    What a reader finds in the bucket is then never behind its journal.
+    What a reader finds in the bucket is then never behind its journal: that goes as far as it went before
+    the files were looked for, and not at all while one of them is still to come.
 
     Args:
         folder: the sweep's.
@@ -202,6 +209,7 @@ class Copy:
         self._instance, self._place = instance, ""
         self._sent: dict[str, tuple[int, int]] = {}
         self._warned: set[str] = set()
+        self._without: set[str] = set()
         self._lock = threading.Lock()
         self._over = threading.Event()
 
@@ -221,11 +229,22 @@ class Copy:
     def flush(self) -> bool:
         """Copy what has changed; whether all of it is there now."""
         with self._lock:
-            self._place = self._place or self._find_place()
-            if not self._place:
+            try:
+                return self._flush()
+            except Exception as error:  # noqa: BLE001  who copies no more is missed when the instance is gone
+                self._tell(f"the sweep's folder was not copied, and is tried again: {error!r}")
                 return False
-            missing = [path for path in self._files() if not self._copy(path)]
-        return not missing
+
+    def _flush(self) -> bool:
+        self._place = self._place or self._find_place()
+        if not self._place:
+            return False
+        journal = self._folder.journal_file
+        size = journal.stat().st_size if journal.exists() else 0
+        self._without.clear()
+        # All are tried: what is there already need not be sent in the instance's last minutes.
+        there = [self._copy(path) for path in self._files()]
+        return all(there) and self._copy(journal, size) and not self._without
 
     def _find_place(self) -> str:
         instance = self._instance()
@@ -235,28 +254,29 @@ class Copy:
         return names.BUCKET_PREFIX.format(sweep=self._folder.name, instance=instance)
 
     def _files(self) -> list[Path]:
-        own = {self._folder.journal_file, self._folder.path / names.WORKER_PID_FILE}
-        found = [
-            path
-            for path in sorted(self._folder.path.rglob("*"))
-            if path not in own and path.is_file() and not path.is_symlink() and not _is_aside(path)
-        ]
-        return [*found, self._folder.journal_file]
+        home = self._folder.path
+        # Not rglob, which a folder that goes meanwhile would end.
+        walked = (Path(place, name) for place, _, files in os.walk(home) for name in files)
+        wanted = (path for path in walked if travels(path.relative_to(home).as_posix()))
+        return sorted(path for path in wanted if _regular(path))
 
-    def _copy(self, path: Path) -> bool:
+    def _copy(self, path: Path, size: int | None = None) -> bool:
+        """Has a file there, up to some size; False where that is to be tried again."""
         key = self._place + path.relative_to(self._folder.path).as_posix()
         try:
             about = path.stat()
-            stands = (about.st_size, about.st_mtime_ns)
-            if self._sent.get(key) == stands:
-                return True
-            self._put(key, path)
+            stands = (about.st_size if size is None else size, about.st_mtime_ns)
+            if self._sent.get(key) != stands:
+                self._put(key, path, stands[0])
+                self._sent[key] = stands
         except FileNotFoundError:  # a checkpoint that a newer one has replaced
             return True
         except BucketError as error:
             self._tell(str(error))
             return False
-        self._sent[key] = stands
+        except (OSError, TooLargeError) as error:  # the others go on without it
+            self._without.add(key)
+            self._tell(f"{path} is not copied: {error}")
         return True
 
     def _tell(self, what: str) -> None:
@@ -265,5 +285,8 @@ class Copy:
             self._warn(what)
 
 
-def _is_aside(path: Path) -> bool:
-    return path.name.startswith(".")
+def _regular(path: Path) -> bool:
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:  # gone meanwhile
+        return False

@@ -1,4 +1,6 @@
-"""What of a sweep's copy in a bucket is still to be brought here. Pure, but that it looks at files.
+"""What of a sweep's folder another machine is to have, and what of its copy in a bucket is missing here.
+
+Pure, but that it looks at files.
 
 An instance may write to a bucket and not delete there: of checkpoints all that ever were are found, of
 which only those count that would still be on its disk.
@@ -22,7 +24,11 @@ if TYPE_CHECKING:
     from awstune.search.trials import TrialRecord
     from awstune.sweeps.spec import Spec
 
-_OWN = (names.JOURNAL_FILE, names.WHERE_FILE, names.WORKER_PID_FILE, names.REQUESTS_FILE)
+# Of one end only, or brought in a way of its own.
+_OWN = (names.JOURNAL_FILE, names.WHERE_FILE, names.WORKER_PID_FILE, names.REQUESTS_FILE, "mirror.lock")
+# What awstune itself writes before it has its name: a checkpoint, what arrives, a piece of a large file.
+_ASIDE = re.compile(r"\.(?:part-\w+|.+\.\d+)")
+_TRIAL = re.compile(rf"(?:{names.RUNS_DIR}/\d+/)?{names.TRIALS_DIR}/\d+/")
 _CHECKPOINT = re.compile(rf"({names.TRIALS_DIR}/(\d+)/(?:\w+/\d+/)?{names.CHECKPOINT_DIR})/([^/]+)")
 
 
@@ -46,6 +52,26 @@ class Stored:
         return self.path.endswith((".log", f"/{names.LOG_FILE}"))
 
 
+def travels(path: str) -> bool:
+    """Whether a file of a sweep's folder belongs to the sweep, and so to every copy of the folder.
+
+    Hidden names are the user's within a trial's folder, as Hydra's ``.hydra/`` is, and awstune's elsewhere.
+    An instance runs what nobody has looked at: what it names outside of the folder is none.
+
+    Args:
+        path: from the sweep's folder on, with slashes.
+
+    >>> travels("trials/0007/artifacts/.hydra/config.yaml")
+    True
+    >>> travels("trials/0007/checkpoint/.epoch-0002.pt.77"), travels("trials/../../x"), travels(".kept")
+    (False, False, False)
+    """
+    parts = path.split("/")
+    if path in _OWN or any(part in ("", ".", "..") or _ASIDE.fullmatch(part) for part in parts):
+        return False
+    return _TRIAL.match(path) is not None or not any(part.startswith(".") for part in parts)
+
+
 def missing(
     folder: Path, stored: Sequence[Stored], trials: Sequence[TrialRecord], spec: Spec, *, newer: bool
 ) -> list[Stored]:
@@ -58,13 +84,8 @@ def missing(
         spec: what says which checkpoints stay.
         newer: whether the journal there is the later one; else only what is not here at all counts.
     """
-    usable = [one for one in stored if one.path not in _OWN and _is_inside(one.path)]
-    wanted = _live(usable, trials, spec)
+    wanted = _live([one for one in stored if travels(one.path)], trials, spec)
     return [one for one in wanted if _is_wanted(folder / one.path, one, newer=newer)]
-
-
-def _is_inside(path: str) -> bool:
-    return not any(not part or part.startswith(".") for part in path.split("/"))
 
 
 def _is_wanted(here: Path, there: Stored, *, newer: bool) -> bool:

@@ -120,15 +120,20 @@ def test_all_of_it_comes(there, mirror):
     (there.artifacts_dir(0) / "a b'c$d.txt").write_text("hello")
     (there.artifacts_dir(0) / "deep").mkdir()
     (there.artifacts_dir(0) / "deep" / "ä.txt").write_text("hello")
+    (there.trial_dir(0) / ".hydra").mkdir()
+    (there.trial_dir(0) / ".hydra" / "config.yaml").write_text("lr: 1")
     (there.checkpoint_dir(1) / ".epoch-0004.pt.77").write_bytes(b"half")
     bring(mirror)
-    expected = {name: data for name, data in files(there).items() if "/." not in name}
+    expected = {name: data for name, data in files(there).items() if not name.endswith(".77")}
     assert files(mirror.folder) == expected
     assert mirror.folder.journal_file.read_bytes() == there.journal_file.read_bytes()
     assert mirror.step()  # and nothing is brought twice
 
 
-@pytest.mark.parametrize("path", ["/tmp/x.log", "../x.log", "trials/../../x.log", "a//x.log", ".ssh/x", ""])
+@pytest.mark.parametrize(
+    "path",
+    ["/tmp/x.log", "../x.log", "trials/../../x.log", "trials/0001/../../../x", "a//x.log", ".ssh/x", ""],
+)
 def test_an_instance_names_nothing_outside(path):
     """It runs what nobody has looked at: a path that leaves the folder is not followed, however it came."""
     said = json.dumps([1, [[path, 5, 1], ["trials/0000/log.txt", 5, 1]]])

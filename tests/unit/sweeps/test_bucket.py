@@ -54,6 +54,8 @@ def folder(tmp_path):
     made.log_file(0).write_text("epoch 0\n")
     (made.checkpoint_dir(0) / "epoch 1=ä.pt").write_bytes(b"weights" * 300_000)
     (made.checkpoint_dir(0) / ".epoch-0002.pt.7").write_bytes(b"half")
+    (made.trial_dir(0) / ".hydra").mkdir()
+    (made.trial_dir(0) / ".hydra" / "config.yaml").write_text("lr: 1")
     return made
 
 
@@ -80,7 +82,7 @@ def test_a_folder_is_copied(server, s3, folder):
     assert warned == []
     assert server.order[-1] == "/results/sweeps/train-1/i-1/journal.jsonl"
     assert max(server.kept.values(), key=len) == b"weights" * 300_000
-    assert len(server.kept) == 3
+    assert len(server.kept) == 4
     assert server.headers[0]["x-amz-security-token"] == KEYS.token
 
 
@@ -105,6 +107,49 @@ def test_what_is_refused_is_said_once_and_tried_again(server, s3, folder):
         assert not copy.flush()
     assert len(warned) == 1
     assert "did not take" in warned[0]
+    assert "/results/sweeps/train-1/i-1/journal.jsonl" not in server.kept  # it would speak of what is not there
+    assert copy.flush()
+    assert "/results/sweeps/train-1/i-1/journal.jsonl" in server.kept
+
+
+def test_the_journal_is_never_ahead(folder):
+    """What it tells of after the files were looked for is left for the next time."""
+    kept = {}
+
+    def put(key, file, size):
+        kept[key] = file.read_bytes()[:size]
+        if file.name == "log.txt":
+            with folder.journal_file.open("a") as journal:
+                journal.write('{"event": "ended"}\n')
+
+    copy = Copy(folder, put, print, instance=lambda: "i-1")
+    copy.flush()
+    assert kept["sweeps/train-1/i-1/journal.jsonl"] == b'{"event": "writer"}\n'
+    assert copy.end()
+    assert kept["sweeps/train-1/i-1/journal.jsonl"] == folder.journal_file.read_bytes()
+
+
+def test_a_file_that_no_bucket_takes(server, s3, folder):
+    """One that is too large is said, and keeps nothing else from the bucket; all of it is not there."""
+    with (folder.trial_dir(0) / "huge").open("wb") as file:
+        file.truncate(bucket.MOST_BYTES + 1)
+    warned = []
+    assert not Copy(folder, s3, warned.append, instance=lambda: "i-1").flush()
+    assert ["huge" in text and "5 GiB" in text for text in warned] == [True]
+    assert server.order[-1] == "/results/sweeps/train-1/i-1/journal.jsonl"
+
+
+def test_whatever_goes_wrong_it_copies_on(folder):
+    """An error that nobody has thought of is said; the next time all is copied."""
+    warned, errors = [], [RuntimeError("whatever")]
+
+    def put(*_):
+        if errors:
+            raise errors.pop()
+
+    copy = Copy(folder, put, warned.append, instance=lambda: "i-1")
+    assert not copy.flush()
+    assert "whatever" in warned[0]
     assert copy.flush()
 
 
@@ -143,3 +188,12 @@ def test_the_rights_of_the_instance():
     assert bucket.of_instance(Said(said)) == Credentials("a", "s", "t")
     with pytest.raises(BucketError, match="no profile"):
         bucket.of_instance(Said())
+
+
+@pytest.mark.parametrize("text", ['{"Code": "AssumeRoleUnauthorizedAccess"}', "<html>", "[]"])
+def test_a_profile_that_gives_none(text):
+    """A role that the instance may not take is said in the service's words."""
+    said = {"iam/security-credentials/": "writer\n", "iam/security-credentials/writer": text}
+    with pytest.raises(BucketError, match="gives this instance no rights") as refused:
+        bucket.of_instance(Said(said))
+    assert text in str(refused.value)

@@ -48,6 +48,7 @@ def test_only_checkpoints_that_stay(tmp_path, keep, kept):
 def test_a_runs_own_folder(tmp_path):
     """A later run of a trial has checkpoints of its own, and what the user keeps there has any name."""
     paths = ["trials/0002/repeat/1/checkpoint/epoch-0001.pt", "trials/0002/checkpoint/model/weights.bin"]
+    paths += ["trials/0002/.hydra/config.yaml", "runs/1/trials/0000/.hydra/config.yaml"]
     assert set(brought(tmp_path, there(*paths))) == set(paths)
 
 
