@@ -45,17 +45,24 @@ class AwstuneError(Exception):
     Args:
         message: what happened, in one sentence without a full stop.
         hint: the command or sentence that mends it; empty where there is none.
+        paste: a command of several lines that the hint speaks of, as a shell takes it.
     """
 
     exit_status = 1
     kind = "error"
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", *, paste: str = "") -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.paste = paste
         if hint:
-            self.add_note(f"hint: {hint}")  # a traceback in a script or a notebook shows it
+            self.add_note(f"hint: {self.mended}")  # a traceback in a script or a notebook shows it
+
+    @property
+    def mended(self) -> str:
+        """The hint, and below it the command that it speaks of."""
+        return "\n\n".join(filter(None, (self.hint, self.paste)))
 
 
 class UsageError(AwstuneError):

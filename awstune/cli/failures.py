@@ -41,13 +41,23 @@ def show(error: BaseException, words: Sequence[str], typed: Mapping[str, Any] | 
     known = as_awstune_error(error, words)
     with suppress(OSError):  # nobody reads it any more; the exit status still says it
         if asks_for_json(words) and not isinstance(known, OutputError):
-            message, hint = (carrying(text, typed or {}) for text in (known.message, known.hint))
-            document = {"error": {"kind": known.kind, "message": message, "hint": hint}}
-            print(json.dumps(document), flush=True)
+            print(json.dumps({"error": _document(known, typed or {})}), flush=True)
         else:
             told = carrying(prose(known), typed or {})
             print(fold(told, width_of(sys.stderr)), file=sys.stderr, flush=True)
+            _offer(carrying(known.paste, typed or {}))
     return known.exit_status
+
+
+def _document(known: AwstuneError, typed: Mapping[str, Any]) -> dict[str, str]:
+    message, hint, paste = (carrying(text, typed) for text in (known.message, known.mended, known.paste))
+    return {"kind": known.kind, "message": message, "hint": hint, **({"paste": paste} if paste else {})}
+
+
+def _offer(paste: str) -> None:
+    """What is to be pasted goes to stdout: it can go to a file, too; a terminal shows a gap before it."""
+    if paste:
+        print(f"\n{paste}" if sys.stdout.isatty() else paste, flush=True)
 
 
 def prose(error: AwstuneError) -> str:

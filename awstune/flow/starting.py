@@ -5,26 +5,24 @@ from __future__ import annotations
 import ast
 import re
 import shutil
-import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from awstune.errors import SpaceError, TargetError
-from awstune.sweeps import printing, starter
+from awstune.sweeps import printing, starter, words
+from awstune.sweeps.guessing import Option, suggest
 from awstune.sweeps.inspection import NoFunction
 from awstune.sweeps.printing import Printed
-from awstune.sweeps.scripts import file_of, read_flags, script_of
-from awstune.sweeps.starter import Starter
+from awstune.sweeps.scripts import Unread, file_of, read_flags, script_of
+from awstune.sweeps.starter import Flags, Starter
 from awstune.sweeps.target import Target
-from awstune.sweeps.words import as_typed
 
 _MOST_LEFT = 8
-_WIDTH = 78
+_SOME = {"lr": "1e-5..1e-1:log", "batch": "16,32,64"}
 _REPORTS = (
     "It reports by printing lines such as awstune: val_loss=0.31 epoch=4. What it prints already is read "
-    "with options before the --, such as"
+    "with options before the --, such as --metric loss --metric-regex 'Loss: ([0-9.]+)'."
 )
-_READ_WITH = "  --metric loss --metric-regex 'Loss: ([0-9.]+)'"
 _READS = "It prints {}, as its text says; --try runs one trial to see that it is read."
 
 
@@ -39,14 +37,25 @@ def no_space(found: Target, cwd: Path, python: str) -> SpaceError:
     name = _name(found)
     command = _command(found, python) if _is_program(found, cwd) else found.command
     made = _starter(found, command, cwd, python, ())
-    if made is None:
-        words = f"-- {name}" if found.command else name
-        return SpaceError(
-            f"nothing says what to search: {name} has no `space`",
-            f"awstune sweep -p lr=1e-5..1e-1:log -p batch=16,32,64 {words}",
-        )
-    hint = _hint(made, name, _printed(found, cwd))
-    return SpaceError(f"nothing says what to search: {name} has options, but no `space`", hint)
+    nothing = f"nothing says what to search: {name} has"
+    if isinstance(made, Starter):
+        hint, paste = _hint(made, _printed(found, cwd)), _paste(made, name, _printed(found, cwd))
+        return SpaceError(f"{nothing} options, but no `space`", hint, paste=paste)
+    if isinstance(made, Unread):
+        told = f"{nothing} no `space`, and its options cannot be read: it {made.why}"
+        return SpaceError(told, f"{made.hint}; or say them: {_said(found, command)}")
+    return SpaceError(f"{nothing} no `space`", _said(found, command))
+
+
+def _said(found: Target, command: Sequence[str]) -> str:
+    """A command line that says what to search where nothing else does."""
+    holes = words.holes(command)
+    named = [name for name in dict.fromkeys(holes) if name and name not in words.ALL | words.OWN]
+    space = {name: suggest(Option(name, kind="float")) or "0..1.0" for name in named} or _SOME
+    typed = [f"-p {words.quoted(f'{name}={text}')}" for name, text in space.items()]
+    flags = [] if named or words.ALL & {*holes} else [f"--{name} {{{name}}}" for name in space]
+    target = " ".join(["--", words.as_typed(command), *flags]) if command else _name(found)
+    return " ".join(["awstune sweep", *typed, target])
 
 
 def _is_program(found: Target, cwd: Path) -> bool:
@@ -106,20 +115,28 @@ def as_command(
     if not _is_program(found, cwd):
         return refused
     made = _starter(found, _command(found, python), cwd, python, typed)
-    return refused if made is None else TargetError(refused.message, _hint(made, "", _printed(found, cwd)))
+    if made is None:
+        return refused
+    if isinstance(made, Unread):
+        told = f"{refused.message}, and its options cannot be read: it {made.why}"
+        return TargetError(told, f"{made.hint}; or {refused.hint}")
+    says = _printed(found, cwd)
+    return TargetError(refused.message, _hint(made, says), paste=_paste(made, "", says))
 
 
 def _name(found: Target) -> str:
-    return as_typed(found.command) or found.text.removesuffix(":train")
+    return words.as_typed(found.command) or found.text.removesuffix(":train")
 
 
 def _starter(
     found: Target, command: Sequence[str], cwd: Path, python: str, typed: Sequence[str]
-) -> Starter | None:
+) -> Starter | Unread | None:
     """None where the script's options say nothing."""
     flags = read_flags(found, cwd, python)
-    made = None if flags is None else starter.start(flags, command, _typed(typed))
-    return made if made is not None and made.space else None
+    if not isinstance(flags, Flags):
+        return flags
+    made = starter.start(flags, command, _typed(typed))
+    return made if made.space else None
 
 
 def _printed(found: Target, cwd: Path) -> Printed | None:
@@ -129,25 +146,24 @@ def _printed(found: Target, cwd: Path) -> Printed | None:
     return printing.printed(file.read_text("utf-8", "replace")) if file else None
 
 
-def _hint(made: Starter, target: str, says: Printed | None) -> str:
-    shown = starter.show(made, target, says.options if says else ())
-    lines = ["a space to start from, read from the script's own options:", "", shown, ""]
+def _hint(made: Starter, says: Printed | None) -> str:
+    told = ["start from this, read from the script's own options."]
     if made.open:
-        lines += _wrapped(f"Yours to fill in: {', '.join(made.open)}.")
+        told.append(f"Yours to fill in: {', '.join(made.open)}.")
     if made.left:
         more = f" and {len(made.left) - _MOST_LEFT} more" if len(made.left) > _MOST_LEFT else ""
-        lines += _wrapped(f"Left as the script has them: {', '.join(made.left[:_MOST_LEFT])}{more}.")
+        told.append(f"Left as the script has them: {', '.join(made.left[:_MOST_LEFT])}{more}.")
     if made.command:
-        lines += _wrapped(_READS.format(says.metric)) if says else [*_wrapped(_REPORTS), _READ_WITH]
-    return "\n".join(lines).rstrip()
+        told.append(_READS.format(says.metric) if says else _REPORTS)
+    return " ".join(told)
 
 
-def _wrapped(text: str) -> list[str]:
-    return textwrap.wrap(text, _WIDTH, break_on_hyphens=False)
+def _paste(made: Starter, target: str, says: Printed | None) -> str:
+    return starter.show(made, target, says.options if says else ())
 
 
 def _typed(assignments: Sequence[str]) -> Mapping[str, str]:
-    return {name: text for name, _, text in (words.partition("=") for words in assignments)}
+    return {name: text for name, _, text in (one.partition("=") for one in assignments)}
 
 
 def _command(found: Target, python: str) -> list[str]:

@@ -80,14 +80,14 @@ def distribution_of(module: str) -> str | None:
     return module if module in _OWN_NAME else _OTHER_NAME.get(module)
 
 
-def hint_for(module: str, python: str) -> str:
+def hint_for(module: str, python: str, *, typed: bool = False) -> str:
     """What mends that a module is missing.
 
     Args:
         module: its first name.
         python: the interpreter that lacks it.
+        typed: whether a command names that interpreter, so that no option does.
     """
     package = distribution_of(module)
-    if package is None:
-        return f"install what provides {module} there, or --python names one that has it"
-    return f"{python} -m pip install {package}, or --python names one that has it"
+    mended = f"{python} -m pip install {package}" if package else f"install what provides {module} there"
+    return f"{mended}, or {'name another Python' if typed else '--python names one that has it'}"

@@ -38,6 +38,10 @@ def main() -> None:
     watch.start()
     try:
         _read(script, tell)
+    except probe.TrainsAtImport:
+        tell({"problem": "acts", "error": "trains"})
+    except ModuleNotFoundError as error:
+        tell({"problem": "missing", "missing": error.name, "error": str(error)})
     except BaseException as error:  # noqa: BLE001  SystemExit is one of the things that scripts do
         tell({"problem": "raised", "error": f"{type(error).__name__}: {error}"})
     tell({"problem": "none"})
@@ -149,14 +153,14 @@ def _forbid(folder: str, tell: Tell) -> None:
 
     def audit(event: str, given: tuple[Any, ...]) -> None:
         if event in _REACHES_OUT and not (event == "socket.connect" and _is_local(given)):
-            tell({"problem": "acts", "error": event})
+            tell({"problem": "acts", "error": _REACHES_OUT[event]})
         if event in _WRITES and _writes(event, given) and _below(given[0], own):
-            tell({"problem": "acts", "error": f"{event} {given[0]}"})
+            tell({"problem": "acts", "error": f"changes {os.path.relpath(os.fsdecode(given[0]), own)}"})
 
     sys.addaudithook(audit)
 
 
-_REACHES_OUT = {"socket.connect", "os.system"}
+_REACHES_OUT = {"socket.connect": "reaches for the network", "os.system": "runs another program"}
 _WRITES = {"open", "os.mkdir", "os.remove", "os.rename", "os.rmdir", "shutil.rmtree", "os.truncate"}
 
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from awstune.sweeps.asking import ask
+from awstune.sweeps.distributions import hint_for
 from awstune.sweeps.starter import Flags
 from awstune.sweeps.target import Target
 
@@ -62,7 +64,20 @@ def _python_of(words: Sequence[str]) -> str | None:
     return shutil.which(words[0]) if _PYTHON.fullmatch(Path(words[0]).name) else None
 
 
-def read_flags(target: Target, cwd: Path, python: str, timeout_s: float = _LIMIT_S) -> Flags | None:
+@dataclass(frozen=True)
+class Unread:
+    """Why nobody knows a script's options.
+
+    Attributes:
+        why: of the script, as in "it needs numpy".
+        hint: what mends it.
+    """
+
+    why: str
+    hint: str
+
+
+def read_flags(target: Target, cwd: Path, python: str, timeout_s: float = _LIMIT_S) -> Flags | Unread | None:
     """The options of a target's script, read in a child that gets no further than where they are parsed.
 
     Args:
@@ -72,7 +87,7 @@ def read_flags(target: Target, cwd: Path, python: str, timeout_s: float = _LIMIT
         timeout_s: how long the script may take to get there.
 
     Returns:
-        None where the script parses none, or could not be read.
+        None where the script parses none; `Unread` where it does not get as far.
 
     Raises:
         TargetError: the interpreter cannot be run.
@@ -86,8 +101,30 @@ def read_flags(target: Target, cwd: Path, python: str, timeout_s: float = _LIMIT
         "argv": script.words,
         "first": str(script.file.parent if script.file else cwd.resolve()),
     }
-    answer = ask("flags", subject, cwd, script.python or python, timeout_s)
-    return None if "problem" in answer else Flags.from_json(answer)
+    asked = script.python or python
+    answer = ask("flags", subject, cwd, asked, timeout_s)
+    if answer.get("problem") == "none":
+        return None
+    return _unread(answer, script, asked, timeout_s) if "problem" in answer else Flags.from_json(answer)
+
+
+def _unread(answer: Mapping[str, Any], script: Script, python: str, limit_s: float) -> Unread:
+    if answer["problem"] == "missing" and answer["missing"]:
+        package = str(answer["missing"]).partition(".")[0]
+        mended = hint_for(package, python, typed=script.python is not None)
+        return Unread(f"needs {package}, which {python} does not have", mended)
+    why, hint = _UNREAD.get(answer["problem"], _UNREAD["raised"])
+    name = script.file.name if script.file else f"-m {script.module}"
+    words = {"error": answer.get("error", answer["problem"]), "limit": limit_s}
+    return Unread(why.format(**words), hint.format(shown=f"{python} {name}"))
+
+
+_UNREAD = {
+    "acts": ("{error} before it parses them", "parse first, and do the rest afterwards"),
+    "hangs": ("takes more than {limit:g} s to get to them", "parse first, and do the rest afterwards"),
+    "raised": ("does not get to them: {error}", "{shown} shows the whole traceback"),
+    "died": ("ends before it parses them: {error}", "{shown} shows why"),
+}
 
 
 def _may_parse(script: Script, cwd: Path) -> bool:

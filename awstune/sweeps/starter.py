@@ -5,7 +5,6 @@ Pure: options in, text out.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +12,7 @@ from typing import Any
 from awstune.search import compact
 from awstune.search.parameters import Fixed
 from awstune.sweeps.guessing import Option, suggest
-from awstune.sweeps.words import quoted
+from awstune.sweeps.words import holes, quoted
 
 _WIDTH = 66  # of a line of the pasted command, so that error output keeps to 80 columns
 _PROGRAM = 2  # words: python train.py
@@ -108,7 +107,7 @@ def start(flags: Flags, command: Sequence[str], typed: Mapping[str, str] | None 
 
 
 def _holes(command: Sequence[str]) -> list[str]:
-    return re.findall(r"(?<!\{)\{([^{}]+)\}", " ".join(command))
+    return [name for name in holes(command) if name]
 
 
 def _of_holes(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
 _HOLE = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
-_ALL = {"args", "hydra"}
+ALL = {"args", "hydra"}  # holes for all parameters
 _PLAIN = re.compile(r"(?:[\w@%+=:,./-]|\{[\w.-]+\})+")
 OWN = {"dir", "trial", "seed", "port"}  # its folder, number, seed, and a free port for its processes
 
@@ -26,22 +26,23 @@ def check(words: Sequence[str], names: Iterable[str]) -> None:
     Raises:
         TargetError: naming the parameter or the hole.
     """
-    known, holes = list(names), _holes(words)
-    for hole in holes:
-        if hole not in known and hole not in _ALL | OWN:
+    known, there = list(names), holes(words)
+    for hole in there:
+        if hole not in known and hole not in ALL | OWN:
             raise TargetError(
                 f"{{{hole}}} is no parameter of the space",
                 f"the space has {', '.join(known)}; a brace of the command's own is written '{{{{'",
             )
     for name in known:
-        if name not in holes and not _ALL & set(holes):
+        if name not in there and not ALL & set(there):
             raise TargetError(
                 f"the command has no place for {name}",
                 f"write {{{name}}} where its value goes, or {{args}} for all as --name value",
             )
 
 
-def _holes(words: Sequence[str]) -> list[str]:
+def holes(words: Sequence[str]) -> list[str]:
+    """The names of a command's holes, in its order."""
     return [match[1] for word in words for match in _HOLE.finditer(word) if match[1] is not None]
 
 

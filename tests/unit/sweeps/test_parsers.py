@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from awstune.sweeps.scripts import read_flags
-from awstune.sweeps.starter import show, start
+from awstune.sweeps.starter import Flags, show, start
 from awstune.sweeps.target import of_command
 
 # Each of them writes a file where it gets further than its options.
@@ -115,7 +115,7 @@ def test_each_style_is_read_and_not_run(tmp_path, monkeypatch, style):
     (tmp_path / "train.py").write_text(code)
     command = [sys.executable, "train.py"]
     flags = read_flags(of_command(command), tmp_path, sys.executable)
-    assert flags is not None
+    assert isinstance(flags, Flags), flags
     line = show(start(flags, command)).replace(" \\\n", " ")
     assert [part for part in expected if part not in " ".join(line.split())] == []
     assert not (tmp_path / "ran").exists()

@@ -71,5 +71,5 @@ def test_the_command_to_paste_reads_it(tmp_path):
     )
     found = target.parse("train.py", tmp_path)
     said = starting.as_command(NoFunction("no train"), found, tmp_path, sys.executable, ())
-    assert "  --metric val_loss --metric-regex 'val_loss=([0-9.eE+-]+)' \\\n  -- " in said.hint
+    assert "  --metric val_loss --metric-regex 'val_loss=([0-9.eE+-]+)' \\\n  -- " in said.paste
     assert "It prints val_loss" in said.hint

@@ -6,7 +6,6 @@ import shlex
 import sys
 import textwrap
 
-import psutil
 import pytest
 
 from awstune.config import Config
@@ -71,25 +70,6 @@ parser = argparse.ArgumentParser()
 parser.add_argument("--drop", type=float, default=0.0)
 parser.parse_args(rest)
 """
-# What a script may do before it parses, or in place of it.
-SILENT = {
-    "acts": "import argparse\nopen('trained', 'w')\nargparse.ArgumentParser().parse_args()",
-    "shells out": "import argparse, os\nos.system('touch trained')",
-    "removes": "import argparse, os\nos.remove('script.py')",
-    "raises": "import argparse\n1 / 0",
-    "exits": "import argparse, sys\nsys.exit(3)",
-    "ends": "import argparse",
-    "dies": "import argparse, os\nos.kill(os.getpid(), 9)",
-    "no flags": "open('trained', 'w').close()",
-    "syntax": "import argparse\nif",
-    "trains": """
-import argparse, torch
-w = torch.zeros(2, requires_grad=True)
-optimizer = torch.optim.SGD([w], lr=0.1)
-optimizer.step()
-argparse.ArgumentParser().parse_args()
-""",
-}
 
 
 def script(folder, text, name="script.py"):
@@ -97,9 +77,9 @@ def script(folder, text, name="script.py"):
     (folder / name).write_text(textwrap.dedent(text))
 
 
-def flags(folder, *words, timeout_s=30.0):
+def flags(folder, *words):
     """The options of the folder's script, as a command."""
-    return read_flags(of_command([sys.executable, "script.py", *words]), folder, sys.executable, timeout_s)
+    return read_flags(of_command([sys.executable, "script.py", *words]), folder, sys.executable)
 
 
 def started(folder, text, *words):
@@ -163,15 +143,16 @@ def test_subcommands(tmp_path, words):
 def test_what_the_user_has_to_fill_in(tmp_path):
     """A required option without a default stands in the command as a word in capitals, and is told."""
     script(tmp_path, SUBCOMMANDS)
-    hint = refusal(tmp_path, SpaceError, command=("python", "script.py", "fit")).hint
-    assert "--data DATA\n\nYours to fill in: DATA.\n" in hint
+    error = refusal(tmp_path, SpaceError, command=("python", "script.py", "fit"))
+    assert error.paste.endswith("--data DATA")
+    assert " Yours to fill in: DATA. " in error.hint
 
 
 def test_what_is_pasted_is_accepted(tmp_path):
     """The refusal's command line makes a sweep whose first trial is the script with its own defaults."""
     script(tmp_path, ARGPARSE)
-    hint = refusal(tmp_path, SpaceError, command=("python", "script.py")).hint
-    pasted = shlex.split(hint.split("\n\n")[1].replace("\\\n", " "))
+    paste = refusal(tmp_path, SpaceError, command=("python", "script.py")).paste
+    pasted = shlex.split(paste.replace("\\\n", " "))
     at = pasted.index("--")
     config = Config("local", None, None, tmp_path / "home", tmp_path)
     typed = specs.Typed(assignments=pasted[3:at:2], command=pasted[at + 1 :])
@@ -252,22 +233,6 @@ def test_a_hydra_config_of_python(tmp_path, monkeypatch):
     script(tmp_path / "site", STAND_IN, "hydra.py")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path / "site"))
     assert started(tmp_path, DATACLASS).space == {"lr": "1e-4..1.0:log:default=0.01"}
-
-
-@pytest.mark.parametrize("what", SILENT)
-def test_a_script_that_does_not_get_there(tmp_path, what):
-    """What trains, writes, raises or ends before it parses has no starter, and did nothing."""
-    script(tmp_path, SILENT[what])
-    assert flags(tmp_path) is None
-    assert [path.name for path in tmp_path.iterdir()] == ["script.py"]
-
-
-def test_a_script_that_hangs(tmp_path):
-    """A script that never parses is given up after the limit, and is gone."""
-    script(tmp_path, "import argparse, time\nwhile True: time.sleep(1)")
-    before = psutil.Process().children(recursive=True)
-    assert flags(tmp_path, timeout_s=0.5) is None
-    assert psutil.Process().children(recursive=True) == before
 
 
 BESIDE = "import argparse\np = argparse.ArgumentParser()\np.add_argument('--lr', type=float)"
@@ -357,7 +322,7 @@ def test_a_command_without_a_space_is_refused_with_one(tmp_path):
     script(tmp_path, ARGPARSE)
     error = refusal(tmp_path, SpaceError, command=("python", "script.py"))
     assert error.message == "nothing says what to search: python script.py has options, but no `space`"
-    assert "  -p lr=1e-5..1e-1:log:default=1e-3 \\\n" in error.hint
+    assert "  -p lr=1e-5..1e-1:log:default=1e-3 \\\n" in error.paste
     assert "Left as the script has them: --seed, --amp." in error.hint
 
 
@@ -366,9 +331,9 @@ def test_a_script_without_a_function_is_refused_with_its_command(tmp_path, text)
     """Whatever keeps a script from being a function, its options make it a command; -p is kept."""
     script(tmp_path, text)
     error = refusal(tmp_path, TargetError, target="script.py", assignments=["lr=0.1..0.2"])
-    assert "  -p lr=0.1..0.2 \\\n" in error.hint
+    assert "  -p lr=0.1..0.2 \\\n" in error.paste
     # Where the line folds depends on how long the interpreter's path is.
-    assert "python script.py --" in error.hint.replace(" \\\n    ", " ")
+    assert "python script.py --" in error.paste.replace(" \\\n    ", " ")
     assert not (tmp_path / "trained").exists()
 
 
@@ -382,15 +347,15 @@ def test_a_module_without_a_function(tmp_path, monkeypatch):
     """A dotted name is run with -m."""
     monkeypatch.chdir(tmp_path)
     script(tmp_path, ARGPARSE)
-    assert " -m script --lr {lr}" in refusal(tmp_path, TargetError, target="script").hint
+    assert " -m script --lr {lr}" in refusal(tmp_path, TargetError, target="script").paste
 
 
 def test_a_function_without_a_space(tmp_path):
     """train(trial) is searched as it is; train(args) has never heard of a trial, and is a command."""
     script(tmp_path, ARGPARSE.replace("args, epoch", "trial"))
-    assert refusal(tmp_path, SpaceError, target="script.py").hint.splitlines()[-3].strip() == "script.py"
+    assert refusal(tmp_path, SpaceError, target="script.py").paste.splitlines()[-1] == "  script.py"
     script(tmp_path, ARGPARSE.replace("args, epoch", "args"))
-    assert "python script.py --lr {lr}" in refusal(tmp_path, SpaceError, target="script.py").hint
+    assert "python script.py --lr {lr}" in refusal(tmp_path, SpaceError, target="script.py").paste
     script(tmp_path, "def train(trial): ...")
     assert (
         "-p lr=1e-5..1e-1:log -p batch=16,32,64 script.py"
