@@ -221,7 +221,7 @@ def _build(connection: Connection, wants: Wants, chosen: Recipe, folder: str) ->
     steps += [(f"installing {torch[0]}", ["torch", *torch])] if torch else []
     steps += [("installing awstune's packages", ["packages"])] if chosen.packages else []
     steps += (
-        [("installing the project's requirements", ["requirements", wants.project, wants.file])]
+        [("installing the project's requirements", ["requirements", wants.project, wants.file, *torch[1:]])]
         if wants.requirements and not chosen.programs
         else []
     )

@@ -18,7 +18,7 @@ class Build:
     """Wheels of torch that could be installed.
 
     Attributes:
-        spec: for pip.
+        spec: for pip, with its exact version: a newer one may have dropped the GPU.
         index: where they are.
         lowest: the oldest compute capability that they have code for.
         highest: the newest.
@@ -220,7 +220,13 @@ def _with_torch(
             and (not machine.glibc or build.glibc <= machine.glibc)
         ):
             why = f"no torch here computes on the {machine.gpu}: {build.spec} is installed"
-            return Recipe(why, packages=_all(), torch=build, requirements=wants.requirements)
+            return Recipe(
+                why,
+                packages=_all(),
+                torch=build,
+                requirements=wants.requirements,
+                constraints=(build.spec,),
+            )
     on = f"the {machine.gpu} with driver {machine.driver}"
     on += f" and glibc {machine.glibc:g}" if machine.glibc else ""
     raise RemoteError(

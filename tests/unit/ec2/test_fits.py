@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from awstune.ec2 import fits, images, prices
@@ -89,7 +91,7 @@ def test_the_courses_pair_runs_commands_only():
 def test_a_k80_gets_a_torch_for_cuda_11():
     """With a driver of branch 450 a K80 runs torch's cu118 build, and no newer one."""
     found = fits.setup("Deep Learning AMI (Ubuntu 18.04) Version 60.0", "K80")
-    assert found.torch.index.endswith("cu118")
+    assert (found.torch.spec, found.torch.index[-5:]) == ("torch==2.3.1", "cu118")
 
 
 def test_every_gpu_of_the_price_table_is_known():
@@ -111,3 +113,8 @@ def test_the_default_image_of_each_type_fits():
 def test_no_image_for_what_nothing_drives():
     """A GPU older than all drivers has no image."""
     assert fits.image_for(fits.Gpu("8800 GT", 1.1, 173, 340)) == ""
+
+
+def test_builds_of_torch_are_pinned():
+    """A newer release for the same CUDA may have dropped the GPU, so each build is one release."""
+    assert all(re.fullmatch(r"torch==\d+\.\d+\.\d+", build.spec) for build in fits.torches())
