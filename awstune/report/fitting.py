@@ -1,4 +1,4 @@
-"""Columns of text, as many of them as a terminal has room for."""
+"""Columns of text, as many of them as a terminal has room for; the others are named, or go on below."""
 
 from __future__ import annotations
 
@@ -66,6 +66,48 @@ def fitted(
         "".join(sides[at] for at in kept),
     )
     return table + (f"\n(no room for {', '.join(gone)}: {whole})" if gone else "")
+
+
+def wrapped(
+    rows: Sequence[Sequence[str]],
+    header: Sequence[str],
+    right: str = "",
+    *,
+    room: int | None,
+    keys: int,
+) -> str:
+    """As `columns`; what a terminal has no room for goes on in a table below, beside the same keys.
+
+    Args:
+        rows: cells, as many in each row as in the header; the last one is a note, which the first table has.
+        header: the columns' names.
+        right: a letter per column: ``r`` aligns it to the right.
+        room: the terminal's columns; None where all of it is wanted, as in a pipe.
+        keys: how many columns, from the first, each of the tables has.
+    """
+    for names in (header, [_shorter(name) if at >= keys else name for at, name in enumerate(header)]):
+        if room is None or _wide([names, *rows]) <= room:
+            return columns(rows, names, right)
+    sides = right.ljust(len(header), "l")
+    tables = []
+    for shown in _shared_out(_widths([header, *rows]), room, keys):
+        picked = [[line[at] for at in shown] for line in (header, *rows)]
+        tables.append(columns(picked[1:], picked[0], "".join(sides[at] for at in shown)))
+    return "\n\n".join(tables)
+
+
+def _shared_out(widths: Sequence[int], room: int, keys: int) -> list[list[int]]:
+    """The columns of each table: the keys, as many others as fit, and the note in the first one."""
+    note, ahead = len(widths) - 1, list(range(keys))
+    known = sum(widths[:keys]) + GAP * (keys - 1)
+    shares, left = [[note]], room - known - GAP - widths[note]
+    for at in range(keys, note):
+        if shares[-1] and left < GAP + widths[at]:
+            shares.append([])
+            left = room - known
+        shares[-1].append(at)
+        left -= GAP + widths[at]
+    return [[*ahead, *sorted(share)] for share in shares]
 
 
 def _shorter(name: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from awstune.report.fitting import columns, fitted
+from awstune.report.fitting import columns, fitted, wrapped
 from awstune.report.words import count, duration, money, params, spread, too_late, value
 
 Document = Mapping[str, Any]
@@ -137,9 +137,8 @@ def results(document: Document, *, going_on: bool = False, room: int | None = No
         for trial in trials
     ]
     header = ("", "trial", document["metric"] or "value", *again, *names, "took", "")
-    first, took = 3 + len(again), len(header) - 2
-    right, spare = "lrr" + "r" * len([*again, *names]) + "r", range(took, first - 1, -1)
-    table = fitted(rows, header, right, room=room, spare=spare, whole="--format csv has all columns")
+    right = "lrr" + "r" * len([*again, *names]) + "r"
+    table = wrapped(rows, header, right, room=room, keys=3)
     return "\n".join([table, *_errors(trials), *_commands(trials), *_reruns(document["runs"])])
 
 

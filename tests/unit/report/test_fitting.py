@@ -1,10 +1,10 @@
-"""Tables on a terminal: as many columns as there is room for, and a word of the others."""
+"""Tables on a terminal: as many columns as there is room for; the others are named, or go on below."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from awstune.report import tables
-from awstune.report.fitting import columns, fitted
+from awstune.report.fitting import columns, fitted, wrapped
 
 HEADER = ("trial", "loss", "learning_rate", "momentum", "took", "")
 ROWS = [("0", "0.5", "0.001", "0.9", "1.2 s", "baseline"), ("1", "0.25", "0.1", "0.5", "2 h 05 min", "")]
@@ -29,6 +29,37 @@ def test_names_are_cut_before_columns_go():
         "    1  0.25         0.1\n"
         "(no room for took, momentum: --json has all)"
     )
+
+
+def _wrap(room):
+    return wrapped(ROWS, HEADER, "rrrrr", room=room, keys=2)
+
+
+def test_what_has_no_room_goes_on_below():
+    """Names are cut first; then the other columns follow in tables of their own, beside the same keys."""
+    assert _wrap(None) == _wrap(60) == columns(ROWS, HEADER, "rrrrr")
+    assert _wrap(56).splitlines()[0].split() == ["trial", "loss", "learning_…", "momentum", "took"]
+    assert _wrap(40) == (
+        "trial  loss  learning_rate\n"
+        "    0   0.5          0.001  baseline\n"
+        "    1  0.25            0.1\n"
+        "\n"
+        "trial  loss  momentum        took\n"
+        "    0   0.5       0.9       1.2 s\n"
+        "    1  0.25       0.5  2 h 05 min"
+    )
+
+
+@given(st.integers(10, 120), st.lists(st.text("abc", min_size=1, max_size=30), min_size=3, max_size=9))
+def test_all_of_a_row_is_shown(room, cells):
+    """However narrow: each column once, the keys in each table; only a column that is too wide sticks out."""
+    names = [str(at) for at in range(len(cells))]
+    tables = [table.splitlines() for table in wrapped([cells], names, room=room, keys=1).split("\n\n")]
+    assert [header.split()[0] for header, _ in tables] == ["0"] * len(tables)
+    shown = [cell for _, row in tables for cell in row.split()[1:]]
+    assert sorted(shown) == sorted(cells[1:])
+    for header, row in tables:
+        assert max(map(len, (header, row))) <= room or len(row.split()) <= 2
 
 
 @given(st.integers(10, 120), st.lists(st.text("abc", min_size=1, max_size=30), min_size=2, max_size=8))
