@@ -122,6 +122,8 @@ def attach(
         yield from _attach_here(folder, tail, pace)
     elif not where.complete:
         yield from _attach_there(config, tail, where, open_cloud(config), pace)
+    for what in detached_worker.warnings(folder):
+        yield Warned(what)
     if results.history(folder).ended is None:
         raise _stopped(folder)
     yield from _end_owned(config, folder, open_cloud)
@@ -166,8 +168,9 @@ class Tail:
 def _attach_here(folder: Folder, tail: Tail, pace: Pace) -> Iterator[journal.Event]:
     running = True
     while running:
-        # Asked before the journal is read, so that what a worker wrote last is not missed.
-        running = journal.is_open(folder.journal_file)
+        # Asked before the journal is read, so that what a worker wrote last is not missed; after the end
+        # it may still be telling somebody of it.
+        running = journal.is_open(folder.journal_file) or detached_worker.lives(folder)
         yield from tail.news()
         if running:
             pace.sleep(EVERY_S)  # a file tells nobody that it has grown
@@ -188,13 +191,9 @@ def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
 
 def _follow_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: Pace) -> Story[None]:
     patience_s, said = 0.0, ""
-    one = access.instance_of(cloud, where)
-    if one.state == "stopped" and where.owned:
-        yield Doing(f"{one.name} had ended itself; starting it to fetch {tail.folder.name}")
-        yield from _start_to_fetch(config, cloud, one)
     while True:
         try:
-            one = access.instance_of(cloud, where)
+            one = yield from _awake(config, tail.folder, where, cloud, pace, first=not patience_s)
             entered = login.enter(config, cloud, one, patience_s=patience_s, now=pace.now, sleep=pace.sleep)
             with (yield from entered) as connection:
                 patience_s, said = RECONNECT_S, ""
@@ -214,6 +213,31 @@ def _follow_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
                 yield Warned(f"{error.message}; the sweep goes on there, trying to get back")
             said = error.message
             pace.sleep(AGAIN_S)  # nothing tells that the network is back
+
+
+def _awake(
+    config: Config, folder: Folder, where: Where, cloud: Cloud, pace: Pace, *, first: bool
+) -> Story[Instance]:
+    """The instance that has a sweep, started again where it ended itself with what is still to be fetched.
+
+    One that stopped while somebody was attached may have reached its time to live or its dollar cap: it is
+    not started again unasked while its sweep would go on there.
+    """
+    one = access.instance_of(cloud, where)
+    while where.owned and one.state == "stopping":
+        yield Doing(f"waiting until {one.name} has stopped, to fetch {folder.name}")
+        pace.sleep(AGAIN_S)  # AWS tells of its states only when it is asked
+        one = access.instance_of(cloud, where)
+    if not where.owned or one.state != "stopped":
+        return one
+    if not first and results.history(folder).ended is None:
+        raise UnknownName(
+            f"{one.name} has stopped meanwhile, and what is new there of {folder.name} is not here",
+            f"awstune attach {folder.name} starts it to fetch that, and ends it with its sweep",
+        )
+    yield Doing(f"{one.name} had ended itself; starting it to fetch {folder.name}")
+    yield from _start_to_fetch(config, cloud, one)
+    return access.instance_of(cloud, where)
 
 
 def _start_to_fetch(config: Config, cloud: Cloud, one: Instance) -> Story[None]:

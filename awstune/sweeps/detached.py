@@ -12,6 +12,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from itertools import takewhile
 from pathlib import Path
 
 import psutil
@@ -22,6 +23,7 @@ from awstune.sweeps import journal
 from awstune.sweeps.folder import Folder
 
 _EVERY_S = 0.02
+_WORKER = "awstune.sweeps.worker"
 
 
 def main() -> None:
@@ -83,12 +85,30 @@ def _other(folder: Folder) -> int:
     raise SweepError(f"{folder.name} did not start: {_last_line(folder)}", hint)
 
 
+def lives(folder: Folder) -> bool:
+    """Whether the worker of a sweep on this machine is still there, also after the sweep's end."""
+    try:
+        words = psutil.Process(_running(folder) or 0).cmdline()
+    except psutil.Error:
+        return False
+    # A bare process id may be anybody's by now.
+    return _WORKER in words and Path(words[-1]) == folder.path.resolve()
+
+
+def warnings(folder: Folder) -> list[str]:
+    """What the worker of a sweep has warned of last, after all else that it said."""
+    log = folder.worker_log_file
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    last = takewhile(lambda line: line.startswith("warning: "), reversed(lines))
+    return [line.removeprefix("warning: ") for line in last][::-1]
+
+
 def _spawn(folder: Folder, environ: Mapping[str, str]) -> int:
     # posix_spawn rather than Popen: nobody waits for this child, and no warning says so.
     append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.posix_spawn(
         sys.executable,
-        [sys.executable, "-m", "awstune.sweeps.worker", str(folder.path)],
+        [sys.executable, "-m", _WORKER, str(folder.path.resolve())],
         environ,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

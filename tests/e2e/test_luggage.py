@@ -102,9 +102,9 @@ class Handler(Answering):
     """Notes what it is sent."""
 
     def post(self):
-        """Answers that it is fine."""
+        """Answers that it is fine, where somebody is at home."""
         self.server.posts.append((self.path, json.loads(self.body())))
-        self.answer(204)
+        self.answer(404 if self.path.endswith("/gone") else 204)
 
 
 @pytest.fixture(scope="module")
@@ -125,10 +125,13 @@ def test_a_sweep_with_all_of_it(world, hook):
 
     first = world.run("sweep", "train.py", *options, "--name", "one", "--repeats", "2", "--confirm", "1")
     assert "set is there now: 0." in first.stderr
-    second = world.run("sweep", "train.py", *options, "--name", "two")
+    assert "notified" not in first.stderr
+    second = world.run("sweep", "train.py", *options[:-1], f"{url}/gone", "--name", "two")
     assert "set was there already: nothing of it was sent" in second.stderr
+    assert "warning: 127.0.0.1 was not notified of the end of two: it answers 404" in second.stderr
     assert [(path, said["sweep"], said["state"]) for path, said in posts] == [
-        (f"/{SECRET}", name, "finished") for name in ("one", "two")
+        (f"/{SECRET}", "one", "finished"),
+        (f"/{SECRET}/gone", "two", "finished"),
     ]
     assert posts[0][1]["usd_so_far"] > 0
     results = world.json("results", "one")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
 import sys
 from contextlib import contextmanager
 
@@ -17,7 +16,6 @@ from awstune.sweeps.journal import Journal
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
 from tests.serving import Answering, serving
-from tests.waiting import until
 from tests.world import ran
 
 SECRET = "T0KEN"  # what must not be found anywhere
@@ -164,14 +162,16 @@ def test_a_failing_post_is_a_warning(tmp_path):
     assert SECRET not in said
 
 
-def test_of_a_detached_sweep(tmp_path):
-    """Its worker posts; the address is in no argument list, log or file, nor in a trial's environment."""
-    with server(200) as (url, posts):
+@pytest.mark.parametrize(("answer", "told"), [(200, ""), (404, "it answers 404")])
+def test_of_a_detached_sweep(tmp_path, answer, told):
+    """Its worker posts, and whoever is attached hears how that went; the address is nowhere."""
+    with server(answer) as (url, posts):
         assert sweep(tmp_path, TRAIN, "--notify", url, "--detach")[0] == 0
         attached = [sys.executable, "-m", "awstune", "attach", "s"]
         home = {"AWSTUNE_HOME": str(tmp_path / "home"), "AWSTUNE_CLOUD": "local"}
-        subprocess.run(attached, cwd=tmp_path, env={**os.environ, **home}, check=True, capture_output=True)
-        # The worker posts when the journal has the end already.
-        until(lambda: posts, (tmp_path / "sweeps" / "s" / "worker.log").read_text)
+        done = ran(attached, tmp_path, {**os.environ, **home})
+    assert done.returncode == 0
+    said = done.stderr.partition("warning: ")[2].splitlines()[:1]
+    assert said == ([f"127.0.0.1 was not notified of the end of s: {told}"] if told else [])
     assert [said["state"] for *_, said in posts] == ["finished"]
     assert secret_in(tmp_path) == []
