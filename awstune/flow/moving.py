@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -30,17 +31,31 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import history
 from awstune.sweeps.spec import Spec
 
+_BETWEEN = ("stopping", "shutting-down")
+_SETTLES_S = 10 * 60.0
 
-def refuse(config: Config, folder: Folder, changes: Changes, open_cloud: look.Open) -> Story[str | None]:
+
+def refuse(
+    config: Config,
+    folder: Folder,
+    changes: Changes,
+    open_cloud: look.Open,
+    *,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Story[str | None]:
     """Says why a sweep cannot go on on another instance; nothing is made or changed at AWS.
 
-    What the old instance has written to a bucket is brought here, once it runs no more.
+    An old instance that is about to end is waited for. What it has written to a bucket is brought here,
+    once it runs no more.
 
     Args:
         config: the options.
         folder: the sweep's here.
         changes: what shall be otherwise from now on.
         open_cloud: opens the cloud that the sweep ran in.
+        now: a clock in seconds.
+        sleep: waits that long.
 
     Returns:
         What the user should know of the old instance; None where there is none any more.
@@ -59,7 +74,8 @@ def refuse(config: Config, folder: Folder, changes: Changes, open_cloud: look.Op
         cloud = open_cloud(look.at(config, folder))
     except CloudNotRunning:
         return None  # no instance of an embedded cloud outlives it
-    old = _refuse_running(folder, where, cloud)
+    _refuse_another_account(folder, where, cloud)
+    old = _refuse_running(folder, (yield from _settled(folder, where, cloud, now, sleep)))
     yield from salvage.from_bucket(cloud, where, folder)
     _refuse_ended(folder, changes)
     return old
@@ -73,14 +89,29 @@ def _refuse_ended(folder: Folder, changes: Changes) -> None:
         )
 
 
-def _refuse_running(folder: Folder, where: Where, cloud: Cloud) -> str | None:
+def _refuse_another_account(folder: Folder, where: Where, cloud: Cloud) -> None:
     if where.account and where.account != cloud.account:
         raise UsageError(
             f"{where.name}, which has {folder.name}, is in the account {where.account}, and these "
             f"credentials are of {cloud.account}: whether it still runs cannot be known",
             "--profile names the other account's",
         )
-    one = access.described(cloud, where)
+
+
+def _settled(
+    folder: Folder, where: Where, cloud: Cloud, now: Callable[[], float], sleep: Callable[[float], None]
+) -> Story[Instance | None]:
+    """The old instance, once it is not on its way to its end any more; None where there is none."""
+    one, deadline = access.described(cloud, where), now() + _SETTLES_S
+    if one is not None and one.state in _BETWEEN:
+        yield Doing(f"waiting: {one.name}, which has {folder.name}, is {one.state}")
+    while one is not None and one.state in _BETWEEN and now() < deadline:
+        sleep(cloud.look_every_s)  # AWS tells nobody of a new state: one asks
+        one = access.described(cloud, where)
+    return one
+
+
+def _refuse_running(folder: Folder, one: Instance | None) -> str | None:
     if one is None or one.state == "terminated":
         return None
     if one.state == "stopped":
@@ -89,7 +120,7 @@ def _refuse_running(folder: Folder, where: Where, cloud: Cloud) -> str | None:
             f"the last look is run again. Instead, awstune start {one.name} lets {folder.name} go on there; "
             f"awstune terminate {one.name} --discard ends it"
         )
-    if one.state in ("stopping", "shutting-down"):
+    if one.state in _BETWEEN:
         raise SweepBusy(
             f"{one.name}, which has {folder.name}, is {one.state}", "the same command in a minute"
         )

@@ -256,6 +256,8 @@ class Lives:
         runs = self._take(rules.RUNCMD, body) is None
         spec = body.spec(self._folder / body.id, accept_ssh=accept)
         with self._lock:
+            if body.state not in (PENDING, RUNNING):
+                return  # somebody has ended it meanwhile
             life = self._lives[body.id]
             life.ready_at, life.silent = None, False
             try:
@@ -289,18 +291,20 @@ class Lives:
     def _when_allowed(
         self, action: str, life: _Life, machine: Host, then: Callable[[_Life, rules.Rule | None], None]
     ) -> None:
-        """Go on at once, or as much later as a rule says."""
+        """Go on at once, or as much later as a rule says that is in force for so long."""
         rule = self._take(action, life.body)
         if rule is None or not rule.delay_s:
             then(life, rule)
-            return
+        else:
+            self._later(self._held, rule, life, machine, then)
 
-        def go_on() -> None:
-            with self._lock:
-                if life.machine is machine:
-                    then(life, rule)
-
-        self._clock.after(rule.delay_s, go_on)
+    def _held(
+        self, rule: rules.Rule, life: _Life, machine: Host, then: Callable[[_Life, rules.Rule | None], None]
+    ) -> None:
+        self._faults.hold(rule)
+        with self._lock:
+            if life.machine is machine:
+                then(life, rule)
 
     def _on_listening(self, life: _Life, rule: rules.Rule | None) -> None:
         if life.body.state == RUNNING:  # it was rebooted

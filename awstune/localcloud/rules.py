@@ -45,8 +45,8 @@ class Rule:
         error: AWS's error code to answer with, if any.
         message: what the error says.
         status: the HTTP status of the error.
-        delay_s: how long to wait before the answer, in seconds; a call waits no longer than the rule is
-            in force.
+        delay_s: how long to wait before the answer, in seconds; nothing waits longer than the rule is in
+            force.
         reset: cut the connection instead of answering.
         after_commit: let the call act first; only its answer is lost or replaced.
         id: given when it is added.

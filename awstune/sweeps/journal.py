@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 Event = dict[str, Any]
 
 _BLOCK = 10_000  # lines that are parsed at once
-_PATIENCE_S = 0.5  # whoever looks whether a sweep is running holds the lock for a moment
+_PATIENCE_S = 0.5  # of a process that has just been killed the lock may be there for a moment longer
+_LOOKED_AT_S = 30.0  # whoever looks whether a sweep is running shares the lock, however slow he is
 
 
 @dataclass(frozen=True)
@@ -251,16 +252,23 @@ def _write_all(descriptor: int, data: bytes) -> None:
 
 
 def _lock(descriptor: int, path: Path) -> None:
-    deadline = time.monotonic() + _PATIENCE_S
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise _busy(path) from None
-            time.sleep(0.01)  # a lock that waits by itself could not give up
-        else:
-            return
+    began = time.monotonic()
+    while not _taken(descriptor, fcntl.LOCK_EX):
+        # A writer has it alone; who only looks shares it.
+        looked_at = _taken(descriptor, fcntl.LOCK_SH)
+        if looked_at:
+            fcntl.flock(descriptor, fcntl.LOCK_UN)
+        if time.monotonic() - began > (_LOOKED_AT_S if looked_at else _PATIENCE_S):
+            raise _busy(path)
+        time.sleep(0.01)  # a lock that waits by itself could not give up
+
+
+def _taken(descriptor: int, how: int) -> bool:
+    try:
+        fcntl.flock(descriptor, how | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _busy(path: Path) -> SweepBusy:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from contextlib import suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import pytest
 
 from awstune.config import Config
-from awstune.errors import AwstuneError, CloudNotRunning
+from awstune.errors import AwstuneError, CloudNotRunning, SweepBusy
 from awstune.flow import cancel, embedded, follow, look, moving, resume
 from awstune.flow.events import Output, Warned
 from awstune.remote.where import Where
@@ -17,9 +18,9 @@ from awstune.search.space import Float, Space
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
-from tests.unit.ec2.conftest import boto_session, cloud, shared_cloud
+from tests.unit.ec2.conftest import answering, boto_session, cloud, shared_cloud
 
-__all__ = ["boto_session", "cloud", "shared_cloud"]
+__all__ = ["answering", "boto_session", "cloud", "shared_cloud"]
 
 
 @pytest.fixture
@@ -105,3 +106,27 @@ def test_no_instance_outlives_its_embedded_cloud(config, folder):
     assert embedded.let_go(config) == ("train-1",)
     assert embedded.let_go(config) == ()
     assert look.status(folder, 0.0)["state"] != "running"
+
+
+@pytest.mark.parametrize(
+    ("states", "waits"), [(["shutting-down"] * 3 + ["terminated"], 3), (["stopping"], 9)]
+)
+def test_an_instance_that_is_about_to_end_is_waited_for(config, folder, cloud, answering, states, waits):
+    """What `attach` has just called gone may take AWS a while; only where it takes too long that is said."""
+    facts = {"InstanceId": "i-0", "InstanceType": "p2.xlarge", "LaunchTime": datetime.now(UTC)}
+    left, slept = list(states), []
+
+    def answer(_):
+        state = left.pop(0) if len(left) > 1 else left[0]
+        return {"Reservations": [{"Instances": [{**facts, "State": {"Name": state}}]}]}
+
+    answering("ec2", "DescribeInstances", answer)
+    story = moving.refuse(
+        config, folder, resume.Changes(), lambda _: cloud, now=lambda: 66.7 * len(slept), sleep=slept.append
+    )
+    if states[-1] == "terminated":
+        assert "is shutting-down" in " ".join(event.text for event in story)
+    else:
+        with pytest.raises(SweepBusy, match="is stopping"):
+            list(story)
+    assert len(slept) == waits

@@ -9,6 +9,7 @@ from awstune.localcloud import lives as states
 from awstune.localcloud.lives import Lives
 from awstune.localcloud.machine import Spec
 from awstune.localcloud.rules import Rule, Rules
+from tests.waiting import until
 
 
 class Process:
@@ -214,8 +215,7 @@ def test_a_reboot_keeps_the_state(world):
     body, process = world.run()
     world.lives.reboot(body)
     assert process.ended.wait(10)
-    while len(world.started) < 2:
-        threading.Event().wait(0.01)
+    until(lambda: len(world.started) == 2, "the next process")
     world.started[-1].says("listening", port=4444)
     assert body.state == states.RUNNING
     assert body.calls[-1] == 4444
@@ -231,6 +231,29 @@ def test_a_rule_on_boot_kills_only_so_many(world):
     second, process = world.launch()
     process.says("listening", port=1)
     assert second.state == states.RUNNING
+
+
+def test_a_step_is_held_for_as_long_as_its_rule_is_in_force(world):
+    """However long a delay is, what it holds goes on when its rule is taken away."""
+    held = world.rules.add(Rule(service="instance", action="ready", delay_s=600.0))
+    body, _ = world.run()
+    assert world.lives.checks(body) == "initializing"
+    world.rules.remove(held.id)
+    until(lambda: world.lives.checks(body) == "ok", "the checks to pass")
+
+
+def test_who_is_ended_before_it_boots_has_no_process(world):
+    """An instance that is terminated while it is being started stays so, and nothing of it runs."""
+
+    class Doomed(Body):
+        def spec(self, folder, **wishes):
+            world.lives.terminate(self)
+            self.reaches(states.TERMINATED)
+            return super().spec(folder, **wishes)
+
+    body = Doomed()
+    world.lives.launch(body)
+    assert (body.state, world.started) == (states.TERMINATED, [])
 
 
 def test_a_rule_on_checks_strikes_each_look(world):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import math
 import os
 import resource
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -18,6 +21,7 @@ from awstune.errors import JournalError, SweepBusy
 from awstune.search.folding import fold
 from awstune.sweeps import journal
 from awstune.sweeps.journal import Journal
+from tests.waiting import until
 
 
 def written(path, events=()):
@@ -72,6 +76,21 @@ def test_a_second_writer_is_refused(tmp_path):
             pass
     assert not journal.is_open(path)
     written(path)
+
+
+def test_who_only_looks_keeps_nobody_from_writing(tmp_path):
+    """However slow somebody is who looks whether a sweep is running, whoever starts it then waits for him."""
+    path, told = written(tmp_path / "j"), []
+    with path.open() as looked_at:
+        fcntl.flock(looked_at, fcntl.LOCK_SH)
+        writer = threading.Thread(target=lambda: told.append(written(path)))
+        began = time.monotonic()
+        writer.start()
+        until(lambda: time.monotonic() > began + 0.6, "longer than a writer would be waited for")
+        assert (writer.is_alive(), told) == (True, [])
+    writer.join(60)
+    assert told == [path]
+    assert [event["epoch"] for event in journal.read(path).events] == [1, 2]
 
 
 def test_reading_goes_on_where_it_stopped(tmp_path):
