@@ -15,6 +15,7 @@ from awstune.flow.events import Doing, Done, Story
 from awstune.names import REMOTE_ROOT
 from awstune.remote import delivery
 from awstune.remote.bootstrap import Runtime
+from awstune.remote.delivery import Delivered
 from awstune.remote.project import Project
 from awstune.remote.ssh import Connection
 from awstune.sweeps import data
@@ -68,11 +69,30 @@ def pack(config: Config, spec: Spec, parcel: Project) -> Story[Luggage | None]:
     if found is None:
         return None
     yield Doing(f"reading {found.path} ({found.size / 1e6:.1f} MB)")
+    return packed(config, spec, parcel, found)
+
+
+def packed(config: Config, spec: Spec, parcel: Project, found: Data) -> Luggage:
+    """Data that was found, with all of its contents; reads all of it."""
     return Luggage(found, found.manifest(), _inside(config, spec, parcel.root))
 
 
-def send(connection: Connection, runtime: Runtime, folder: Folder, luggage: Luggage) -> Story[None]:
-    """Has the instance hold the data, and the project's copy there lead to it."""
+def send(
+    connection: Connection,
+    runtime: Runtime,
+    folder: Folder,
+    luggage: Luggage,
+    ahead: Delivered | None = None,
+) -> Story[None]:
+    """Has the instance hold the data, and the project's copy there lead to it.
+
+    Args:
+        connection: an open connection.
+        runtime: how awstune is called there.
+        folder: the sweep's here.
+        luggage: the data.
+        ahead: what was sent of it while the instance's status checks ran.
+    """
     name = luggage.data.path.name
     yield Doing(f"sending what is not there of {name} ({luggage.data.size / 1e6:.1f} MB)")
     told = delivery.deliver(connection, runtime, luggage.data, luggage.manifest)
@@ -82,6 +102,8 @@ def send(connection: Connection, runtime: Runtime, folder: Folder, luggage: Lugg
         connection.run(f'mkdir -p "$(dirname {link})" && rm -f {link} && ln -s {place} {link}')
     if told.files:
         yield Done(f"{name} is there now: {told.sent / 1e6:.1f} MB were sent")
+    elif ahead is not None and ahead.files:
+        yield Done(f"{name} is there now: {ahead.sent / 1e6:.1f} MB were sent while the checks ran")
     else:
         yield Done(f"{name} was there already: nothing of it was sent")
 

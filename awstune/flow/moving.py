@@ -224,12 +224,12 @@ def to_instance(
         (yield from login.enter(config, cloud, one)) as connection,
         _claimed(folder, one, came_from) as claimed,
     ):
-        goods = yield from luggage.pack(config, spec, parcel)
+        goods = yield from ahead.pack() if ahead else luggage.pack(config, spec, parcel)
         yield Doing(f"{one.name}: sending {parcel.root.name} and {folder.name}")
         sent_before = ahead or Ahead(config, cloud, spec, parcel, folder.name)
         runtime = yield from sent_before.finish(connection, one, [claimed, *_unfinished(folder)])
         if goods is not None:
-            yield from luggage.send(connection, runtime, folder, goods)
+            yield from luggage.send(connection, runtime, folder, goods, sent_before.delivered)
         ship.hand_over(connection, folder, spec.options.get("env", ()), notify)
         changes.apply(folder)
         priced = Spec.read(folder.spec_file)

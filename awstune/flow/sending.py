@@ -1,7 +1,7 @@
 """Sending a project and awstune to an instance: also while the instance's status checks still run.
 
-SSH answers minutes before the checks have passed. What takes long, the project and an environment for it,
-is there by then, and the sweep starts as soon as the instance is ready.
+SSH answers minutes before the checks have passed. What takes long, the project, an environment for it and
+its data, is there by then, and the sweep starts as soon as the instance is ready.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from awstune.ec2 import fits, instances
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import AwstuneError
-from awstune.flow import access, wanting
+from awstune.flow import access, luggage, wanting
 from awstune.flow.events import Doing, Story
+from awstune.flow.luggage import Luggage
 from awstune.names import REMOTE_ROOT
-from awstune.remote import bootstrap, project, sync
+from awstune.remote import bootstrap, delivery, project, sync
 from awstune.remote.bootstrap import Runtime
+from awstune.remote.delivery import Delivered
 from awstune.remote.ssh import Connection
 from awstune.sweeps.spec import Spec
 
@@ -66,6 +68,9 @@ class Ahead:
         spec: the sweep's.
         parcel: the project.
         sweep: its name.
+
+    Attributes:
+        delivered: what was sent of the sweep's data; None where none was.
     """
 
     def __init__(self, config: Config, cloud: Cloud, spec: Spec, parcel: project.Project, sweep: str) -> None:
@@ -74,12 +79,24 @@ class Ahead:
         self._said: queue.SimpleQueue[str | None] = queue.SimpleQueue()
         self._thread: threading.Thread | None = None
         self._runtime: Runtime | None = None
+        self._looked = threading.Event()
+        self._luggage: Luggage | None = None
+        self.delivered: Delivered | None = None
 
     def begin(self, name: str) -> None:
         """The instance of that NAME runs; saying so twice changes nothing."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._run, args=(name,), name="ahead", daemon=True)
             self._thread.start()
+
+    def pack(self) -> Story[Luggage | None]:
+        """What the sweep takes along beside its project, read once; see `luggage.pack`."""
+        if self._thread is not None:
+            self._looked.wait()
+        if self._luggage is None:
+            spec, parcel, _ = self._goods
+            self._luggage = yield from luggage.pack(self._config, spec, parcel)
+        return self._luggage
 
     def finish(
         self, connection: Connection, one: Instance, more: Sequence[sync.Parcel] = ()
@@ -96,14 +113,32 @@ class Ahead:
 
     def _run(self, name: str) -> None:
         try:
+            try:
+                self._pack()
+            finally:
+                self._looked.set()
             one = next(one for one in instances.named(self._cloud, [name]) if one.live)
             address = access.address_of(self._config, self._cloud, one)
             with access.connect(address, patience_s=PATIENCE_S) as connection:
                 self._runtime = self._heard(send(connection, *self._goods))
+                self._deliver(connection, self._runtime)
         except (AwstuneError, OSError, StopIteration):
             return
         finally:
             self._said.put(None)
+
+    def _pack(self) -> None:
+        spec, parcel, _ = self._goods
+        found = luggage.of_spec(self._config, spec)
+        if found is not None:
+            self._luggage = luggage.packed(self._config, spec, parcel, found)
+
+    def _deliver(self, connection: Connection, runtime: Runtime) -> None:
+        if self._luggage is not None:
+            name, size = self._luggage.data.path.name, self._luggage.data.size
+            self._said.put(f"sending {name} ({size / 1e6:.1f} MB)")
+            found, manifest = self._luggage.data, self._luggage.manifest
+            self.delivered = delivery.deliver(connection, runtime, found, manifest)
 
     def _heard(self, words: Words) -> Runtime:
         while True:

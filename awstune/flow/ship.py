@@ -98,7 +98,7 @@ def to_instance(
         with (yield from login.enter(config, cloud, one)) as connection:
             weight = f"{len(parcel.files)} files, {parcel.size / 1e6:.1f} MB"
             yield Doing(f"{one.name}: sending {parcel.root.name} ({weight})")
-            goods = yield from luggage.pack(config, spec, parcel)
+            goods = yield from ahead.pack() if ahead else luggage.pack(config, spec, parcel)
             sent = spec if goods is None else replace(spec, options=goods.options(spec.options))
             folder = _prepare(config, one, sent, parcel, name, connection)
             with _all_or_nothing(connection, folder, began):
@@ -108,7 +108,7 @@ def to_instance(
                 runtime = yield from sent_before.finish(connection, one)
                 send_state(connection, folder)
                 if goods is not None:
-                    yield from luggage.send(connection, runtime, folder, goods)
+                    yield from luggage.send(connection, runtime, folder, goods, sent_before.delivered)
                 hand_over(connection, folder, spec.options.get("env", ()), notify)
                 # Noted before it is true: whoever ends the instance meanwhile looks once too often.
                 unfetched.add(cloud, one, folder.name)

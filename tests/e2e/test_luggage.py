@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 
@@ -138,6 +139,14 @@ def test_a_sweep_with_all_of_it(world, hook):
     assert [len(trial["repeats"]) for trial in results["trials"]] == [2, 2]
     assert len(results["best"]["confirmed"]["runs"]) == 3
     _only_in_the_handed_over_file(world)
+
+
+def test_data_travels_while_the_checks_run(world):
+    """To an instance of its own the data goes as soon as SSH answers, and is read here once."""
+    words = ("--launch", "--trials", "1", "--data", "set", "--name", "rented")
+    said = world.run("sweep", "train.py", *words).stderr
+    assert re.search(r"set is there now: 0\.\d MB were sent while the checks ran", said)
+    assert world.json("results", "rented")["best"]["status"] == "succeeded"
 
 
 def _only_in_the_handed_over_file(world):
