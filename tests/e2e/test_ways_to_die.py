@@ -262,7 +262,7 @@ def test_it_is_over_before_anybody_is_attached(world, reference):
     site = Site(world, "quick")
     site.open_gate()
     site.reaches("ended")
-    assert (site.home.parents[1] / HOLD_FILE.lstrip("/")).exists()
+    assert (site.home.parents[1] / "root" / HOLD_FILE.lstrip("/")).exists()
     told = [str(event) for event in follow.attach(config, site.folder, lambda _: cloud)]
     assert not any("had ended itself" in text for text in told)
     as_if_nothing_had_happened(site.folder, reference)
