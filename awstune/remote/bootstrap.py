@@ -12,7 +12,7 @@ import shlex
 import uuid
 from collections.abc import Generator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from awstune.errors import RemoteError
 from awstune.names import REMOTE_ROOT, ROOT_VARIABLE
@@ -22,6 +22,7 @@ from awstune.remote.ssh import Connection
 
 PACKAGE = Path(__file__).resolve().parents[1]
 MAKER = PACKAGE / "remote" / "environment.sh"
+REHOME = PACKAGE / "remote" / "rehome.py"
 PROBE_S = 60  # a Python whose torch takes longer to import is passed over
 _ENDED = "awstune-status"
 # What says why an installation failed, the most telling kind first.
@@ -51,6 +52,8 @@ class Runtime:
     def command(self, module: str, *arguments: str) -> str:
         """A shell command that runs one of awstune's modules in the folder that the shell is in.
 
+        With ``-P`` that folder, the user's, leads no import of awstune's own: it may hold a ``json.py``.
+
         Args:
             module: such as ``awstune.sweeps.detached``.
             arguments: paths relative to the login's home.
@@ -59,7 +62,7 @@ class Runtime:
         first = "".join(f"{shlex.quote(folder)}:" for folder in self.programs)
         found = f'PATH={first}"$PATH" ' if first else ""
         path = f'PYTHONPATH="$HOME/{self.path}${{PYTHONPATH:+:$PYTHONPATH}}"'
-        return f"{found}{path} {shlex.quote(self.python)} -m {module} {words}"
+        return f"{found}{path} {shlex.quote(self.python)} -P -m {module} {words}"
 
 
 def package_parcels(package: Path = PACKAGE) -> list[sync.Parcel]:
@@ -155,10 +158,11 @@ def _make(
     yield chosen.why
     folder = f"{REMOTE_ROOT}/envs/{wants.key}"
     home = connection.run('printf %s "$HOME"').text
-    runtime = [chosen.base, *chosen.path]
+    runtime = [chosen.base, *(chosen.path or _beside(chosen.base))]
     if chosen.environment:
         yield from _build(connection, wants, chosen, folder)
-        runtime = [f"{home}/{folder}/bin/python", *(chosen.path or [f"{home}/{folder}/bin"])]
+        own = [f"{home}/{folder}/bin", *_beside(chosen.base)]
+        runtime = [f"{own[0]}/python", *(chosen.path or own)]
     if chosen.programs is not None:
         beside = f"{folder}-programs"
         yield from _build(connection, wants, recipe.for_programs(chosen, chosen.programs), beside)
@@ -167,6 +171,12 @@ def _make(
     file = f"{REMOTE_ROOT}/runtimes/{wants.key}"
     connection.run(f"mkdir -p {REMOTE_ROOT}/runtimes && cat > {file}.new && mv {file}.new {file}", stdin=text)
     return runtime
+
+
+def _beside(python: str) -> list[str]:
+    """The folder of a Python's programs, such as torchrun; none for one that is found in PATH anyway."""
+    folder = str(PurePosixPath(python).parent)
+    return [folder] if "/" in python else []
 
 
 def look(connection: Connection) -> Machine:
@@ -216,6 +226,7 @@ def _build(connection: Connection, wants: Wants, chosen: Recipe, folder: str) ->
         ("joined", chosen.joined),
     ):
         connection.run(f"cat > {folder}.{name}", stdin="".join(f"{line}\n" for line in lines).encode())
+    connection.run(f"cat > {folder}.rehome", stdin=REHOME.read_bytes())
     torch = [chosen.torch.spec, chosen.torch.index] if chosen.torch else []
     steps = [("making an environment", ["make", chosen.base])]
     steps += [(f"installing {torch[0]}", ["torch", *torch])] if torch else []

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Makes an environment for sweeps on an instance. The folder is named first; beside it lie lists of lines:
-# FOLDER.constraints, FOLDER.packages, FOLDER.requirements, FOLDER.joined (folders of packages to see).
+# FOLDER.constraints, FOLDER.packages, FOLDER.requirements, FOLDER.joined (folders of packages to see), and
+# FOLDER.rehome (a program; see rehome.py).
 #   environment FOLDER make BASE          over that Python; without one, with a Python that uv brings
 #   environment FOLDER torch SPEC INDEX   that build of torch
 #   environment FOLDER packages           what awstune needs
@@ -69,7 +70,8 @@ make() {
   site=$("$python" -c 'import sysconfig; print(sysconfig.get_paths()["purelib"])') || return
   # Its own packages come first: what is installed here wins over what is joined.
   cat "$env.joined" > "$site/awstune-joined.pth"
-  has_pip || run_uv pip install --python "$python" pip
+  has_pip || run_uv pip install --python "$python" pip || return
+  "$python" "$env.rehome" "$(dirname "$(command -v "$1")")" "$python"
 }
 
 case "$step" in

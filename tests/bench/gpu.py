@@ -7,15 +7,17 @@ import datetime as dt
 import importlib.util
 import json
 import platform
+import subprocess
 import sys
 import tempfile
 import threading
 import time
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-MODELS = {"mlp": 1000, "cnn": 300}  # steps of a trial
-NEEDED = ("torch", "numpy", "psutil")
+MODELS = {"mlp": 5000, "cnn": 1500}  # steps of a trial, for it to be more than its start
+NEEDED = ("torch", "numpy", "psutil")  # psutil is what awstune itself needs here
+OLDEST = (3, 11)
 
 # One trial: data made up on the device, a fixed number of steps, one report. Everything is on one device.
 TARGET = """
@@ -49,7 +51,18 @@ def train(trial):
 
 @dataclass(frozen=True)
 class Row:
-    """What was seen of one way to run trials; ``busy`` is the mean share of the GPU's time, None without."""
+    """What was seen of one way to run trials.
+
+    Attributes:
+        model: which network.
+        device: that it ran on.
+        at_once: how many trials at a time.
+        trials_an_hour: those that succeeded.
+        busy: the mean share of the GPU's time, 0 to 1; None without a GPU.
+        failed: how many did not succeed.
+        why: so many at a time.
+        times_cpu: trials an hour ÷ those of the same network on the processor.
+    """
 
     model: str
     device: str
@@ -58,6 +71,7 @@ class Row:
     busy: float | None
     failed: int
     why: str = ""
+    times_cpu: float = 1.0
 
 
 class Sampler(threading.Thread):
@@ -68,10 +82,12 @@ class Sampler(threading.Thread):
         self.names, self.seen, self.over = names, [], threading.Event()
 
     def run(self) -> None:
-        """Look every half second."""
+        """Look every half second, and once more at the end."""
         from awstune.sweeps import gpus
 
-        while self.names and not self.over.wait(0.5):
+        over = not self.names
+        while not over:
+            over = self.over.wait(0.5)
             found = gpus.readings()
             shares = [reading.busy for name in self.names if (reading := gpus.named(name, found))]
             self.seen += [share for share in shares if share is not None]
@@ -123,7 +139,7 @@ def race(folder: Path, params: dict, trials: int, packing, gauge=None) -> tuple[
     failed = [message.error for message in finished if message.status is not Status.SUCCEEDED]
     for error in failed[:1]:
         print(f"a trial failed: {error}", file=sys.stderr)
-    hourly = 3600 * trials / (ended - (began or ended - 1))
+    hourly = 3600 * (trials - len(failed)) / (ended - (began or ended - 1))
     row = Row(
         params["model"], params["device"], packing.slots, hourly, sampler.mean(), len(failed), packing.why
     )
@@ -142,13 +158,21 @@ def rows(folder: Path, options: argparse.Namespace):
     trials = options.trials
     for model in options.models:
         params = {"model": model, "device": "cpu", "steps": options.steps or MODELS[model]}
-        alone = Packing(1, (), cores())
-        yield race(folder, params, max(2, trials // 8), alone)[0]
+        cpu = race(folder, params, max(2, trials // 16), Packing(1, (), cores()))[0]
+        yield cpu
         params["device"] = options.device
-        yield race(folder, params, max(2, trials // 2), Packing(max(1, len(names)), names, cores()))[0]
+        each = Packing(max(1, len(names)), names, cores(), "one a GPU" if names else "one by one")
+        yield against(cpu, race(folder, params, max(2, trials // 2), each)[0])
         # Measured once more from scratch, so that the figure holds nothing of the measuring.
         _, packing = race(folder, params, 1, undecided(has), gauge.Gauge(has))
-        yield race(folder, params, trials, packing)[0]
+        if not packing.settled:
+            packing = replace(each, why="what a trial takes could not be measured")
+        yield against(cpu, race(folder, params, trials, packing)[0])
+
+
+def against(cpu: Row, row: Row) -> Row:
+    """A row, beside the processor's."""
+    return replace(row, times_cpu=row.trials_an_hour / cpu.trials_an_hour if cpu.trials_an_hour else 0.0)
 
 
 def show(row: Row) -> str:
@@ -156,51 +180,83 @@ def show(row: Row) -> str:
     busy = "     -" if row.busy is None else f"{row.busy:6.0%}"
     failed = f"  {row.failed} failed" if row.failed else ""
     why = f"  ({row.why})" if row.why else ""
-    return f"{row.model:<5} {row.device:<5} {row.at_once:9} {row.trials_an_hour:15.0f} {busy}{failed}{why}"
+    numbers = f"{row.at_once:9} {row.trials_an_hour:15.0f} {row.times_cpu:6.1f} x {busy}"
+    return f"{row.model:<5} {row.device:<5} {numbers}{failed}{why}"
 
 
 def why_not(device: str) -> str | None:
     """Why nothing can be measured here; None where it can."""
+    another = "PYTHON=... names another interpreter"
+    if sys.version_info < OLDEST:
+        return f"{sys.executable} is Python {platform.python_version()}, awstune needs 3.11; {another}"
     missing = [name for name in NEEDED if importlib.util.find_spec(name) is None]
     if missing:
-        return f"{sys.executable} has no {' and no '.join(missing)}; PYTHON=... names another interpreter"
+        names = " and no ".join(missing)
+        return f"{sys.executable} has no {names} ({sys.executable} -m pip install, or {another})"
     if device == "cpu":
         return None
     from awstune.sweeps import gpus
 
     if not gpus.visible():
         return "there is no NVIDIA GPU here (nvidia-smi shows none)"
-    import torch
-
-    return None if torch.cuda.is_available() else f"torch {torch.__version__} cannot use the GPU that is here"
+    return torch_against(this_python("gpu"))
 
 
-def main() -> None:
-    """Print the table, with the device and the date."""
+def torch_against(one) -> str | None:
+    """Why an interpreter's torch does not compute on the GPU that is here; None where it does."""
+    if not one.sees:
+        return f"torch {one.torch} cannot use the GPU that is here" + (one.why and f": {one.why}")
+    if not one.computes:
+        code, gpu = " ".join(one.arches), ".".join(map(str, one.capability))
+        return f"torch {one.torch} has code for {code}, and the GPU here is of compute capability {gpu}"
+    return None
+
+
+def this_python(gpu: str):
+    """What this interpreter's torch says of itself, in another process: this one leaves the GPU alone."""
+    from awstune.remote import pythons
+
+    words = [sys.executable, "-c", pythons.PROBE, sys.executable, gpu]
+    return pythons.parse(subprocess.run(words, capture_output=True, text=True, check=True).stdout)[0]
+
+
+def about(device: str) -> str:
+    """The device, the machine, torch, the date."""
+    ask = ["nvidia-smi", "--query-gpu=name,driver_version", "--format=csv,noheader"]
+    said = "no GPU"
+    if device != "cpu":
+        found = subprocess.run(ask, capture_output=True, text=True, check=True).stdout.splitlines()
+        said = f"{len(found)} x {found[0].replace(', ', ', driver ')}"
+    torch = this_python("none").torch
+    return f"{said}, {platform.machine()}, torch {torch}, {dt.datetime.now(dt.UTC):%Y-%m-%d}"
+
+
+def main() -> int:
+    """Print the table, with the device and the date; 1 where a trial failed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--trials", type=int, default=48, help="of the packed rows; the others run fewer")
     parser.add_argument("--models", nargs="+", default=list(MODELS), choices=list(MODELS))
     parser.add_argument("--steps", type=int, help="of each trial")
-    parser.add_argument("--device", default="cuda", help="cpu stands in, to try this script itself")
+    parser.add_argument("--device", default="cuda", choices=["cuda", "cpu"], help="cpu: only to try this")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     reason = why_not(options.device)
     if reason:
-        print(f"skipped: {reason}")
-        return
-    import torch
-
-    name = torch.cuda.get_device_name(0) if options.device == "cuda" else "no GPU"
-    about = f"{name}, {platform.machine()}, torch {torch.__version__}, {dt.datetime.now(dt.UTC):%Y-%m-%d}"
+        print(json.dumps({"skipped": reason}) if options.json else f"skipped: {reason}")
+        return 0
+    told = about(options.device)
+    seen = []
     with tempfile.TemporaryDirectory() as place:
-        if options.json:
-            seen = [asdict(row) for row in rows(Path(place), options)]
-            print(json.dumps({"about": about, "rows": seen}))
-            return
-        print(about, f"{'model on    at a time  trials an hour   busy':<40}", sep="\n", flush=True)
+        if not options.json:
+            print(told, f"{'model on    at a time  trials an hour    / cpu   busy'}", sep="\n", flush=True)
         for row in rows(Path(place), options):
-            print(show(row), flush=True)
+            seen.append(row)
+            if not options.json:
+                print(show(row), flush=True)
+    if options.json:
+        print(json.dumps({"about": told, "rows": [asdict(row) for row in seen]}))
+    return 1 if any(row.failed for row in seen) else 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
