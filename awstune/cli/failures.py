@@ -79,7 +79,15 @@ def as_awstune_error(error: BaseException, words: Sequence[str]) -> AwstuneError
         return Interrupted(*NOT_BEGUN)  # click's name for a Ctrl-C that comes early
     if isinstance(error, OSError) and error.errno in DISK_FULL:
         return unwritten(error)
+    if isinstance(error, RuntimeError) and str(error).startswith(_RING):
+        where = str(error).removeprefix(_RING).strip("'")
+        return UsageError(
+            f"{where} is a link that leads back to itself", "have it lead to a file or a folder"
+        )
     return _unexpected(error, words)
+
+
+_RING = "Symlink loop from "  # what pathlib says, before Python 3.13
 
 
 def _plain(message: str) -> str:

@@ -21,7 +21,12 @@ from awstune.search.parameters import Choice, Fixed, Float, Int, Parameter
 
 NUMBER = r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?"
 RANGE = re.compile(rf"({NUMBER})\.\.({NUMBER})")
-NAME = re.compile(r"[A-Za-z_][\w.-]*")
+NAME = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)*")
+# Two dots beside a number, or a dash between two of which one is no int: 1..x, 1_0..2_0, 1e-5-1e-1.
+NEARLY = re.compile(
+    rf"[+-]?\.?\d[\w.+-]*\.\.|(?:(?!\.\.).)*\.\.\s*{NUMBER}$|(?=.*[.eE]){NUMBER}-{NUMBER}$", re.DOTALL
+)
+BRACKETS = ("()", "[]", "{}")
 WORDS = {"true": True, "false": False, "none": None}
 RANGE_OPTIONS = ("log", "step", "n", "default", "prior", "when")
 CHOICE_OPTIONS = ("default", "weights", "when")
@@ -97,19 +102,43 @@ def _split(text: str) -> list[str]:
 
 
 def _refuse_broken_range(body: str) -> None:
-    if ".." not in body or "," in body:
-        return
-    numbers = re.findall(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", body)
-    if re.fullmatch(rf"{NUMBER}\.\.\.+{NUMBER}", body):
+    if "," in body:
+        _refuse_parted(body)
+    elif re.fullmatch(rf"{NUMBER}\.\.\.+{NUMBER}", body):
+        numbers = re.findall(r"[+-]?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?", body)
         raise SpaceError("a range has two dots", f"write {numbers[0]}..{numbers[-1]}")
-    first, _, last = body.partition("..")
-    if re.fullmatch(NUMBER, first) or re.fullmatch(NUMBER, last):
-        raise SpaceError(
-            "a range has a number on either side of two dots",
-            f"write {first or 0}..{last or 1}"
-            if re.fullmatch(f"({NUMBER})?", first) and re.fullmatch(f"({NUMBER})?", last)
-            else "write 1e-5..1e-1:log",
-        )
+    elif NEARLY.match(body):
+        raise SpaceError("a range has a number on either side of two dots", f"write {_meant(body)}")
+
+
+def _refuse_parted(body: str) -> None:
+    if RANGE.fullmatch(meant := body.replace(",", ".")):
+        raise SpaceError("a number has a point, and no comma", f"write {meant}")
+    words = [word.strip() for word in body.split(",")]
+    for word in words:
+        if RANGE.fullmatch(word):
+            log = ":log" if "log" in words else ""
+            raise SpaceError(f"the range {word} is among options", f"write {word}{log}")
+        if any(word.count(opened) != word.count(closed) for opened, closed in BRACKETS):
+            hint = "a range is 0..1, or 1e-5..1e-1:log; text with commas is JSON"
+            raise SpaceError(f"its commas leave {word} as an option", hint)
+
+
+def _meant(body: str) -> str:
+    """The range that was nearly written."""
+    plain = re.sub(rf"^({NUMBER})-({NUMBER})$", r"\1..\2", re.sub(r"[_ ]", "", body))
+    half = re.fullmatch(rf"({NUMBER})?\.\.({NUMBER})?", plain)
+    if RANGE.fullmatch(plain) or half is None:
+        return plain if half else "1e-5..1e-1:log"
+    return _completed(half[1], half[2])
+
+
+def _completed(low: str | None, high: str | None) -> str:
+    """A range where a bound was left out: up to ten times the other one, or from there to 0."""
+    known = _word(str(low or high))
+    other = 10 * known if (known > 0) == (low is not None) else 0
+    ends = [known, other if known else 1 if low is not None else -1]
+    return "..".join(map(_show_number, ends if low is not None else reversed(ends)))
 
 
 def _options(parts: list[str], known: tuple[str, ...]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -104,7 +105,7 @@ def parse(text: str, cwd: Path) -> Target:
     if not text.isprintable():
         raise TargetError(f"{text!r} is no TARGET", _TARGETS)
     where, _, function = text.rpartition(":") if re.search(r":[^\W\d]\w*$", text) else (text, "", "train")
-    if where.endswith(".py") or "/" in where or (where and (cwd / where).exists()):
+    if where.endswith(".py") or "/" in where or (where and os.path.lexists(cwd / where)):
         return Target("function", file=_script(where, cwd), function=function)
     if not _DOTTED.fullmatch(where):
         raise TargetError(f"{text!r} is no TARGET", _TARGETS)
@@ -112,18 +113,24 @@ def parse(text: str, cwd: Path) -> Target:
 
 
 def _script(where: str, cwd: Path) -> str:
-    path = (cwd / Path(where).expanduser()).resolve()
+    try:
+        path = (cwd / Path(where).expanduser()).resolve()
+        there = path.exists()
+    except OSError as error:
+        raise TargetError(f"{where} cannot be read: {error.strerror}", _there_are(cwd)) from None
     if path.is_dir():
         raise TargetError(f"{where} is a folder", _there_are(path))
-    if not path.exists():
+    if not there:
         raise TargetError(f"{where} is not there", _there_are(path.parent))
+    if path.suffix == ".py" and not path.is_file():
+        raise TargetError(f"{where} is no file that holds a script", _there_are(path.parent))
     if path.suffix != ".py":
         raise TargetError(f"{where} is no Python file", f"a command goes after --: awstune sweep -- {where}")
     return str(path.relative_to(cwd.resolve())) if path.is_relative_to(cwd.resolve()) else str(path)
 
 
 def _there_are(folder: Path) -> str:
-    scripts = sorted(path.name for path in folder.glob("*.py")) if folder.is_dir() else []
+    scripts = sorted(path.name for path in folder.glob("*.py") if path.is_file()) if folder.is_dir() else []
     if not scripts:
         return f"there is no Python file in {folder}; go to the project's folder, or name the script's"
     return f"in {folder} there are: {', '.join(scripts[:8])}"

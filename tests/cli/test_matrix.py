@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import shlex
 from pathlib import Path
@@ -16,7 +17,7 @@ from awstune.cli.wrapping import fold
 from awstune.ec2.session import Endpoint, open_cloud
 from awstune.localcloud import lifecycle
 from tests.cli.cases import ABSENT, CASES, GOES_ON, SUBJECTS, TRIALS, Case, Trials
-from tests.cli.cases.case import sweep
+from tests.cli.cases.case import PIPE, RING, sweep
 from tests.cli.cases.promised import WORDS
 from tests.cli.places import seen
 from tests.cli.stub import refusing
@@ -55,6 +56,10 @@ def _prepare(case: Case, cwd: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         if text is ABSENT:
             path.unlink(missing_ok=True)
+        elif text is RING:
+            path.symlink_to(path.name)
+        elif text is PIPE:
+            os.mkfifo(path)
         elif isinstance(text, bytes):
             path.write_bytes(text)
         else:

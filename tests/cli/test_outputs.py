@@ -28,6 +28,16 @@ def train(trial):
     for epoch in trial.epochs(3, state=[{}]):
         trial.report(val_accuracy=0.5 + trial.params["lr"] + 0.01 * epoch)
 '''
+FLAGS = """import argparse
+parser = argparse.ArgumentParser()
+parser.add_argument("data")
+parser.add_argument("--lr", type=float, default=1e-3)
+parser.add_argument("--opt", choices=["sgd", "adam"])
+parser.add_argument("--epochs", type=int, default=5)
+parser.add_argument("--seed", type=int, default=0)
+args = parser.parse_args()
+print(f"val_loss={args.lr}")
+"""
 BROKEN = "def train(trial):\n    open('data.csv')\n"
 PROGRAM = """sweep --name cmd -p lr=0.1..0.4 -p 'opt=["a b","c"]' --metric loss --trials 2 --search random"""
 
@@ -52,6 +62,7 @@ SESSION = {
     "results cmd": 0,
     "results cmd --best": 0,
     "logs cmd --trial 1": 0,
+    "sweep -- python flags.py": 2,
     "launch lab --ttl 3h": 2,
     "terminate lab": 0,
     "ls --ended": 0,
@@ -90,7 +101,7 @@ FREE = re.compile(
 def shown(tmp_path_factory):
     """Of each command of the session its status, what it prints, and that as it is expected."""
     world = World(tmp_path_factory.mktemp("outputs") / HOME, tmp_path_factory.mktemp("work"))
-    for name, code in {"train.py": SCRIPT, "broken.py": BROKEN}.items():
+    for name, code in {"train.py": SCRIPT, "broken.py": BROKEN, "flags.py": FLAGS}.items():
         (world.cwd / name).write_text(code)
     try:
         world.run("local", "start")

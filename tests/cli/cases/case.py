@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 ABSENT = "(absent)"
+RING = "(a link to itself)"
+PIPE = "(a pipe that nobody writes to)"
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Case:
         hint: part of its fix.
         kind: of the error document.
         status: the exit status.
-        files: what lies in the folder one is in, beside a ``train.py`` that works; `ABSENT` removes one.
+        files: what lies in the folder one is in, beside a ``train.py`` that works; `ABSENT` removes one,
+            and `RING` and `PIPE` are no files.
         env: beside the embedded cloud and a home of its own; ``{cwd}`` is the folder one is in.
         cloud: whether the embedded cloud runs.
         begins: whether it begins, and so leaves word of it, before it fails.

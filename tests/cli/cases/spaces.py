@@ -9,6 +9,12 @@ SPACES = tuple(
     for text, message, hint in (
         ("lr=1...5", "1...5", "1..5"),
         ("lr=5..1", "5..1", "1..5"),
+        ("lr=1e-5..1e-1,log", "the range 1e-5..1e-1 is among options", "write lr=1e-5..1e-1:log"),
+        ("lr=0,1..0,5", "a number has a point, and no comma", "write lr=0.1..0.5"),
+        ("lr=loguniform(1e-5,1e-1)", "leave loguniform(1e-5 as an option", "1e-5..1e-1:log"),
+        ("lr=1e-5-1e-1", "two dots", "write lr=1e-5..1e-1"),
+        ("lr=1_000..", "two dots", "write lr=1000..10000"),
+        ("model.=1..4", "'model.=1..4' is not of the form", "lr="),
         ("lr=1..1", "the range 1..1 is empty", "write lr=1"),
         ("lr=0..1:log", "reaches 0", "lr=0.001..1:log"),
         ("lr=-1..1:log", "log", ""),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.cli.cases.case import SPEC, SPEC_SPACE, TRAIN, Case, sweep
+from tests.cli.cases.case import PIPE, RING, SPEC, SPEC_SPACE, TRAIN, Case, sweep
 
 SWEEP = (
     Case("sweep", "nothing says what to run", "awstune sweep train.py", kind="target"),
@@ -14,6 +14,19 @@ SWEEP = (
     Case("sweep 'a\nb'", "'a\\nb' is no TARGET", "train.py:function", kind="target"),
     Case("sweep ../x", "../x is not there", "", kind="target"),
     Case("sweep ../x.py", "../x.py is not there", "", kind="target"),
+    Case("sweep pipe.py", "pipe.py is no file", "train.py", kind="target", files={"pipe.py": PIPE}),
+    Case("sweep ring.py", "ring.py is a link that leads back", "have it lead to", files={"ring.py": RING}),
+    Case(
+        "sweep train.py --data ring",
+        "ring is a link that leads back to itself",
+        "have it lead to",
+        files={"ring": RING},
+    ),
+    Case(f"sweep {'x' * 300}.py", "cannot be read: File name too long", "train.py", kind="target"),
+    *(
+        Case(words, "sweeps is a link that leads back to itself", "have it lead to", files={"sweeps": RING})
+        for words in ("sweep train.py", "sweeps", "status")
+    ),
     Case("sweep 'a\nb.py'", "'a\\nb.py' is no TARGET", "train.py:function", kind="target"),
     Case("sweep 'ü/ö.py'", "ü/ö.py is not there", "", kind="target"),
     Case("sweep notes.txt", "notes.txt is no Python file", "--", kind="target", files={"notes.txt": ""}),

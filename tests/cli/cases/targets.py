@@ -135,6 +135,20 @@ TARGETS = HANGS + tuple(
             "",
             "target",
         ),
+        (
+            "sweep -- python bad.py --lr {lr}",
+            "import argparse\nopen('log.txt', 'w')\np = argparse.ArgumentParser()\np.parse_args()\n",
+            "its options cannot be read: it changes log.txt before it parses them",
+            "-p lr=1e-5..1e-1:log -- python bad.py --lr {lr}",
+            "space",
+        ),
+        (
+            "sweep bad.py",
+            "import argparse\nif __name__ == '__main__':\n    1 / 0\n",
+            "bad.py has no function train, and its options cannot be read: it does not get to them",
+            "shows the whole traceback; or def train(trial)",
+            "target",
+        ),
         ("sweep bad.py --on lab", SPACE + TRAIN, "nothing says what bad.py", "--metric", "usage"),
         ("sweep bad.py --on lab --metric speed", SPACE + TRAIN, "higher or a lower speed", "--mode", "usage"),
     )

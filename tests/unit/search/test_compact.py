@@ -29,6 +29,10 @@ from tests.unit.search.spaces import parameters, spaces
         ("1e-3", Fixed(1e-3)),
         ("true", Fixed(value=True)),
         ("../data", Fixed("../data")),
+        ("../2", Fixed("../2")),
+        ("v1..v2", Fixed("v1..v2")),
+        ("1-10", Fixed("1-10")),
+        ("f(1),g(2)", Choice("f(1)", "g(2)")),
         ("1e-5..1e-1:log:prior=1e-3:default=3e-4", Float(1e-5, 1e-1, log=True, prior=1e-3, default=3e-4)),
         ('["a,b","c"]', Choice("a,b", "c")),
         ('["a:b","c"]:default="a:b"', Choice("a:b", "c", default="a:b")),
@@ -55,6 +59,23 @@ def test_forms(text, parameter):
         ("-2..-1:log", ":log"),
         ("1..x", "1e-5..1e-1:log"),
         ("..5", "write x=0..5"),
+        ("..0", "write x=-1..0"),
+        ("..-2", "write x=-20..-2"),
+        ("1..", "write x=1..10"),
+        ("0..", "write x=0..1"),
+        ("-3..", "write x=-3..0"),
+        ("1e-4..", "write x=0.0001..0.001"),
+        ("1.. 2", "write x=1..2"),
+        ("1_000..2_000", "write x=1000..2000"),
+        ("1e-5-1e-1", "write x=1e-5..1e-1"),
+        ("0.1-0.5", "write x=0.1..0.5"),
+        ("0x10..0x20", "write x=1e-5..1e-1:log"),
+        ("1..2..3", "write x=1e-5..1e-1:log"),
+        ("1,5..2,5", "write x=1.5..2.5"),
+        ("1e-5..1e-1,log", "write x=1e-5..1e-1:log"),
+        ("1..4,8..16", "write x=1..4"),
+        ("(0,1)", "a range is 0..1"),
+        ("loguniform(1e-5, 1e-1)", "a range is 0..1"),
         ("", "lr=1e-5..1e-1:log"),
         ("a,,b", "write x=a,b"),
         ("a,a", "once"),
@@ -92,7 +113,7 @@ def test_refusals(text, hint):
 def test_assignment():
     """A dotted name goes with its parameter, and what is no assignment is refused."""
     assert parse_assignment("model.lr=1..4") == ("model.lr", Int(1, 4))
-    for text in ("lr", "=1..4", "1x=2"):
+    for text in ("lr", "=1..4", "1x=2", "a.=2", "a..b=2"):
         with pytest.raises(SpaceError, match="NAME=SPACE"):
             parse_assignment(text)
 
