@@ -57,16 +57,20 @@ def types_command(config: Config, every: bool, zones: bool) -> None:
 @option("--spot", is_flag=True, help="The quota of the spot market.")
 @option("--count", type=click.IntRange(1, 200), default=1, help="How many shall be launched.")
 @option("--subnet", metavar="ID", help="Where there is no default network.")
+@option("--security-group", metavar="ID", help="The one that shall be used as it is.")
 @option("--ssh-from", metavar="CIDR", help="Who may reach port 22.  [default: your address]")
+@option("--results-bucket", metavar="NAME", help="The bucket that results shall be written to.")
 @option("--request-quota", is_flag=True, help="Ask AWS for the vCPUs that are missing.")
 @option("--yes", is_flag=True, help="Answer the question in advance.")
 def doctor_command(config: Config, type_: str, request_quota: bool, yes: bool, **typed: Any) -> int:
     """Look at every condition of a launch, without spending anything.
 
-    Region, credentials, clock, type, what fits what, quota, network, permissions, key files, leftovers:
-    each finding with its fix. It is also the first thing to run with a new account, or without one.
+    Region, credentials, clock, type, price, what fits what, quota, network, permissions; of what is there
+    its keys, doors, disks, ends and leftovers: each finding with its fix. It is also the first thing to run
+    with a new account, or without one.
     """
     from awstune.ec2 import doctor
+    from awstune.ec2.patient import Patient
     from awstune.ec2.wanted import Wanted
     from awstune.flow import access, clouds
     from awstune.report import tables
@@ -79,17 +83,20 @@ def doctor_command(config: Config, type_: str, request_quota: bool, yes: bool, *
             market="spot" if typed["spot"] else "on-demand",
             count=typed["count"],
             subnet=typed["subnet"],
+            security_group=typed["security_group"],
             ssh_from=typed["ssh_from"],
+            results_bucket=typed["results_bucket"],
         )
         if request_quota:
-            screen.confirm(f"Ask AWS for the quota that {type_} needs?", yes=yes)
+            if not cloud.local:
+                screen.confirm(f"Ask AWS for the quota that {type_} needs?", yes=yes)
             screen.if_interrupted(
                 "AWS may have been asked for the quota; nothing was launched, and nothing costs",
                 "awstune doctor shows the quota",
             )
             screen.say(doctor.request_quota(cloud, wanted))
         found = []
-        patient = doctor.Patient(cloud, lambda: access.keys_dir(config, cloud), wanted)
+        patient = Patient(cloud, lambda: access.keys_dir(config, cloud), wanted)
         for check in doctor.examine(patient):
             found.append(check.to_json())
             screen.doing(f"looked at {check.check}")

@@ -15,7 +15,7 @@ from awstune.errors import LeftBehind, UsageError
 
 @command("terminate", example="awstune terminate lab")
 @click.argument("names", nargs=-1, metavar="[NAME...]", shell_complete=instance_names)
-@option("--all", "every", is_flag=True, help="All of your own.")
+@option("--all", "every", is_flag=True, help="All of your own, and what interrupted launches left.")
 @option("--all-regions", is_flag=True, help="With --all: in every region of the account.")
 @option("--everyone", is_flag=True, help="With --all: whoever in the account launched them.")
 @option("--discard", is_flag=True, help="Without fetching what sweeps have not yet sent home.")
@@ -51,7 +51,7 @@ def terminate_command(
         else:
             doomed, silent = [(cloud, end.doomed(cloud, names, every=every, everyone=everyone))], []
         ended = [one for _, what in doomed for one in what.instances]
-        removed = [name for _, what in doomed for name in what.leftovers]
+        removed = [base for _, what in doomed for _, base in what.leftovers]
         if not cloud.local and (ended or removed):
             question = f"Terminate {_in_words(ended, removed, cloud.owner)}? Disks are deleted."
             screen.confirm(question, yes=yes)
@@ -63,7 +63,7 @@ def terminate_command(
         screen.if_interrupted("what was named is ended", "awstune ls --all-regions shows what is left")
         shared = [name for there, what in doomed for name in end.sharing(there, what)]
         if config.json:
-            return _document(screen, ended, left)
+            return _document(screen, ended, removed, left)
         return _show(screen, [*(one.name for one in ended), *removed], left, shared)
 
 
@@ -73,9 +73,9 @@ def _in_words(ended: list[Any], removed: list[str], mine: str) -> str:
     return ", ".join([*words, *(f"what is left of {name}" for name in removed)])
 
 
-def _document(screen: Screen, ended: list[Any], left: list[dict[str, str]]) -> int:
+def _document(screen: Screen, ended: list[Any], removed: list[str], left: list[dict[str, str]]) -> int:
     gone = [{"name": one.name, "id": one.id, "state": "terminated"} for one in ended]
-    screen.document({"instances": gone, "left": left})
+    screen.document({"instances": gone, "left": left, "removed": removed})
     return LeftBehind.exit_status if left else 0
 
 

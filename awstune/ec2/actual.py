@@ -12,6 +12,7 @@ from awstune.ec2.keys import KeyPair
 from awstune.ec2.network import Group, Network
 from awstune.ec2.prices import Prices, TypeFacts
 from awstune.ec2.quotas import Quota
+from awstune.ec2.writing import Writing
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,7 @@ class Actual:
         ssh_from: the range that may reach port 22.
         quota: what the account may run of the type; None where nobody says.
         left_out: the caller's own address, where the range that was typed leaves it out.
+        writing: what is there for a results bucket; None where none was asked for.
     """
 
     region: str
@@ -72,3 +74,4 @@ class Actual:
     ssh_from: str = ""
     quota: Quota | None = None
     left_out: str = ""
+    writing: Writing | None = None

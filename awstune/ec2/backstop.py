@@ -9,21 +9,28 @@ Source: https://docs.aws.amazon.com/scheduler/latest/UserGuide/managing-targets-
 from __future__ import annotations
 
 import json
+import re
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from awstune.ec2.faults import Refused
+from awstune.ec2.guard import HOLD_S
+from awstune.ec2.instances import TAG_BASE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from awstune.ec2.instances import Instance
     from awstune.ec2.session import Cloud
 
 GROUP = "awstune"
 ROLE = "awstune-backstop"
-# The guard may hold an end off for ten minutes while results are fetched.
-GRACE_S = 15 * 60.0
+# The guard may hold an end off while results are fetched; then it gets some minutes more.
+GRACE_S = HOLD_S + 5 * 60.0
+# Schedules carry no tags: whose one is, and which NAME's, stands in its description.
+_SAYS = "awstune: {base} of {owner}"
+_SAID = re.compile(r"awstune: (\S+) of (\S+)")
 _VERBS = {"stop": "stopInstances", "terminate": "terminateInstances"}
 
 
@@ -76,6 +83,48 @@ def left(cloud: Cloud, ids: Iterable[str]) -> list[str]:
     return [id_ for id_ in ids if _there(cloud, id_)]
 
 
+@dataclass(frozen=True)
+class Stray:
+    """A schedule whose instance is gone.
+
+    Attributes:
+        id: of the instance, which is its name.
+        base: the NAME that the instance was launched for.
+        owner: whose.
+    """
+
+    id: str
+    base: str
+    owner: str
+
+
+def strays(cloud: Cloud, live: Collection[str]) -> list[Stray]:
+    """The schedules, whoever's, that would end none of the live instances.
+
+    Args:
+        cloud: which region.
+        live: ids of all instances of awstune's there.
+
+    Raises:
+        CloudError: AWS refused.
+    """
+    if not cloud.has_backstop:
+        return []
+    pages = cloud.scheduler.get_paginator("list_schedules").paginate(GroupName=GROUP)
+    names = [one["Name"] for page in pages for one in page["Schedules"] if one["Name"] not in live]
+    said = {name: _SAID.fullmatch(_description(cloud, name)) for name in names}
+    return [Stray(name, found[1], found[2]) for name, found in said.items() if found]
+
+
+def _description(cloud: Cloud, id_: str) -> str:
+    try:
+        return str(cloud.scheduler.get_schedule(GroupName=GROUP, Name=id_).get("Description") or "")
+    except Refused as error:
+        if error.code == "ResourceNotFoundException":  # it has been carried out meanwhile
+            return ""
+        raise
+
+
 def _there(cloud: Cloud, id_: str) -> bool:
     try:
         cloud.scheduler.get_schedule(GroupName=GROUP, Name=id_)
@@ -92,6 +141,7 @@ def _schedule(cloud: Cloud, instance: Instance, ends: float) -> dict[str, Any]:
     return {
         "GroupName": GROUP,
         "Name": instance.id,
+        "Description": _SAYS.format(base=instance.tags.get(TAG_BASE, instance.name), owner=instance.owner),
         "ScheduleExpression": f"at({at})",
         "ScheduleExpressionTimezone": "UTC",
         "FlexibleTimeWindow": {"Mode": "OFF"},

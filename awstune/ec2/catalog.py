@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors
@@ -30,6 +30,7 @@ class Row:
         spot: today's spot price by zone; empty where nobody says.
         quota: what counts it on demand; None where nobody says.
         spot_quota: what counts it on the spot market.
+        dated: of which region its price on demand is, and of when; both empty where nobody says a price.
     """
 
     facts: TypeFacts
@@ -37,6 +38,7 @@ class Row:
     spot: Mapping[str, float]
     quota: quotas.Quota | None
     spot_quota: quotas.Quota | None = None
+    dated: tuple[str, str] = ("", "")
 
     def to_json(self) -> dict[str, Any]:
         """The object of ``types --json``."""
@@ -54,6 +56,8 @@ class Row:
             "spot_usd_per_hour_by_zone": dict(sorted(self.spot.items())),
             "spot_quota_vcpus": self.spot_quota.vcpus if self.spot_quota else None,
             "spot_quota_used_vcpus": self.spot_quota.used if self.spot_quota else None,
+            "price_region": self.dated[0] or None,
+            "price_date": self.dated[1] or None,
         }
 
 
@@ -71,7 +75,10 @@ def rows(cloud: Cloud) -> list[Row]:
     spot = _spot(cloud, offered)
     limits = quotas.every(cloud)
     found = [_row(facts, offered, spot, limits) for facts in table.types.values() if facts.gpus and facts.gpu]
-    return sorted(found, key=_order)
+    dated = [
+        replace(row, dated=table.dated(row.facts.type)) if row.facts.usd_per_hour else row for row in found
+    ]
+    return sorted(dated, key=_order)
 
 
 def _order(row: Row) -> tuple[bool, float, str]:

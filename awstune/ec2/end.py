@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from awstune.ec2.session import Cloud
 
 Event = Changed | Removed
+Base = tuple[str, str]  # whose, and the NAME that things were made for
 Left = list[dict[str, str]]
 Now = Callable[[], float]
 Sleep = Callable[[float], None]
@@ -65,7 +66,7 @@ def terminate(
 def clean(
     cloud: Cloud, base: str, keys_dir: Path, *, sleep: Sleep = time.sleep, owner: str | None = None
 ) -> Iterator[Removed]:
-    """Removes key pair, key file and security group of NAME, unless a live instance uses them.
+    """Removes key pair, key file, security group and stray schedules of NAME, unless an instance uses them.
 
     It is also what ends a launch that got no further than these.
 
@@ -77,7 +78,11 @@ def clean(
         owner: whose; None is the caller's, whose key file lies here.
     """
     owner = cloud.owner if owner is None else owner
-    if (owner, base) in _bases(instances.own(cloud, everyone=True)):
+    live = instances.own(cloud, everyone=True)
+    for stray in _strays(cloud, owner, base, live):
+        backstop.disarm(cloud, [stray])
+        yield Removed("schedule", stray)
+    if (owner, base) in _bases(live):
         return
     of_base = _filters([owner], names.TAG_NAME, [base])
     for pair in cloud.ec2.describe_key_pairs(Filters=of_base)["KeyPairs"]:
@@ -91,32 +96,41 @@ def clean(
         forget_all(keys_dir, keys.pair_name(base), cloud.region)
     for group in cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"]:
         network.close(cloud, group)
-        _delete_group(cloud, group["GroupId"], sleep)
+        delete_group(cloud, group["GroupId"], sleep)
         yield Removed("security-group", group["GroupId"])
 
 
 def left_of(cloud: Cloud, base: str) -> bool:
-    """Whether a launch of NAME left a key pair or a security group of one's own behind."""
+    """Whether a launch of NAME left a key pair, a security group or a schedule of one's own behind."""
     of_base = _filters([cloud.owner], names.TAG_NAME, [base])
-    pairs = cloud.ec2.describe_key_pairs(Filters=of_base)["KeyPairs"]
-    return bool(pairs or cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"])
+    if cloud.ec2.describe_key_pairs(Filters=of_base)["KeyPairs"]:
+        return True
+    if cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"]:
+        return True
+    return bool(_strays(cloud, cloud.owner, base, instances.own(cloud, everyone=True)))
 
 
-def leftovers(cloud: Cloud, gone: Iterable[Instance], names_gone: Iterable[str] = ()) -> Left:
+def _strays(cloud: Cloud, owner: str, base: str, live: Iterable[Instance]) -> list[str]:
+    found = backstop.strays(cloud, {one.id for one in live})
+    return [one.id for one in found if (one.owner, one.base) == (owner, base)]
+
+
+def leftovers(cloud: Cloud, gone: Iterable[Instance], bases_gone: Iterable[Base] = ()) -> Left:
     """What of ended instances is still there, as AWS's own answers say.
 
     Args:
         cloud: where they were.
         gone: the instances as they were before they ended.
-        names_gone: NAMEs of which there was no instance, only what had been made beside it.
+        bases_gone: NAMEs of which there was no instance, only what had been made beside it.
 
     Returns:
         ``{kind, id}`` each: instance, volume, network-interface, schedule, security-group, key-pair.
     """
     known = list(gone)
     left = _of_instances(cloud, known) if known else []
-    bases = _bases(known) | {(cloud.owner, name) for name in names_gone}
-    return [{"kind": kind, "id": id_} for kind, id_ in [*left, *(_beside(cloud, bases) if bases else [])]]
+    bases = _bases(known) | set(bases_gone)
+    left += _beside(cloud, bases) if bases else []
+    return [{"kind": kind, "id": id_} for kind, id_ in dict.fromkeys(left)]
 
 
 def _of_instances(cloud: Cloud, known: Sequence[Instance]) -> list[tuple[str, str]]:
@@ -202,7 +216,13 @@ def _late(late: Sequence[Instance], seen: dict[str, str], wanted: str) -> errors
     return errors.LeftBehind(f"not {wanted} in time: {stands}", "look again with `awstune ls`, and repeat")
 
 
-def _delete_group(cloud: Cloud, group_id: str, sleep: Sleep) -> None:
+def delete_group(cloud: Cloud, group_id: str, sleep: Sleep) -> None:
+    """Deletes a security group; one that is gone already is fine.
+
+    Raises:
+        CloudError: AWS refused.
+        LeftBehind: something still has it.
+    """
     for _ in range(_GROUP_TRIES):
         try:
             cloud.ec2.delete_security_group(GroupId=group_id)
@@ -219,13 +239,16 @@ def _delete_group(cloud: Cloud, group_id: str, sleep: Sleep) -> None:
     )
 
 
-def _bases(found: Iterable[Instance]) -> set[tuple[str, str]]:
+def _bases(found: Iterable[Instance]) -> set[Base]:
     """Whose, and for which NAME, their key pairs and groups were made."""
     return {(one.owner, base_name(one)) for one in found if base_name(one)}
 
 
-def _beside(cloud: Cloud, bases: set[tuple[str, str]]) -> list[tuple[str, str]]:
-    free, left = bases - _bases(instances.own(cloud, everyone=True)), list[tuple[str, str]]()
+def _beside(cloud: Cloud, bases: set[Base]) -> list[tuple[str, str]]:
+    live = instances.own(cloud, everyone=True)
+    free, left = bases - _bases(live), list[tuple[str, str]]()
+    strays = backstop.strays(cloud, {one.id for one in live})
+    left += [("schedule", one.id) for one in strays if (one.owner, one.base) in bases]
     for owner in sorted({owner for owner, _ in bases}):
         of_bases = _filters([owner], names.TAG_NAME, [base for its, base in free if its == owner])
         groups = cloud.ec2.describe_security_groups(Filters=of_bases)["SecurityGroups"]

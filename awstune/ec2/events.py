@@ -99,7 +99,7 @@ class Changed:
 
 @dataclass(frozen=True)
 class Removed:
-    """Something is gone: ``kind`` is ``key-pair``, ``security-group`` or ``key-file``."""
+    """Something is gone: ``kind`` is ``key-pair``, ``security-group``, ``key-file`` or ``schedule``."""
 
     kind: str
     id: str

@@ -30,8 +30,8 @@ class Extension:
     Attributes:
         instance: whose.
         ends: the new end, seconds since the epoch.
-        usd_worst_case: what it can have cost in all by then; None where its price is unknown.
-        usd_by_then: the same, had it no dollar cap.
+        usd_worst_case: what it can have cost in all when it has ended; None where its price is unknown.
+        usd_by_then: what it will have cost by the new end, had it no dollar cap.
         limits: another dollar cap, as its disk has it; None where that stays.
     """
 
@@ -55,7 +55,7 @@ class Extension:
         lines = [f"move the end of {name} to {iso(self.ends)}{later}"]
         if self.limits is not None and self.max_usd is not None:
             lines.append(f"have {name} end itself when it has cost {dollars(self.max_usd)}")
-        lines.append(f"what {name} will have cost by then, with what it has cost already: {cost}")
+        lines.append(f"what {name} will have cost when it has ended, with what it has cost already: {cost}")
         if self.max_usd is not None and (self.usd_by_then or 0.0) > self.max_usd:
             raised = math.ceil(self.usd_by_then or 0.0)
             lines.append(
@@ -98,8 +98,12 @@ def propose(
     limits = None if max_usd is None else _capped(instance, max_usd, prices, now)
     cap = instance.max_usd if max_usd is None else max_usd
     by_then = instance.usd_so_far(ends, prices)
-    worst = by_then if by_then is None or cap is None else min(by_then, cap)
-    return Extension(instance, ends, None if worst is None else round(worst, 4), by_then, limits)
+    held = instance.usd_so_far(ends + guard.HOLD_S, prices)
+    worst = None
+    if by_then is not None and held is not None:
+        # An end that is due waits while results are sent home.
+        worst = round((by_then if cap is None else min(by_then, cap)) + held - by_then, 4)
+    return Extension(instance, ends, worst, by_then, limits)
 
 
 def _capped(instance: Instance, max_usd: float, prices: Prices, now: float) -> guard.Limits:

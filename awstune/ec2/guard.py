@@ -52,6 +52,8 @@ STAMP_FILE = f"{names.GUARD_DIR}/stamp"
 # Seconds that the instance has run, over all its starts.
 RAN_FILE = "/var/lib/awstune/ran"
 MAX_BYTES = 12 * 1024
+# How long an end that is due may be held off: the script's own word for it is `hold_s`.
+HOLD_S = 600.0
 # Below it lies what holds for one boot only; AWS's is a memory disk, an embedded instance's a folder.
 _RUN_DIR = names.ARMED_FILE.rpartition("/")[0]
 

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from awstune import errors, names
-from awstune.ec2 import instances, keys, network, survey
-from awstune.ec2.events import Applied, Launched, NoBackstop, NoRoom, Retried
+from awstune.ec2 import end, instances, keys, network, survey
+from awstune.ec2.events import Applied, Launched, NoBackstop, NoRoom, Removed, Retried
 from awstune.ec2.faults import NotPermitted, Refused, Throttled, Unreachable
 from awstune.ec2.fleet import run_all
 from awstune.ec2.run import Now, Sleep
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from awstune.ec2.session import Cloud
 
 _SHOWN_S = 30
-Event = Applied | Launched | Retried | NoRoom | NoBackstop
+Event = Applied | Launched | Retried | NoRoom | NoBackstop | Removed
 
 
 def apply(
@@ -49,25 +49,77 @@ def apply(
 
     Yields:
         `Applied` for each step that is done, `Launched` for each instance that AWS accepted, `Retried`
-        before a call is made again, `NoRoom` before the next zone or type is asked.
+        before a call is made again, `NoRoom` before the next zone or type is asked, `Removed` for what is
+        taken away again after a refusal.
 
     Raises:
         PartLaunched: some instances of several are launched, then AWS refused.
-        CloudError: AWS refused; what was made before stays, and the next launch finds it.
+        Refused: AWS refused, and nothing was launched; what had been made for it is gone again, or named.
+        CloudError: nobody knows what AWS did; what was made before stays, and the next launch finds it.
     """
+    made: list[Applied] = []
+    launched: list[Instance] = []
+    try:
+        for event in _steps(cloud, plan, keys_dir, now=now, sleep=sleep):
+            launched += [event.instance] if isinstance(event, Launched) else []
+            made += [event] if isinstance(event, Applied) else []
+            yield event
+    except errors.CloudError as error:
+        said = _explained(cloud, error, launched, plan)
+        if isinstance(said, Refused):
+            yield from _undone(cloud, plan, made, said, sleep)
+        raise said from error
+    _until_shown(cloud, launched, sleep)
+
+
+def _steps(cloud: Cloud, plan: Plan, keys_dir: Path, *, now: Now, sleep: Sleep) -> Iterator[Event]:
     for step in plan.steps:
         if not isinstance(step, RunInstance | Wait):
             yield Applied(step, _apply_one(cloud, step))
-    if not plan.launches:
+    if plan.launches:
+        yield from run_all(cloud, plan.launches, keys_dir, now=now, sleep=sleep)
+
+
+def _undone(cloud: Cloud, plan: Plan, made: list[Applied], said: Refused, sleep: Sleep) -> Iterator[Removed]:
+    """Takes away what was made for instances that AWS refused; what stays after all is said."""
+    left = [one for one in reversed(made) if isinstance(one.step, CreateGroup | ImportKeyPair)]
+    if not left:
         return
-    launched: list[Instance] = []
+    ends = f"awstune terminate {plan.launches[0].base}"
     try:
-        for event in run_all(cloud, plan.launches, keys_dir, now=now, sleep=sleep):
-            launched += [event.instance] if isinstance(event, Launched) else []
-            yield event
-    except errors.CloudError as error:
-        raise _explained(cloud, error, launched, plan) from error
-    _until_shown(cloud, launched, sleep)
+        # AWS's "internal error" may come after it has acted.
+        wanted = [run.name for run in plan.launches]
+        there = sorted({one.name for one in instances.named(cloud, wanted) if one.live})
+        if there:
+            said.message += f"; yet {' '.join(there)} is there, goes on and costs"
+            said.hint += f"; {ends} ends it"
+            return
+        while left:
+            yield _taken_away(cloud, left[0], sleep)
+            left.pop(0)
+    except errors.AwstuneError as error:
+        things = " and ".join(_called(one.step) for one in left)
+        said.message += f"; {things} could not be removed again, and costs nothing: {error.message}"
+        said.hint += f"; {ends} removes it"
+
+
+def _taken_away(cloud: Cloud, one: Applied, sleep: Sleep) -> Removed:
+    if isinstance(one.step, ImportKeyPair):
+        cloud.ec2.delete_key_pair(KeyName=one.step.pair)
+        _forget_key(one.step)
+        return Removed("key-pair", one.step.pair)
+    end.delete_group(cloud, one.id, sleep)
+    return Removed("security-group", one.id)
+
+
+def _called(step: Step) -> str:
+    return f"the key pair {step.pair}" if isinstance(step, ImportKeyPair) else "the security group"
+
+
+def _forget_key(step: ImportKeyPair) -> None:
+    """Removes what the step has put to its path; a key that was there before stays."""
+    if step.link or step.public is None:
+        Path(step.path).unlink(missing_ok=True)
 
 
 def _until_shown(cloud: Cloud, launched: list[Instance], sleep: Sleep) -> None:
@@ -146,6 +198,7 @@ def _import_key_pair(cloud: Cloud, step: ImportKeyPair) -> str:
         # botocore repeats a call whose answer was lost: then the pair is there, and it is this one.
         there = survey.find_pair(cloud, step.pair) if error.code == "InvalidKeyPair.Duplicate" else None
         if there is None or not keys.same(there.public, public):
+            _forget_key(step)
             raise
         return step.pair
 

@@ -221,6 +221,11 @@ def groups(cloud: Cloud, ids: Iterable[str]) -> list[Group]:
     ]
 
 
+def owned(cloud: Cloud, filters: Any) -> list[Group]:
+    """The security groups that filters find."""
+    return [_group(facts) for facts in cloud.ec2.describe_security_groups(Filters=filters)["SecurityGroups"]]
+
+
 def group_id(cloud: Cloud, group: str, vpc_id: str) -> str:
     """The id of a group that is named by its id already, or by its name.
 

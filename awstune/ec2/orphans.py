@@ -2,44 +2,70 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from awstune import names
-from awstune.ec2 import end, instances
+from awstune.ec2 import backstop, end, instances
 
 if TYPE_CHECKING:
     from awstune.ec2.session import Cloud
 
+# What `end.clean` takes away; whose disk it is, and what is on it, nobody but its owner knows.
+REMOVED = ("key-pair", "security-group", "schedule")
 
-def find(cloud: Cloud) -> list[dict[str, str]]:
-    """One's own disks, interfaces, groups and key pairs that no live instance has.
 
-    Returns:
-        ``{kind, id, name}`` each; ``name`` is the NAME that it was made for.
+@dataclass(frozen=True)
+class Orphan:
+    """Something that no live instance has.
+
+    Attributes:
+        kind: ``volume``, ``network-interface``, ``security-group``, ``key-pair`` or ``schedule``.
+        id: what AWS calls it.
+        base: the NAME that it was made for; of a disk or an interface its instance's.
+        owner: whose.
+    """
+
+    kind: str
+    id: str
+    base: str
+    owner: str
+
+
+def find(cloud: Cloud, *, everyone: bool = False) -> list[Orphan]:
+    """Disks, interfaces, groups, key pairs and schedules that no live instance has.
+
+    Args:
+        cloud: whose, and where.
+        everyone: whoever in the account launched what they were made for.
 
     Raises:
         CloudError: AWS refused.
     """
-    live = instances.own(cloud)
-    bases = {end.base_name(instance) for instance in live}
-    mine: Any = [{"Name": f"tag:{names.TAG_OWNER}", "Values": [cloud.owner]}]
-    free: Any = [*mine, {"Name": "status", "Values": ["available"]}]
+    live = instances.own(cloud, everyone=True)
+    bases = {(one.owner, end.base_name(one)) for one in live}
+    mine: Any = {"Name": f"tag:{names.TAG_OWNER}", "Values": [cloud.owner]}
+    theirs: Any = {"Name": "tag-key", "Values": [names.TAG_OWNER]}
+    made: Any = [theirs if everyone else mine]
+    free: Any = [*made, {"Name": "status", "Values": ["available"]}]
     client = cloud.ec2
-    volumes = client.describe_volumes(Filters=free)["Volumes"]
-    interfaces = client.describe_network_interfaces(Filters=free)["NetworkInterfaces"]
-    alone = [_one("volume", facts["VolumeId"], facts) for facts in volumes]
+    alone = [_one("volume", one["VolumeId"], one) for one in client.describe_volumes(Filters=free)["Volumes"]]
     alone += [
-        _one("network-interface", facts["NetworkInterfaceId"], facts, tags="TagSet") for facts in interfaces
+        _one("network-interface", one["NetworkInterfaceId"], one, tags="TagSet")
+        for one in client.describe_network_interfaces(Filters=free)["NetworkInterfaces"]
     ]
-    beside = [
-        _one("security-group", facts["GroupId"], facts)
-        for facts in client.describe_security_groups(Filters=mine)["SecurityGroups"]
+    groups = client.describe_security_groups(Filters=made)["SecurityGroups"]
+    pairs = client.describe_key_pairs(Filters=made)["KeyPairs"]
+    beside = [_one("security-group", one["GroupId"], one) for one in groups]
+    beside += [_one("key-pair", one["KeyName"], one) for one in pairs]
+    stray = [
+        Orphan("schedule", one.id, one.base, one.owner)
+        for one in backstop.strays(cloud, [one.id for one in live])
+        if everyone or one.owner == cloud.owner
     ]
-    pairs = client.describe_key_pairs(Filters=mine)["KeyPairs"]
-    beside += [_one("key-pair", facts["KeyName"], facts) for facts in pairs]
-    return [*alone, *(one for one in beside if one["name"] not in bases)]
+    return [*alone, *(one for one in beside if (one.owner, one.base) not in bases), *stray]
 
 
-def _one(kind: str, id_: str, facts: Any, tags: str = "Tags") -> dict[str, str]:
+def _one(kind: str, id_: str, facts: Any, tags: str = "Tags") -> Orphan:
     words = {tag["Key"]: tag["Value"] for tag in facts.get(tags, [])}
-    return {"kind": kind, "id": id_, "name": words.get(names.TAG_NAME, "")}
+    return Orphan(kind, id_, words.get(names.TAG_NAME, ""), words.get(names.TAG_OWNER, ""))

@@ -48,11 +48,13 @@ class Launchable:
         type: the instance type.
         image_id: empty where there is no image.
         vpc_id: empty where there is no network.
+        spot: whether on the spot market, whose first instance AWS needs a role of its own for.
     """
 
     type: str
     image_id: str = ""
     vpc_id: str = ""
+    spot: bool = False
 
 
 def ask(cloud: Cloud, what: Launchable) -> tuple[list[iam.Call], list[iam.Call]]:
@@ -111,6 +113,7 @@ def requests(cloud: Cloud, what: Launchable, own: Instance | None) -> Mapping[st
             "MinCount": 1,
             "MaxCount": 1,
             "TagSpecifications": [{"ResourceType": kind, "Tags": tags} for kind in _MADE],
+            **({"InstanceMarketOptions": {"MarketType": "spot"}} if what.spot else {}),
         }
     return {**forms, **(_on(own) if own else {})}
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from awstune import errors, names
-from awstune.ec2 import fits, keys, offers, openings, quotas
+from awstune.ec2 import fits, guard, keys, offers, openings, quotas, writing
 from awstune.ec2.actual import Actual, KeyFacts
 from awstune.ec2.images import Image
 from awstune.ec2.instances import Instance
@@ -23,6 +23,7 @@ from awstune.ec2.steps import (
     RunInstance,
     Step,
     Wait,
+    span,
     told,
 )
 from awstune.ec2.wanted import Wanted
@@ -90,7 +91,8 @@ def make_plan(wanted: Wanted, actual: Actual) -> Plan:
         NotOffered: the region does not offer the type.
         QuotaExceeded: the account may not run as many vCPUs.
         KeyFileError: the private key is lost, or is another one.
-        UsageError: the disk is smaller than the image, or the image does not drive the type's GPU.
+        UsageError: the disk is smaller than the image, the image does not drive the type's GPU, or nobody
+            could write to the results bucket.
     """
     existing = tuple(found for found in actual.instances if found.live)
     for instance in existing:
@@ -104,6 +106,7 @@ def make_plan(wanted: Wanted, actual: Actual) -> Plan:
     _refuse_not_offered(wanted, actual)
     _refuse_unfit(actual)
     _refuse_over_quota(actual, len(missing))
+    _refuse_unwritable(actual)
     runs = tuple(_run(wanted, actual, name) for name in missing)
     before = (*_key_steps(wanted, actual.key), *openings.group_steps(wanted, actual), *refresh)
     return _priced(actual, Plan(actual.region, (*before, *runs, Wait(missing)), existing), runs)
@@ -167,6 +170,12 @@ def _refuse_over_quota(actual: Actual, count: int) -> None:
     over = quotas.refusal(actual.quota, count, actual.type, facts.vcpus)
     if over:
         raise over
+
+
+def _refuse_unwritable(actual: Actual) -> None:
+    missing = writing.refusal(actual.writing) if actual.writing else None
+    if missing:
+        raise missing
 
 
 def _key_steps(wanted: Wanted, key: KeyFacts) -> tuple[Step, ...]:
@@ -275,14 +284,17 @@ def _priced(actual: Actual, plan: Plan, runs: tuple[RunInstance, ...]) -> Plan:
 def worst_case(run: RunInstance, prices: Prices) -> float | None:
     """Dollars until the end of one instance: its time to live x (price + address + disk), or its cap.
 
-    The price is the dearest type's that it may become.
+    The price is the dearest type's that it may become. An end that is due waits while results are sent
+    home (`guard.HOLD_S`): that costs, too, and comes on top.
     """
-    if run.ttl_s is None or run.usd_per_hour is None:
-        return run.max_usd
-    dearest = max(run.usd_per_hour, *(other.usd_per_hour or 0.0 for other in run.fallbacks), 0.0)
+    dearest = max(run.usd_per_hour or 0.0, *(other.usd_per_hour or 0.0 for other in run.fallbacks), 0.0)
     hourly = dearest + prices.public_ipv4_hour + run.disk_usd_per_hour
-    spent = run.ttl_s / 3600 * hourly
-    return spent if run.max_usd is None else min(spent, run.max_usd)
+    if run.ttl_s is None or run.usd_per_hour is None:
+        spent = run.max_usd
+    else:
+        spent = run.ttl_s / 3600 * hourly
+        spent = spent if run.max_usd is None else min(spent, run.max_usd)
+    return None if spent is None else spent + guard.HOLD_S / 3600 * hourly
 
 
 def _total(amounts: list[float | None]) -> float | None:
@@ -294,8 +306,10 @@ def _notes(
     runs: tuple[RunInstance, ...], prices: Prices, hourly: float | None, worst: float | None
 ) -> tuple[str, ...]:
     price = "the price is unknown" if hourly is None else f"{dollars(hourly)} an hour"
-    until = "without limit" if worst is None else f"{dollars(worst)} at most until the end"
-    lines = [f"costs: {price}; {until} ({prices.region} prices of {prices.as_of})"]
+    sending = f"with {span(guard.HOLD_S)} in which results are sent home"
+    until = "without limit" if worst is None else f"{dollars(worst)} at most until the end, {sending}"
+    types = [run.type for run in runs] + [other.type for run in runs for other in run.fallbacks]
+    lines = [f"costs: {price}; {until} ({prices.source(types)})"]
     if any(run.at_end == "stop" for run in runs):
         daily = sum(run.disk_usd_per_hour for run in runs) * 24
         lines.append(f"stopped, the disk goes on costing {dollars(daily)} a day until it is terminated")

@@ -52,7 +52,7 @@ def live(cloud: Cloud, types: Iterable[str], *, now: datetime | None = None) -> 
     facts = {
         name: _facts(table.types.get(name), name, usd, product) for name, (usd, product) in found.items()
     }
-    return replace(table.with_types(facts), region=cloud.region, as_of=today)
+    return replace(table.with_types(facts), today=frozenset(facts), today_in=cloud.region, today_on=today)
 
 
 def with_spot(cloud: Cloud, prices: Prices, types: Iterable[str]) -> Prices:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache
 from importlib import resources
@@ -43,15 +43,18 @@ class TypeFacts:
 
 @dataclass(frozen=True)
 class Prices:
-    """Prices of one region at one date.
+    """The package's dated table, and what AWS has said since.
 
     Attributes:
-        region: where they hold.
-        as_of: year and month, or the day that the Price List API was asked.
+        region: where the table's hold.
+        as_of: the table's year and month.
         types: facts and on-demand price by type.
         spot: the cheapest zone's spot price by type, where it was asked.
         gp3_gib_month: dollars a GiB of disk a month.
         public_ipv4_hour: dollars an hour for a public address.
+        today: the types whose price AWS has said itself.
+        today_in: of which region.
+        today_on: on which day.
     """
 
     region: str
@@ -60,6 +63,9 @@ class Prices:
     gp3_gib_month: float
     public_ipv4_hour: float
     spot: Mapping[str, float] = field(default_factory=dict, repr=False)
+    today: frozenset[str] = frozenset()
+    today_in: str = ""
+    today_on: str = ""
 
     def usd_per_hour(self, type_: str, market: str = "on-demand") -> float | None:
         """The hourly price of one instance without its disk; None where it is unknown."""
@@ -67,6 +73,20 @@ class Prices:
             return self.spot[type_]
         facts = self.types.get(type_)
         return facts.usd_per_hour if facts else None
+
+    def dated(self, type_: str) -> tuple[str, str]:
+        """Of which region a type's price is, and of when."""
+        return (self.today_in, self.today_on) if type_ in self.today else (self.region, self.as_of)
+
+    def source(self, types: Iterable[str]) -> str:
+        """Where the prices of these types, and of what goes with them, come from, and of when they are."""
+        own = dict.fromkeys(types)
+        old = [type_ for type_ in own if type_ not in self.today]
+        if len(old) == len(own):
+            return f"{self.region} prices of {self.as_of}"
+        of = "" if self.region == self.today_in else f"{self.region} of "
+        beside = ", ".join([*old, "disk and address"])
+        return f"{self.today_in} prices of {self.today_on}; {beside}: {of}{self.as_of}"
 
     def ceiling_per_hour(self, type_: str) -> float | None:
         """What an hour can cost at most: a spot instance never costs more than on-demand."""

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import difflib
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from awstune import errors
 from awstune.ec2 import instances
 from awstune.names import DEFAULT_REGION
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from awstune.ec2.instances import Instance
     from awstune.ec2.session import Cloud
 
+T = TypeVar("T")
 _AT_ONCE = 8
 _AS_NEAR = 0.01  # of a likeness from 0 to 1
 
@@ -44,25 +45,45 @@ def own(
     Raises:
         CloudError: the regions themselves cannot be listed.
     """
+    there, silent = each(cloud, lambda one: instances.own(one, ended=ended, everyone=everyone))
+    found = [one for _, answer in there for one in answer]
+    return sorted(found, key=lambda one: (-one.launched, one.name)), silent
+
+
+def each(
+    cloud: Cloud, ask: Callable[[Cloud], T]
+) -> tuple[list[tuple[Cloud, T]], dict[str, errors.CloudError]]:
+    """Asks every region that the account may use, several at a time.
+
+    Args:
+        cloud: who asks.
+        ask: what is asked of one of them.
+
+    Returns:
+        What each answered, and the regions that would not with their errors: unknown is not none.
+
+    Raises:
+        CloudError: the regions themselves cannot be listed.
+    """
     clouds = [cloud if region == cloud.region else cloud.at(region) for region in enabled(cloud)]
     for there in clouds:
-        _ = there.ec2  # clients are made here: a boto3 Session is not for several threads
-    found: list[Instance] = []
+        there.make_clients()  # here: a boto3 Session is not for several threads
+    found: list[tuple[Cloud, T]] = []
     silent: dict[str, errors.CloudError] = {}
 
-    def ask(there: Cloud) -> list[Instance] | errors.CloudError:
+    def answer(there: Cloud) -> T | errors.CloudError:
         try:
-            return instances.own(there, ended=ended, everyone=everyone)
+            return ask(there)
         except errors.CloudError as error:
             return error
 
     pool = ThreadPoolExecutor(_AT_ONCE)
     try:
-        for there, answer in zip(clouds, pool.map(ask, clouds), strict=True):
-            if isinstance(answer, errors.CloudError):
-                silent[there.region] = answer
+        for there, said in zip(clouds, pool.map(answer, clouds), strict=True):
+            if isinstance(said, errors.CloudError):
+                silent[there.region] = said
             else:
-                found += answer
+                found.append((there, said))
     finally:
         pool.shutdown(wait=False, cancel_futures=True)  # an interrupt does not wait for a region far away
-    return sorted(found, key=lambda one: (-one.launched, one.name)), silent
+    return found, silent

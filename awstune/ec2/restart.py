@@ -101,6 +101,7 @@ def propose(
         raise _spent(instance, spent, cap, more=(hourly + disk) * min(ttl_s, names.DEFAULT_TTL_S) / 3600)
     limits = None if cap is None else guard.Limits(None, cap, hourly, disk)
     most = min((hourly + disk) * ttl_s / 3600, math.inf if cap is None else cap - spent)
+    most += guard.HOLD_S / 3600 * (hourly + disk)  # an end that is due waits while results are sent home
     return Restart(instance, ttl_s, limits, cap, rate, None if most == math.inf else round(most, 4))
 
 

@@ -122,14 +122,22 @@ class Cloud:
         """What `awstune:owner` says of this caller's things: see `owner_of`."""
         return owner_of(self._identity["Arn"])
 
+    @property
+    def _group_asker(self) -> Any:
+        return self.client("scheduler", attempts=1)
+
     @cached_property
     def has_backstop(self) -> bool:
         """Whether the account's owner has applied ``infra/ttl-backstop.yaml`` in this region."""
         try:
-            self.client("scheduler", attempts=1).get_schedule_group(Name="awstune")
+            self._group_asker.get_schedule_group(Name="awstune")
         except CloudError:
             return False
         return True
+
+    def make_clients(self) -> None:
+        """Makes the clients that threads will share: a boto3 Session is not for several of them."""
+        _ = self.ec2, self.launcher, self.scheduler, self._group_asker
 
     def decoded(self, error: NotPermitted) -> NotPermitted:
         """The same error saying why, where AWS sent an encoded account and the caller may decode it."""

@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from awstune import names
-from awstune.ec2 import images, instances, keys, network, offers, pricelist, prices, quotas, reach
+from awstune.ec2 import images, instances, keys, network, offers, pricelist, prices, quotas, reach, writing
 from awstune.ec2.actual import Actual, KeyFacts
 from awstune.ec2.session import Cloud
 from awstune.ec2.wanted import Wanted
@@ -81,6 +81,7 @@ def _with_type(cloud: Cloud, wanted: Wanted, actual: Actual) -> Actual:
         _with_prices(cloud, wanted, actual, actual.type),
         image=images.find_image(cloud, wanted.image, actual.type),
         quota=quotas.find(cloud, actual.type, wanted.market),
+        writing=writing.look(cloud, wanted.results_bucket) if wanted.results_bucket else None,
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 
 from awstune.config import Config
-from awstune.ec2 import end, events, instances, regions, restart, unfetched
+from awstune.ec2 import end, events, instances, orphans, regions, restart, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.restart import Restart
 from awstune.ec2.session import Cloud
@@ -18,6 +18,7 @@ from awstune.errors import (
     Interrupted,
     KeyFileError,
     LeftBehind,
+    NameBusy,
     NoGuard,
     NotReady,
     RemoteError,
@@ -43,16 +44,21 @@ class Doomed:
 
     Attributes:
         instances: one's own, not yet terminated.
-        leftovers: names of which only a key pair or a security group is left, by an interrupted launch.
+        leftovers: whose, and the NAMEs of which only a key pair, a security group or a schedule is left.
+        kept: what no instance has and only its owner may delete, such as a disk: ``{kind, id}`` each.
+        every: whether that is all there is, rather than what somebody named.
     """
 
     instances: tuple[Instance, ...]
-    leftovers: tuple[str, ...] = ()
+    leftovers: tuple[end.Base, ...] = ()
+    kept: tuple[dict[str, str], ...] = ()
+    every: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """Of all of it."""
-        return tuple(dict.fromkeys((*(one.name for one in self.instances), *self.leftovers)))
+        left = (base for _, base in self.leftovers)
+        return tuple(dict.fromkeys((*(one.name for one in self.instances), *left)))
 
 
 def chosen(cloud: Cloud, names: Sequence[str]) -> list[Instance]:
@@ -73,21 +79,31 @@ def doomed(cloud: Cloud, names: Sequence[str], *, every: bool = False, everyone:
     Args:
         cloud: where.
         names: of one's own; none means the only one.
-        every: all of them, whatever they are called.
+        every: all of them, whatever they are called, and what interrupted launches have left.
         everyone: with ``every``, whoever in the account launched them.
 
     Raises:
         UnknownName: there is nothing of a name, or without a name there are several.
     """
     if every:
-        return Doomed(tuple(instances.own(cloud, everyone=everyone)))
+        return _all(cloud, everyone=everyone)
     if not names:
         return Doomed(tuple(chosen(cloud, ())))
     own = instances.own(cloud)
     there = {one.name for one in own}
     left = [name for name in dict.fromkeys(names) if name not in there and end.left_of(cloud, name)]
     asked = [name for name in dict.fromkeys(names) if name not in left]
-    return Doomed(tuple(_bearing(own, asked, cloud.region)), tuple(left))
+    return Doomed(tuple(_bearing(own, asked, cloud.region)), tuple((cloud.owner, name) for name in left))
+
+
+def _all(cloud: Cloud, *, everyone: bool) -> Doomed:
+    """All there is in a region; what goes with its last instance is no leftover."""
+    live = tuple(instances.own(cloud, everyone=everyone))
+    with_them = {(one.owner, end.base_name(one)) for one in live}
+    alone = orphans.find(cloud, everyone=everyone)
+    left = dict.fromkeys((one.owner, one.base) for one in alone if one.kind in orphans.REMOVED and one.base)
+    kept = tuple({"kind": one.kind, "id": one.id} for one in alone if one.kind not in orphans.REMOVED)
+    return Doomed(live, tuple(base for base in left if base not in with_them), kept, every=True)
 
 
 def _bearing(own: list[Instance], names: Sequence[str], region: str) -> list[Instance]:
@@ -122,19 +138,37 @@ def terminate(
     stands = f"nothing was ended: {names} goes on, and costs what it did"
     with ExitStack() as claims:
         try:
+            claimed = []
             for cloud, what in places:
-                bases = [end.base_name(one) for one in what.instances]
-                claim = launch.claimed(config, cloud, filter(None, (*what.names, *bases)), "terminate")
-                claims.callback(claim.release)
+                claimed.append((cloud, (yield from _claimed(config, cloud, what, claims))))
             there = [(cloud, one) for cloud, what in places for one in what.instances]
             for cloud, one in [] if discard else there:
                 yield from _fetched(config, cloud, one, f"; {stands}" if len(there) > 1 else "")
             stands = f"{names}: some of it may still be there, and cost"
-            for cloud, what in places:
+            for cloud, what in claimed:
                 left += yield from _end(config, cloud, what)
         except KeyboardInterrupt:
             raise Interrupted(stands, goes_on) from None
     return left
+
+
+def _claimed(config: Config, cloud: Cloud, what: Doomed, claims: ExitStack) -> Story[Doomed]:
+    """Claims all names; of ``--all`` what another awstune is just making is spared, not the rest with it."""
+    held = {*(one.name for one in what.instances), *(end.base_name(one) for one in what.instances)} - {""}
+    claims.callback(launch.claimed(config, cloud, held, "terminate").release)
+    mine = []
+    for owner, base in what.leftovers:
+        try:
+            if base not in held:
+                claims.callback(launch.claimed(config, cloud, [base], "terminate").release)
+        except NameBusy as error:
+            if not what.every:
+                raise
+            yield Warned(f"{error.message}, and is left alone")
+        else:
+            held.add(base)
+            mine.append((owner, base))
+    return replace(what, leftovers=tuple(mine))
 
 
 def _end(config: Config, cloud: Cloud, what: Doomed) -> Story[Left]:
@@ -146,7 +180,8 @@ def _end(config: Config, cloud: Cloud, what: Doomed) -> Story[Left]:
     except OSError as error:  # what was asked for is done; whatever is noted here, `ls` asks AWS
         yield Warned(f"cannot write {error.filename or config.home}: {error.strerror}")
     yield Doing("looking whether anything is left")
-    return end.leftovers(cloud, what.instances, what.leftovers)
+    left = end.leftovers(cloud, what.instances, what.leftovers)
+    return [*left, *(one for one in what.kept if one not in left)]
 
 
 def sharing(cloud: Cloud, what: Doomed) -> list[str]:
@@ -161,15 +196,15 @@ def _removed(config: Config, cloud: Cloud, what: Doomed) -> Story[None]:
     try:
         for event in end.terminate(cloud, what.instances, keys_dir):
             yield _told(event)
-        for name in what.leftovers:
-            for event in end.clean(cloud, name, keys_dir):
+        for owner, base in what.leftovers:
+            for event in end.clean(cloud, base, keys_dir, owner=owner):
                 yield _told(event)
     except LeftBehind as error:
         yield Warned(error.message)
 
 
 def everywhere(cloud: Cloud, *, everyone: bool = False) -> tuple[list[tuple[Cloud, Doomed]], list[str]]:
-    """All of one's own instances, or of everyone's, in every region of the account.
+    """All of one's own, or of everyone's, in every region of the account.
 
     Returns:
         What to end where, and the regions that did not answer: what is there is not known.
@@ -177,15 +212,8 @@ def everywhere(cloud: Cloud, *, everyone: bool = False) -> tuple[list[tuple[Clou
     Raises:
         CloudError: the regions themselves cannot be listed.
     """
-    found, silent = regions.own(cloud, everyone=everyone)
-    there = sorted({one.region for one in found})
-    return [
-        (
-            cloud if region == cloud.region else cloud.at(region),
-            Doomed(tuple(one for one in found if one.region == region)),
-        )
-        for region in there
-    ], sorted(silent)
+    found, silent = regions.each(cloud, lambda there: _all(there, everyone=everyone))
+    return [(there, what) for there, what in found if what.names or what.kept], sorted(silent)
 
 
 def stop(cloud: Cloud, which: Sequence[Instance]) -> Story[None]:

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from awstune.config import Config, ensure_home
 from awstune.ec2 import end, events, prices, survey, unfetched
 from awstune.ec2 import launch as ec2_launch
+from awstune.ec2.faults import Unreachable
 from awstune.ec2.instances import Instance
 from awstune.ec2.launch import PartLaunched
 from awstune.ec2.plan import Plan, make_plan
@@ -151,9 +152,6 @@ def carry_out(
         where = error.filename or config.home
         first = "make room, then: " if error.errno in DISK_FULL else ""
         raise AwstuneError(f"cannot write {where}: {error.strerror}; {what}", f"{first}{hint}") from error
-    except CredentialsError as error:
-        what, hint = _stands(proposal, made, again)
-        raise CredentialsError(f"{error.message}; {what}", f"{error.hint}; then: {hint}") from error
     except NoGuard as error:
         # An instance without an end is the surprise bill itself.
         try:
@@ -165,6 +163,13 @@ def carry_out(
         raise NoGuard(f"{error.message}, so it was terminated", hint, names=error.names) from error
     except (InstanceDied, NotReady) as error:
         raise _as_part(cloud, error, made.launched) from error
+    except CloudError as error:
+        # A refusal with nothing launched has been undone; else there is something to be told.
+        told = isinstance(error, PartLaunched)
+        if not told and (made.launched or isinstance(error, Unreachable | CredentialsError)):
+            what, hint = _stands(proposal, made, again)
+            error.message, error.hint = f"{error.message}; {what}", f"{error.hint}; then: {hint}"
+        raise
     return [describe(config, cloud, one) for one in arriving.live(cloud, proposal.wanted.names)]
 
 
@@ -289,6 +294,8 @@ def _apply(proposal: Proposal, made: _Made) -> Story[None]:
             yield Warned(f"{event.name}: no {event.type} in {event.zone or 'any zone'}: {event.error}")
         elif isinstance(event, events.NoBackstop):
             yield Warned(f"{event.name}: no end from outside, only its own guard: {event.error}")
+        elif isinstance(event, events.Removed):
+            yield Done(f"removed again: the {event.kind.replace('-', ' ')} {event.id}")
         elif isinstance(event, events.Applied):
             made.steps += 1
             yield Doing(event.step.prose())

@@ -135,6 +135,13 @@ def _one_and_then_none(cloud, keys_dir, wanted, local):
     _none(cloud, keys_dir, wanted, local)
 
 
+def _nothing_stands(local, keys_dir):
+    """Whatever a launch had made before AWS refused it is gone again."""
+    assert resources(local) == []
+    assert list(keys_dir.glob("*.pem")) == []
+    assert list(keys_dir.glob("intents/*")) == []
+
+
 def _none(cloud, keys_dir, wanted, local):
     own = instances.own(cloud)
     list(end.terminate(cloud, own, keys_dir, sleep=briefly))
@@ -150,6 +157,8 @@ def _handled(cloud, keys_dir, wanted, local, strike, call, code):
     strike.error(call, code)
     said = _outcome(cloud, keys_dir, wanted)
     assert said is None or (said.hint and (code in said.message or call == "DescribeInstanceStatus"))
+    if said is not None and said.kind != "credentials":
+        _nothing_stands(local, keys_dir)
     if call == "RunInstances" and code in HANDLED:
         kind, way_out = HANDLED[code]
         assert getattr(said, "kind", None) == kind
@@ -211,11 +220,13 @@ def test_every_error_of_a_spot_launch(cloud, keys_dir, wanted, local, strike, co
 
 @pytest.mark.parametrize(("call", "code"), STAYING)
 def test_an_error_that_stays(cloud, keys_dir, wanted, local, strike, call, code):
-    """Every answer is that error: it is said, and what was made before is removed by terminate alone."""
+    """Every answer is that error: it is said, and nothing stands; without credentials, until terminate."""
     strike.error(call, code, times=None)
     with pytest.raises(AwstuneError) as caught:
         _launch(cloud, keys_dir, wanted)
     assert caught.value.hint
+    if caught.value.kind != "credentials":
+        _nothing_stands(local, keys_dir)
     strike.relent()
     assert instances.own(cloud) == []
     _none(cloud, keys_dir, wanted, local)

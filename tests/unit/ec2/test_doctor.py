@@ -7,6 +7,7 @@ from botocore.credentials import CredentialResolver
 from botocore.exceptions import ClientError
 
 from awstune.ec2 import doctor, iam, instances, launch, permissions, session, survey
+from awstune.ec2.patient import Check, Patient
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
 from awstune.errors import UsageError
@@ -20,7 +21,7 @@ G4 = Wanted("lab", type="g4dn.xlarge")
 @pytest.fixture
 def patient(cloud, keys_dir):
     """An account that could launch a g4dn.xlarge, seen from 203.0.113.7."""
-    return doctor.Patient(cloud, lambda: keys_dir, G4, fetch=lambda _: "203.0.113.7")
+    return Patient(cloud, lambda: keys_dir, G4, fetch=lambda _: "203.0.113.7")
 
 
 def _found(patient):
@@ -37,15 +38,22 @@ def test_a_healthy_account(patient, answering):
         "credentials",
         "clock",
         "type",
+        "prices",
         "image",
         "quota",
         "network",
         "address",
+        "user-data",
         "permissions",
-        "key files",
-        "leftovers",
-        "ends",
+        "results",
         "backstop",
+        "key files",
+        "host keys",
+        "metadata",
+        "doors",
+        "disks",
+        "ends",
+        "leftovers",
     ]
     assert checks[1].to_json() == {
         "check": "credentials",
@@ -86,9 +94,9 @@ def test_without_credentials_the_way_to_an_account(patient):
 def test_several_steps_are_a_line_each():
     """What is to be done in order is told in order: one thing a line, in the table and in the document."""
     steps = ("chmod 600 a.pem", "chmod 600 b.pem")
-    document = doctor.Check("key files", ok=False, found="others can read them", steps=steps).to_json()
+    document = Check("key files", ok=False, found="others can read them", steps=steps).to_json()
     assert document["fix"] == "chmod 600 a.pem; then chmod 600 b.pem"
-    assert tables.checks([document, doctor.Check("ends", ok=False, found="x", steps=("y",)).to_json()]) == (
+    assert tables.checks([document, Check("ends", ok=False, found="x", steps=("y",)).to_json()]) == (
         "MEND  key files: others can read them\n"
         "      fix: 1. chmod 600 a.pem\n"
         "           2. chmod 600 b.pem\n"
@@ -280,7 +288,9 @@ def test_leftovers_of_a_launch_that_was_cut_short(patient, keys_dir):
     assert not check.ok
     for kind in ("volume", "network-interface", "security-group", "key-pair awstune-lab"):
         assert kind in check.found
-    assert check.fix == "awstune terminate lab"
+    first, *rest = check.steps
+    assert first == "awstune terminate lab"
+    assert [step.split()[2] for step in rest] == ["delete-volume", "delete-network-interface"]
 
 
 def test_an_instance_past_its_end(patient, keys_dir):

@@ -148,7 +148,7 @@ def test_hidden_is_not_gone(cloud, keys_dir, call):
         cloud.ec2.meta.events.unregister(event, nod)
     kinds = {"DeleteSecurityGroup": ["security-group"], "DeleteKeyPair": ["key-pair"]}
     assert [one["kind"] for one in end.leftovers(cloud, doomed)] == kinds.get(call, ["instance", "volume"])
-    by_name = [one["kind"] for one in end.leftovers(cloud, [], ["lab"])]
+    by_name = [one["kind"] for one in end.leftovers(cloud, [], [(cloud.owner, "lab")])]
     assert by_name == kinds.get(call, [])
 
 
@@ -190,15 +190,15 @@ def test_a_group_that_is_still_in_use_is_tried_again(cloud, keys_dir):
     cloud.ec2.meta.events.register_first("before-send.ec2.DeleteSecurityGroup", busy)
     pauses = []
     try:
-        end._delete_group(cloud, group, pauses.append)
-        end._delete_group(cloud, group, pytest.fail)
+        end.delete_group(cloud, group, pauses.append)
+        end.delete_group(cloud, group, pytest.fail)
         assert pauses == [1.0, 1.0]
         left += ["DependencyViolation"] * 100
         with pytest.raises(LeftBehind, match="still in use"):
-            end._delete_group(cloud, group, lambda _: None)
+            end.delete_group(cloud, group, lambda _: None)
         left[:] = ["UnauthorizedOperation"]
         with pytest.raises(CloudError, match="Unauthorized"):
-            end._delete_group(cloud, group, pytest.fail)
+            end.delete_group(cloud, group, pytest.fail)
     finally:
         cloud.ec2.meta.events.unregister("before-send.ec2.DeleteSecurityGroup", busy)
 

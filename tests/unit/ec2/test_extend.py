@@ -16,10 +16,10 @@ def test_a_later_end_with_its_cost_first():
     """Four hours on top of the end, and what all of it will have cost by then."""
     found = extend.propose(RUNNING, 4 * 3600, TABLE, now=1800.0)
     assert found.ends == 5 * 3600
-    assert found.usd_worst_case == round(5 * (0.9 + 0.005 + 100 * 0.08 / 730), 4)
+    assert found.usd_worst_case == round((5 + 1 / 6) * (0.9 + 0.005 + 100 * 0.08 / 730), 4)
     assert found.prose() == [
         "move the end of lab to 1970-01-01T05:00:00Z, 4h later",
-        "what lab will have cost by then, with what it has cost already: $4.58 at most",
+        "what lab will have cost when it has ended, with what it has cost already: $4.73 at most",
     ]
     assert found.to_json() == {
         "plan": [{"action": "extend", "name": "lab", "ends": "1970-01-01T05:00:00Z"}],
@@ -36,15 +36,15 @@ def test_a_cap_that_comes_first():
     """The end is not promised beyond the cap: it is said, with the cap that would pay for so long."""
     capped = replace(RUNNING, tags={"awstune:max-usd": "2"})
     found = extend.propose(capped, 4 * 3600, TABLE, now=1800.0)
-    assert found.usd_worst_case == 2.0
+    assert found.usd_worst_case == 2.1527
     assert found.prose()[1:] == [
-        "what lab will have cost by then, with what it has cost already: $2.00 at most",
+        "what lab will have cost when it has ended, with what it has cost already: $2.15 at most",
         "its dollar cap of $2.00 ends lab before that: --max-usd 5 lets it run so long",
     ]
     raised = extend.propose(capped, 4 * 3600, TABLE, now=1800.0, max_usd=5.0)
     assert raised.prose()[1:] == [
         "have lab end itself when it has cost $5.00",
-        "what lab will have cost by then, with what it has cost already: $4.58 at most",
+        "what lab will have cost when it has ended, with what it has cost already: $4.73 at most",
     ]
     assert raised.to_json()["plan"][0]["max_usd"] == 5.0
     assert raised.limits.words() == ["cap=5000000", "hourly=905000", "disk_hourly=10959"]
@@ -128,6 +128,9 @@ def test_a_region_that_is_silent(cloud):
         @property
         def ec2(self):
             return self
+
+        def make_clients(self):
+            """It is its own client."""
 
         def describe_regions(self):
             return {"Regions": [{"RegionName": "us-east-1"}]}

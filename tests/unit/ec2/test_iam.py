@@ -32,39 +32,43 @@ def test_what_changes_things_is_confined():
     for one in iam.policy()["Statement"]:
         if one["Resource"] == "*":
             for action in one["Action"]:
-                assert re.match(r"\w+:(Describe|Get|Decode|RequestServiceQuota)", action)
+                assert re.match(r"\w+:(Describe|Get|List|Decode)", action)
     own = {one["Sid"]: one for one in iam.policy()["Statement"]}
-    assert own["KeyPairs"]["Resource"] == "arn:aws:ec2:*:*:key-pair/awstune-*"
+    assert "arn:aws:ec2:*:*:key-pair/awstune-*" in own["Make"]["Resource"]
+    assert own["MoreQuota"]["Resource"] == "arn:aws:servicequotas:*:*:ec2/*"
     assert "ec2:TerminateInstances" in own["ChangeOwn"]["Action"]
     assert own["ChangeOwn"]["Action"] == own["ChangeOwnOfRole"]["Action"]
 
 
+# What a launch takes from the account, such as an image: of nobody's.
+_BESIDE = ("LaunchFrom", "GroupsIn", "TagOnCreate")
 USER, OTHER = "arn:aws:iam::1:user/team/me", "arn:aws:iam::1:user/team/you"
 DEV, OPS = "arn:aws:sts::1:assumed-role/Dev/laptop", "arn:aws:sts::1:assumed-role/Ops/desk"
 SSO = "arn:aws:sts::1:assumed-role/AWSReservedSSO_Power_01ab/me@example.org"
 
 
-def changes(policy, caller, owner):
-    """Whether a policy lets a caller change what an owner launched, as IAM evaluates these conditions."""
+def allows(policy, caller, action, *, has=None, gets=None):
+    """Whether a policy allows an action on what has an owner's tag, or gets one, as IAM evaluates it."""
     role = ":assumed-role/" in caller
     # https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_condition-keys.html
     variables = {
         "aws:PrincipalAccount": "1",
         "aws:PrincipalArn": caller if not role else "arn:aws:iam::1:role/x",
     }
-    context = {f"aws:ResourceTag/{names.TAG_OWNER}": owner_of(owner)}
+    tags = {f"aws:ResourceTag/{names.TAG_OWNER}": has, f"aws:RequestTag/{names.TAG_OWNER}": gets}
+    context = {key: owner_of(owner) for key, owner in tags.items() if owner}
     context["aws:PrincipalType"] = "AssumedRole" if role else "User"
 
     def holds(operator, key, wanted):
-        if operator == "Null":
-            return key in context
+        if operator == "Null" or key not in context:
+            return key in context or operator.endswith("IfExists")
         patterns = [re.sub(r"\$\{(.*?)\}", lambda found: variables[found[1]], one) for one in words(wanted)]
         return any(fnmatch.fnmatchcase(context[key], one) for one in patterns)
 
     return any(
         all(holds(operator, *pair) for operator, keys in one["Condition"].items() for pair in keys.items())
         for one in policy["Statement"]
-        if "ec2:TerminateInstances" in one["Action"]
+        if action in one["Action"] and one["Sid"] not in _BESIDE
     )
 
 
@@ -94,7 +98,23 @@ def words(value):
 )
 def test_whose_instances_may_be_changed(given, caller, owner, may):
     """One's own always; others' only where IAM cannot tell roles apart, or where that was asked for."""
-    assert changes(iam.policy(**given), caller, owner) is may
+    assert allows(iam.policy(**given), caller, "ec2:TerminateInstances", has=owner) is may
+
+
+@pytest.mark.parametrize(
+    ("given", "caller", "other"), [({}, USER, OTHER), ({}, DEV, USER), ({"role": "Dev"}, DEV, OPS)]
+)
+def test_nothing_is_made_or_handed_over_in_anothers_name(given, caller, other):
+    """What bears somebody's tag is in that one's `ls`, and trusted there: nobody else can have made it."""
+    policy = iam.policy(**given)
+    for action in ("ec2:RunInstances", "ec2:ImportKeyPair", "ec2:CreateSecurityGroup"):
+        assert allows(policy, caller, action, gets=caller)
+        assert not allows(policy, caller, action, gets=other)
+        assert not allows(policy, caller, action)
+    assert allows(policy, caller, "ec2:CreateTags", has=caller)
+    assert allows(policy, caller, "ec2:CreateTags", has=caller, gets=caller)
+    assert not allows(policy, caller, "ec2:CreateTags", has=caller, gets=other)
+    assert not allows(policy, caller, "ec2:CreateTags", has=other, gets=caller)
 
 
 def test_the_recorder_refuses_what_the_policy_lacks(cloud):

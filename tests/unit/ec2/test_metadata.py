@@ -7,7 +7,7 @@ from botocore.exceptions import ClientError
 
 from awstune import names
 from awstune.ec2 import end, fits, guard, instances, metadata, unfetched
-from awstune.errors import CloudError
+from awstune.errors import CloudError, UsageError
 from tests.unit.ec2.launches import launched, only, started, tags_of, user_data_of
 from tests.unit.ec2.test_restart import new_user_data
 
@@ -90,6 +90,7 @@ def test_no_credentials_but_where_a_bucket_is_asked_for(cloud, keys_dir):
 
 
 def _profile(cloud):
+    cloud.client("s3").create_bucket(Bucket="my-results")
     iam = cloud.client("iam")
     iam.create_role(RoleName=names.RESULTS_PROFILE, AssumeRolePolicyDocument="{}")
     iam.create_instance_profile(InstanceProfileName=names.RESULTS_PROFILE)
@@ -121,7 +122,25 @@ def _boot(root, data):
 
 
 def test_a_profile_that_nobody_has_made(cloud, keys_dir):
-    """AWS's words, and the template that mends it; nothing runs."""
+    """Refused before anything is made, with the command that makes it."""
+    with pytest.raises(UsageError, match="needs the instance profile awstune-results") as caught:
+        launched(cloud, keys_dir, results_bucket="my-results")
+    assert "--template-file infra/results-bucket.yaml" in caught.value.hint
+    assert cloud.ec2.describe_key_pairs()["KeyPairs"] == []
+
+
+def test_a_bucket_that_is_not_there(cloud, keys_dir):
+    """So is a misspelled bucket, to which nobody could write."""
+    _profile(cloud)
+    with pytest.raises(UsageError, match="there is no bucket 'my-result'") as caught:
+        launched(cloud, keys_dir, results_bucket="my-result")
+    assert "aws cloudformation describe-stacks" in caught.value.hint
+
+
+def test_a_profile_that_nobody_may_look_for(cloud, keys_dir, answering):
+    """A caller who may not ask launches all the same: AWS's words, and the template that mends it."""
+    answering("iam", "GetInstanceProfile", "AccessDenied")
+    answering("s3", "ListObjectsV2", "AccessDenied")
     event = "before-call.ec2.RunInstances"
 
     def refuse(**_):
@@ -141,6 +160,7 @@ def test_a_profile_that_nobody_has_made(cloud, keys_dir):
         events.unregister(event, refuse)
     assert "infra/results-bucket.yaml" in caught.value.hint
     assert instances.own(cloud) == []
+    assert cloud.ec2.describe_key_pairs()["KeyPairs"] == []
 
 
 def test_what_is_not_home_yet(cloud, keys_dir):

@@ -32,8 +32,22 @@ def test_prices_of_today(cloud, answering):
     """The Price List API's price and date take the place of the table's."""
     _listing(answering, _product("g4dn.xlarge", "0.5500000000"))
     found = pricelist.live(cloud, ["g4dn.xlarge"], now=DAY)
-    assert (found.usd_per_hour("g4dn.xlarge"), found.as_of) == (0.55, "2026-11-23")
+    assert found.usd_per_hour("g4dn.xlarge") == 0.55
+    assert found.dated("g4dn.xlarge") == ("us-east-1", "2026-11-23")
     assert found.types["g4dn.xlarge"].gpu == "T4"
+
+
+def test_a_date_is_that_of_the_price_beside_it(cloud, answering):
+    """What AWS has said is of today and of the region; the rest is as old as the table, and of its region."""
+    _listing(answering, _product("g4dn.xlarge", "0.5500000000"))
+    here = pricelist.live(cloud, ["g4dn.xlarge"], now=DAY)
+    found = replace(here, today_in="eu-west-1")
+    assert found.source(["g5.xlarge"]) == "us-east-1 prices of 2026-06"
+    beside = "disk and address: us-east-1 of 2026-06"
+    assert found.source(["g4dn.xlarge"]) == f"eu-west-1 prices of 2026-11-23; {beside}"
+    both = found.source(["g4dn.xlarge", "g5.xlarge"])
+    assert both == f"eu-west-1 prices of 2026-11-23; g5.xlarge, {beside}"
+    assert here.source(["g4dn.xlarge"]) == "us-east-1 prices of 2026-11-23; disk and address: 2026-06"
 
 
 def test_what_is_asked_of_the_price_list(cloud, answering):
@@ -186,6 +200,8 @@ def test_types_of_a_region(cloud, answering):
         "spot_usd_per_hour_by_zone",
         "spot_quota_vcpus",
         "spot_quota_used_vcpus",
+        "price_region",
+        "price_date",
     ]
     by_type = {row["type"]: row for row in rows}
     by_zone = by_type["g4dn.xlarge"]["spot_usd_per_hour_by_zone"]
@@ -198,6 +214,11 @@ def test_types_of_a_region(cloud, answering):
     assert by_type["g4dn.xlarge"]["quota_vcpus"] == 8.0
     assert by_type["g6f.xlarge"]["gpu"] == "L4"
     assert by_type["g6f.xlarge"]["usd_per_hour"] is None
+    assert by_type["g6f.xlarge"]["price_date"] is None
+    assert (by_type["g4dn.xlarge"]["price_region"], by_type["g4dn.xlarge"]["price_date"]) == (
+        "us-east-1",
+        "2026-06",
+    )
     assert not {"g4ad.xlarge", "g5g.xlarge"} & set(by_type)  # AMD's GPU; an ARM processor
     offered = [row["usd_per_hour"] for row in rows if row["offered"]]
     assert offered[0] == 0.526

@@ -31,7 +31,10 @@ def test_a_first_launch_word_for_word():
             "30m idle"
         ),
         "wait until lab is running and passes its status checks",
-        "costs: $0.90 an hour; $7.33 at most until the end (us-east-1 prices of 2026-06)",
+        (
+            "costs: $0.90 an hour; $7.48 at most until the end, with 10m in which results are sent home "
+            "(us-east-1 prices of 2026-06)"
+        ),
         "stopped, the disk goes on costing $0.26 a day until it is terminated",
         ("the image is old: its metadata service (IMDSv1) asks for no token until the first verified login"),
     ]
@@ -50,7 +53,10 @@ def test_a_spot_fleet_word_for_word():
     assert "let the instances of awstune-lab reach each other, and nobody else" in lines
     assert lines[-4:-1] == [
         "wait until fleet-1, fleet-2 are running and pass their status checks",
-        "costs: $0.32 an hour; $0.54 at most until the end (us-east-1 prices of 2026-06)",
+        (
+            "costs: $0.32 an hour; $0.72 at most until the end, with 10m in which results are sent home "
+            "(us-east-1 prices of 2026-06)"
+        ),
         (
             "AWS may take a spot instance away; what is only on its disk is then lost. The spot price may "
             "rise as far as the one on demand, by which the most is reckoned"
@@ -108,7 +114,9 @@ def test_the_json_of_a_dry_run():
     assert explained[2]["console"] == "Network settings > Allow SSH traffic from > My IP"
     assert [{key: step[key] for key in step if key != "console"} for step in explained] == document["plan"]
     assert document["usd_per_hour"] == 0.9
-    assert document["usd_worst_case"] == pytest.approx(8 * (0.9 + 0.005 + 100 * 0.08 / 730), abs=1e-4)
+    assert document["usd_worst_case"] == pytest.approx(
+        (8 + 1 / 6) * (0.9 + 0.005 + 100 * 0.08 / 730), abs=1e-4
+    )
 
 
 def test_nothing_to_do_when_all_is_there():
@@ -185,8 +193,8 @@ def test_no_end_has_no_worst_case():
     bare = make_plan(Wanted("lab", ttl_s=None, idle_s=None), NOTHING)
     assert "NOTHING ENDS IT by itself" in bare.launches[0].prose()
     assert any("without limit" in note for note in made.notes)
-    assert make_plan(Wanted("lab", ttl_s=None, max_usd=3), NOTHING).usd_worst_case == 3
-    assert make_plan(Wanted("lab", max_usd=3), NOTHING).usd_worst_case == 3
+    assert make_plan(Wanted("lab", ttl_s=None, max_usd=3), NOTHING).usd_worst_case == 3.1527
+    assert make_plan(Wanted("lab", max_usd=3), NOTHING).usd_worst_case == 3.1527
 
 
 def test_an_unknown_price_is_not_zero():
@@ -226,7 +234,7 @@ def test_stand_ins_for_a_full_zone():
     # Eight hours are $4.21 for the type alone, and $4.34 with its address and its disk.
     assert make_plan(Wanted("lab", or_similar=True, max_usd=4.3), actual).launches[0].fallbacks == ()
     dear = make_plan(Wanted("lab", or_similar=True), actual)
-    assert dear.usd_worst_case == pytest.approx(8 * (3.06 + 0.005 + 100 * 0.08 / 730), abs=1e-3)
+    assert dear.usd_worst_case == pytest.approx((8 + 1 / 6) * (3.06 + 0.005 + 100 * 0.08 / 730), abs=1e-3)
 
 
 def _applied(made, actual, wanted):

@@ -77,28 +77,28 @@ def test_another_cap_is_put_on_disk_and_tag(cloud, keys_dir, new_user_data):
 @pytest.mark.parametrize(
     ("tags", "typed", "said"),
     [
-        ({}, {}, "start lab for 8h; its price: $0.90 an hour; $7.33 more at most"),
-        ({"ttl_s": "7200"}, {}, "start lab for 2h; its price: $0.90 an hour; $1.83 more at most"),
+        ({}, {}, "start lab for 8h; its price: $0.90 an hour; $7.48 more at most"),
+        ({"ttl_s": "7200"}, {}, "start lab for 2h; its price: $0.90 an hour; $1.98 more at most"),
         ({"ttl_s": "none"}, {}, "start lab WITHOUT AN END; its price: $0.90 an hour"),
         (
             {"ttl_s": "7200"},
             {"ttl_s": HOUR},
-            "start lab for 1h; its price: $0.90 an hour; $0.92 more at most",
+            "start lab for 1h; its price: $0.90 an hour; $1.07 more at most",
         ),
         (
             {"ttl_s": "none", "max_usd": "11"},
             {},
-            "start lab WITHOUT AN END; its price: $0.90 an hour; $0.85 more at most",
+            "start lab WITHOUT AN END; its price: $0.90 an hour; $1.01 more at most",
         ),
         (
             {"max_usd": "3"},
             {"max_usd": 11.0},
-            "start lab for 8h; its price: $0.90 an hour; $0.85 more at most",
+            "start lab for 8h; its price: $0.90 an hour; $1.01 more at most",
         ),
         (
             {"max_usd": "3"},
             {"max_usd": math.inf},
-            "start lab for 8h; its price: $0.90 an hour; $7.33 more at most",
+            "start lab for 8h; its price: $0.90 an hour; $7.48 more at most",
         ),
     ],
 )

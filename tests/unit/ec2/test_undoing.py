@@ -1,0 +1,111 @@
+"""A launch that AWS refuses leaves nothing that it has made, or says what stands and how to end it."""
+
+from contextlib import contextmanager
+
+import pytest
+from botocore.exceptions import ClientError
+
+from awstune.ec2 import end, events, instances, keys, launch
+from awstune.errors import CloudError
+from tests.unit.ec2.launches import launched, only, planned
+
+
+@contextmanager
+def refused(client, operation, code="InvalidParameterValue"):
+    """AWS refuses one operation, each time, for a reason that no list has."""
+    event = f"before-call.ec2.{operation}"
+
+    def answer(**_):
+        raise ClientError({"Error": {"Code": code, "Message": "No."}}, operation)
+
+    client.meta.events.register_first(event, answer)
+    try:
+        yield
+    finally:
+        client.meta.events.unregister(event, answer)
+
+
+def there(cloud):
+    """Key pairs and groups of awstune's in the account."""
+    pairs = [one["KeyName"] for one in cloud.ec2.describe_key_pairs()["KeyPairs"]]
+    groups = [one["GroupName"] for one in cloud.ec2.describe_security_groups()["SecurityGroups"]]
+    return sorted([*pairs, *(name for name in groups if name != "default")])
+
+
+@pytest.mark.parametrize(
+    "operation", ["ImportKeyPair", "CreateSecurityGroup", "AuthorizeSecurityGroupIngress", "RunInstances"]
+)
+def test_what_was_made_for_nothing_is_removed(cloud, keys_dir, operation):
+    """Key pair, group and key file go again; AWS's own words are what is said, and nothing else."""
+    plan, client = planned(cloud, keys_dir), cloud.launcher if operation == "RunInstances" else cloud.ec2
+    with refused(client, operation), pytest.raises(CloudError) as caught:
+        list(launch.apply(cloud, plan, keys_dir, sleep=lambda _: None))
+    assert caught.value.message == f"AWS refused {operation}: InvalidParameterValue: No"
+    assert there(cloud) == []
+    assert list(keys_dir.glob("*.pem")) == []
+    launched(cloud, keys_dir)
+    only(cloud)
+
+
+def test_it_is_told(cloud, keys_dir):
+    """Each thing that goes again is an event of its own."""
+    told = []
+    story = launch.apply(cloud, planned(cloud, keys_dir), keys_dir)
+    with refused(cloud.launcher, "RunInstances"), pytest.raises(CloudError):
+        told += story  # what comes before the error is kept
+    assert [one.kind for one in told if isinstance(one, events.Removed)] == ["security-group", "key-pair"]
+
+
+def test_what_cannot_be_removed_is_named(cloud, keys_dir):
+    """Where AWS refuses the undoing too, the message says what stands, and the hint how to remove it."""
+    no_delete = refused(cloud.ec2, "DeleteSecurityGroup", "Blocked")
+    with refused(cloud.launcher, "RunInstances"), no_delete, pytest.raises(CloudError) as caught:
+        launched(cloud, keys_dir)
+    said = "the security group and the key pair awstune-lab could not be removed again, and costs nothing"
+    assert said in caught.value.message
+    assert caught.value.hint.endswith("awstune terminate lab removes it")
+    assert there(cloud) == ["awstune-lab", "awstune-lab"]
+    list(end.clean(cloud, "lab", keys_dir))
+    assert there(cloud) == []
+
+
+def test_what_was_there_before_stays(cloud, keys_dir):
+    """A key file of this machine's is not this launch's; nor is what a fleet's other instances use."""
+    public = keys.generate(keys.key_path(keys_dir, "awstune-lab", "us-east-1"))
+    with refused(cloud.launcher, "RunInstances"), pytest.raises(CloudError):
+        launched(cloud, keys_dir)
+    assert there(cloud) == []
+    assert keys.read_public(keys.key_path(keys_dir, "awstune-lab", "us-east-1")) == public
+    launched(cloud, keys_dir, count=2)
+    with refused(cloud.launcher, "RunInstances"), pytest.raises(CloudError):
+        launched(cloud, keys_dir, count=3)
+    assert there(cloud) == ["awstune-lab", "awstune-lab"]
+
+
+def test_an_error_after_aws_has_acted(cloud, keys_dir):
+    """Its "internal error" may come with an instance: then nothing is taken from it, and it is named."""
+    plan = planned(cloud, keys_dir)
+
+    def late(**_):
+        raise ClientError({"Error": {"Code": "InternalError", "Message": "No."}}, "RunInstances")
+
+    cloud.launcher.meta.events.register("after-call.ec2.RunInstances", late)
+    try:
+        with pytest.raises(CloudError) as caught:
+            list(launch.apply(cloud, plan, keys_dir, sleep=lambda _: None))
+    finally:
+        cloud.launcher.meta.events.unregister("after-call.ec2.RunInstances", late)
+    assert "yet lab is there, goes on and costs" in caught.value.message
+    assert "awstune terminate lab ends it" in caught.value.hint
+    assert there(cloud) == ["awstune-lab", "awstune-lab"]
+    assert {one.name for one in instances.own(cloud)} == {"lab"}
+
+
+def test_somebody_elses_pair_of_that_name(cloud, keys_dir):
+    """AWS has another key under the name since the plan was made: it stays, and no key is left here."""
+    plan = planned(cloud, keys_dir)
+    cloud.ec2.create_key_pair(KeyName="awstune-lab")
+    with pytest.raises(CloudError, match="Duplicate"):
+        list(launch.apply(cloud, plan, keys_dir))
+    assert there(cloud) == ["awstune-lab"]
+    assert list(keys_dir.glob("*.pem")) == []
