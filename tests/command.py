@@ -10,6 +10,7 @@ import threading
 
 import psutil
 
+from tests.waiting import PATIENCE_S
 from tests.world import World
 
 # From a terminal, Ctrl-C and its end reach the whole foreground group; kill reaches one process.
@@ -64,7 +65,7 @@ class Running:
     def says(self, words):
         """Waits until it has said that."""
         with self.news:
-            self.news.wait_for(lambda: words in self.text or self.process.returncode is not None, 60)
+            self.news.wait_for(lambda: words in self.text or self.process.returncode is not None, PATIENCE_S)
             assert words in self.text, self.text
         return self
 
@@ -80,9 +81,9 @@ class Running:
 
     def ended(self, status=0, started=()):
         """Waits for its end; what it has said."""
-        assert self.process.wait(30) == status, self.text
-        self.reader.join(10)
+        assert self.process.wait(PATIENCE_S) == status, self.text
+        self.reader.join(PATIENCE_S)
         assert "Traceback" not in self.text
-        _, alive = psutil.wait_procs(started, timeout=10)
+        _, alive = psutil.wait_procs(started, timeout=PATIENCE_S)
         assert alive == []
         return self.text

@@ -10,9 +10,13 @@ from collections.abc import Callable, Iterable
 _SHORTEST_S = 0.005
 _LONGEST_S = 0.05
 _LOOKING = 4
+# However slow a machine is: only what never comes is waited for so long, and a test may take twice that.
+PATIENCE_S = 150.0
 
 
-def until(condition: Callable, what: str | Callable[[], object], deadline_s: float = 60.0, *, pause=None):
+def until(
+    condition: Callable, what: str | Callable[[], object], deadline_s: float = PATIENCE_S, *, pause=None
+):
     """The first true value of a condition, or a failure that says what was waited for.
 
     Args:
@@ -35,7 +39,9 @@ def until(condition: Callable, what: str | Callable[[], object], deadline_s: flo
     return found
 
 
-def hear(executor, enough: Callable[[list], object], heard: Iterable = (), *, log=None, deadline_s=60.0):
+def hear(
+    executor, enough: Callable[[list], object], heard: Iterable = (), *, log=None, deadline_s=PATIENCE_S
+):
     """All that an executor says until that is enough.
 
     Args:

@@ -18,7 +18,7 @@ from awstune.names import TAG_SSH_PORT
 from awstune.sweeps import journal
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import results
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 TRIALS = 4
 # Trial 2 waits in its third epoch until somebody has done what he came for, and says how far it may go.
@@ -168,7 +168,7 @@ class Site:
 def ended(process, status=0):
     """Wait for the end of a command in the background; what it said."""
     try:
-        code = process.wait(90)
+        code = process.wait(PATIENCE_S)
     finally:
         process.kill()
         process.log.seek(0)

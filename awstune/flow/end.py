@@ -231,8 +231,20 @@ def stop(cloud: Cloud, which: Sequence[Instance]) -> Story[None]:
         ) from None
 
 
-def start(config: Config, cloud: Cloud, restarts: Sequence[Restart]) -> Story[list[launch.Ready]]:
+def start(
+    config: Config,
+    cloud: Cloud,
+    restarts: Sequence[Restart],
+    *,
+    ssh_patience_s: float = arriving.SSH_PATIENCE_S,
+) -> Story[list[launch.Ready]]:
     """Starts stopped instances with a new end, and waits until they are ready.
+
+    Args:
+        config: the options.
+        cloud: where they are.
+        restarts: which, and until when.
+        ssh_patience_s: how long sshd may take once the checks are passed.
 
     Raises:
         KeyFileError: a private key is not here; nothing was started.
@@ -251,7 +263,7 @@ def start(config: Config, cloud: Cloud, restarts: Sequence[Restart]) -> Story[li
                 yield _told(event)
         finally:
             claim.release()
-        yield from arriving.until_in(config, cloud, which)
+        yield from arriving.until_in(config, cloud, which, ssh_patience_s)
     except NoGuard as error:
         yield from stop(cloud, which)
         raise NoGuard(f"{error.message}, so it was stopped again", error.hint) from error

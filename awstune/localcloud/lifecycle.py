@@ -42,7 +42,7 @@ __all__ = [
 
 START_TIMEOUT_S = 60.0
 STOP_TIMEOUT_S = 20.0
-_ASK_TIMEOUT_S = 2.0
+_ASK_TIMEOUT_S = 10.0
 _LOG_TAIL = 2000
 
 
@@ -120,7 +120,7 @@ def stop(
     Args:
         home: awstune's home folder.
         on_lost: called if the cloud is found to have been killed.
-        timeout_s: how long the server may take to end by itself before it is killed.
+        timeout_s: how long the server may take to answer, and to end by itself before it is killed.
     """
     places = Places(home)
     if not places.folder.exists():
@@ -129,15 +129,15 @@ def stop(
         cloud = _alive(places, on_lost)
         if cloud is None:
             return Stopped(None, 0)
-        count = _count(cloud)
+        count = _count(cloud, min(timeout_s, _ASK_TIMEOUT_S))
         _end(cloud, timeout_s)
         _clear(places)
         return Stopped(cloud.pid, count)
 
 
-def _count(cloud: LocalCloud) -> int:
+def _count(cloud: LocalCloud, timeout_s: float = _ASK_TIMEOUT_S) -> int:
     try:
-        return len(_living(cloud, timeout_s=_ASK_TIMEOUT_S))
+        return len(_living(cloud, timeout_s=timeout_s))
     except errors.AwstuneError:
         return 0  # a server that does not answer is ended all the same
 

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.waiting import PATIENCE_S
+
 SECRET = "wJalrXUtnFEMI"
 
 
@@ -31,7 +33,7 @@ def broken(tmp_path):
 def run(env, *words):
     """One command in a process of its own."""
     command = [sys.executable, "-m", "awstune", *words]
-    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=60)
+    done = subprocess.run(command, env=env, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
     assert done.returncode == 1
     assert "Traceback" not in done.stdout + done.stderr
     return done

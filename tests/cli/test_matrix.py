@@ -26,7 +26,7 @@ from tests.cli.texts import Texts, heading, settled
 from tests.world import TRAIN, World, living_of
 
 ROOT = Path(__file__).parents[2]
-pytestmark = [pytest.mark.timeout(120), pytest.mark.xdist_group("matrix")]
+pytestmark = pytest.mark.xdist_group("matrix")
 
 
 def _id(case: Case) -> str:

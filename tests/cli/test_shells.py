@@ -12,6 +12,7 @@ from awstune.search import compact
 from awstune.sweeps import starter
 from awstune.sweeps.guessing import Option
 from awstune.sweeps.starter import Flags, Level
+from tests.waiting import PATIENCE_S
 
 # Each form of product.md's table, and each option of search/compact.py.
 FORMS = [
@@ -51,7 +52,7 @@ def typed(shell, line, folder, program="printf '%s\\n' "):
         capture_output=True,
         text=True,
         check=True,
-        timeout=30,
+        timeout=PATIENCE_S,
     )
     assert done.stderr == ""
     return done.stdout.splitlines()

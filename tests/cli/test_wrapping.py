@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from awstune.cli.wrapping import HANGING, fold
 from awstune.report.words import too_late
 from tests.cli.cases.case import SPEC, SPEC_SPACE
+from tests.waiting import PATIENCE_S
 
 WIDTHS = st.integers(20, 120)
 WORDS = st.lists(st.text("abcXYZ09-_./:;,()[]'`·…", min_size=1, max_size=30), min_size=1, max_size=40)
@@ -122,7 +123,7 @@ def at_a_terminal(columns, words, cwd, **env):
                 shown += said
         except OSError:  # Linux says EIO where the last writer has gone
             pass
-        process.wait(30)
+        process.wait(PATIENCE_S)
     os.close(mine)
     return shown.decode().replace("\r\n", "\n")
 

@@ -186,7 +186,7 @@ def test_killed_whole(bench):
     executor.stop(0, kill=True)
     finished = heard(executor, 1)[-1]
     assert finished.status is Status.CANCELLED
-    until(lambda: not alive(pids[:2]), "the processes of its group to end", 5)
+    until(lambda: not alive(pids[:2]), "the processes of its group to end")
     executor.close()
     assert alive(pids) == []
 
@@ -249,7 +249,7 @@ def test_what_a_trial_leaves_behind_ends(bench):
     executor = bench.executor()
     bench.run(executor, bench.job(0, do="leave_helper"))
     pids = json.loads((bench.job(0).dir / "pids").read_text())
-    until(lambda: not alive(pids), "what it left behind to end", 10)
+    until(lambda: not alive(pids), "what it left behind to end")
     executor.close()
 
 

@@ -21,7 +21,7 @@ from awstune import names
 from awstune.ec2 import guard
 from awstune.localcloud import lifecycle, processes
 from tests.e2e.forwards import listens
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 @pytest.fixture(scope="session")
@@ -114,7 +114,9 @@ class Host:
     def ssh(self, command, **options):
         """Run ``command`` there by the system's client."""
         words = self.ssh_words(command)
-        return subprocess.run(words, capture_output=True, text=True, timeout=30, check=False, **options)
+        return subprocess.run(
+            words, capture_output=True, text=True, timeout=PATIENCE_S, check=False, **options
+        )
 
     def paramiko(self):
         """A connected paramiko client."""

@@ -7,7 +7,7 @@ import subprocess
 import threading
 from contextlib import contextmanager
 
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def echo_server():
         thread.start()
         yield server.getsockname()[1]
         server.shutdown(socket.SHUT_RDWR)
-        thread.join(5)
+        thread.join(PATIENCE_S)
 
 
 def _echo(server):
@@ -53,7 +53,7 @@ def forwarded(host, kind):
     finally:
         for client in clients:
             client.terminate()
-            client.wait(10)
+            client.wait(PATIENCE_S)
 
 
 def listens(port):
@@ -64,6 +64,6 @@ def listens(port):
 
 def ask(port, words):
     """Send words to an echo server and get them back."""
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as connection:
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as connection:
         connection.sendall(words)
         assert connection.recv(len(words)) == words

@@ -14,6 +14,8 @@ import termios
 import time
 from contextlib import contextmanager
 
+from tests.waiting import PATIENCE_S
+
 TAKE_TERMINAL = """
 import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
@@ -43,7 +45,7 @@ class Terminal:
 
     def until(self, pattern):
         """Read until the pattern is seen; what was read before is forgotten."""
-        give_up = time.monotonic() + 20
+        give_up = time.monotonic() + PATIENCE_S
         while not (match := re.search(pattern, self.seen)):
             ready, _, _ = select.select([self.descriptor], [], [], max(0, give_up - time.monotonic()))
             assert ready, f"no {pattern!r} in {self.seen!r}"
@@ -52,7 +54,7 @@ class Terminal:
 
     def status(self):
         """Its exit status."""
-        return self.program.wait(20)
+        return self.program.wait(PATIENCE_S)
 
     def kill(self):
         """End the client at once."""
@@ -68,4 +70,4 @@ def terminal(words):
     finally:
         os.close(program.descriptor)
         program.kill()
-        program.program.wait(20)
+        program.program.wait(PATIENCE_S)

@@ -22,7 +22,7 @@ from awstune.localcloud import client, lifecycle
 from awstune.remote.ssh import Address
 from tests.world import TRAIN, World, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("access")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("access")]
 
 # The very steps of a login, with the end of everything after the one whose number is given.
 KILLED = """

@@ -16,7 +16,7 @@ from awstune.localcloud import lifecycle
 from awstune.remote.pythons import NEEDS
 from tests.world import World, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("bootstrap")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("bootstrap")]
 
 TRAIN = """
 import sys

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.e2e
 SIZE = 200
 _FOR_ONE = 14
 THROTTLED = 5
-PACE = {"boot_s": [0, 4], "checks_s": [0, 4], "end_s": [0, 1]}
+PACE = {"boot_s": [0, 2], "checks_s": [0, 2], "end_s": [0, 1]}
 
 
 class AsOften(Cloud):

@@ -10,9 +10,10 @@ import sys
 import pytest
 
 from awstune.localcloud import client, lifecycle
+from tests.waiting import PATIENCE_S
 from tests.world import ran, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300), pytest.mark.xdist_group("fleets")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("fleets")]
 QUOTA = {"service": "ec2", "action": "RunInstances", "skip": 2, "times": 1, "error": "VcpuLimitExceeded"}
 FAR = ("--region", "eu-central-1")
 
@@ -47,7 +48,7 @@ def answered(world, local, answers, *words):
     os.write(keyboard, answers.encode())
     try:
         command = [sys.executable, "-m", "awstune", *words, "--ssh-from", "127.0.0.0/8"]
-        return ran(command, world.cwd, {**world.env, **env}, stdin=terminal, timeout=120)
+        return ran(command, world.cwd, {**world.env, **env}, stdin=terminal, timeout=PATIENCE_S)
     finally:
         os.close(terminal)
         os.close(keyboard)

@@ -6,10 +6,10 @@ import pytest
 
 from tests.command import Running
 from tests.lab import Lab
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.world import SLOW, TRAIN, gated, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("interrupts")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("interrupts")]
 
 
 @pytest.fixture(scope="module")
@@ -69,7 +69,7 @@ def test_two_lookers_and_a_log(world, lab):
     for _ in range(4):
         assert world.json("status", "seen")["state"] in ("running", "finished")
     assert world.run("logs", "seen", "--trial", "0").returncode == 0
-    assert running.process.wait(60) == 0
+    assert running.process.wait(PATIENCE_S) == 0
     there = world.run("ssh", lab, "--", "cat .awstune/sweeps/seen/journal.jsonl").stdout
     assert (world.cwd / "sweeps" / "seen" / "journal.jsonl").read_text() == there
 

@@ -164,12 +164,15 @@ class TestLives:
 
     def test_a_slow_boot_and_slow_checks(self, rule, launcher, cloud):
         """A delay holds a step back, and no other."""
-        rule(service="instance", action="boot", delay_s=0.3, times=1)
-        slow = rule(service="instance", action="ready", delay_s=0.5, times=1)
+        boot = rule(service="instance", action="boot", delay_s=600, times=1)
+        ready = rule(service="instance", action="ready", delay_s=600, times=1)
         with launcher() as host:
+            until(lambda: struck(cloud, ready), "cloud-init to be done")
+            assert host.state == "pending"
+            client.call(cloud, "DELETE", f"/awstune/rules/{boot}")
             host.reaches("running")
-            until(lambda: struck(cloud, slow), "cloud-init to be done")
             assert host.checks == "initializing"
+            client.call(cloud, "DELETE", f"/awstune/rules/{ready}")
             host.is_ready()
 
     def test_a_death_of_ones_choice(self, rule, launcher):

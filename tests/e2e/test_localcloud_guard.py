@@ -24,6 +24,11 @@ def looks(host):
     return host.ssh(f'sh "$AWSTUNE_ROOT{guard.GUARD_PATH}" check; test ! -e {ENDED}').returncode == 0
 
 
+def may_idle(host, seconds):
+    """Let it idle for so long from now on."""
+    host.ssh(guard.more_limits_command(guard.Limits(idle_s=seconds)))
+
+
 def gpu(host, percent):
     """Let the instance's GPU be that busy."""
     command = NVIDIA_SMI.format(percent=percent)
@@ -32,12 +37,12 @@ def gpu(host, percent):
 
 def test_idle_both_ways(launcher):
     """A busy GPU keeps the instance; when it falls idle for long enough, it is stopped."""
-    with launcher(user_data=limited(idle_s=3)) as host:
-        host.reaches("running")
-        gpu(host, 95)
+    with launcher(user_data=limited(idle_s=3600)) as host:
         host.is_ready()
-        launched = time.monotonic()
-        until(lambda: looks(host) and time.monotonic() > launched + 4, "longer than it may be idle")
+        gpu(host, 95)
+        may_idle(host, 1)
+        began = time.monotonic()
+        until(lambda: looks(host) and time.monotonic() > began + 2, "longer than it may be idle")
         assert host.state == "running"
         gpu(host, 2)
         until(lambda: host.state != "running" or not looks(host), "the guard to find it idle")
@@ -47,14 +52,15 @@ def test_idle_both_ways(launcher):
 
 def test_typing_is_activity(launcher):
     """Words typed in a terminal keep the instance from being idle."""
-    with launcher(user_data=limited(idle_s=1)) as host:
-        host.reaches("running")
+    with launcher(user_data=limited(idle_s=3600)) as host:
+        host.is_ready()
         channel = host.paramiko().invoke_shell()
         channel.sendall(b"echo hello\n")
         active = '"$AWSTUNE_ROOT/run/awstune/active"'
         until(lambda: host.ssh(f"test -e {active}").returncode == 0, "the typing to be noticed")
-        launched = time.monotonic()
-        until(lambda: looks(host) and time.monotonic() > launched + 2, "longer than it may be idle")
+        may_idle(host, 1)
+        began = time.monotonic()
+        until(lambda: looks(host) and time.monotonic() > began + 2, "longer than it may be idle")
         assert host.state == "running"
 
 

@@ -38,14 +38,24 @@ def switched(cloud):
         lifecycle.switch(cloud, name, on=False)
 
 
+@pytest.fixture
+def held(cloud):
+    """Instances stay pending until this is called."""
+    words = {"service": "instance", "action": "boot", "delay_s": 600}
+    rule = f"/awstune/rules/{client.call(cloud, 'POST', '/awstune/rules', words)['id']}"
+    yield lambda: client.call(cloud, "DELETE", rule)
+    client.call(cloud, "DELETE", rule)
+
+
 class TestStates:
     """From launch to the end."""
 
-    def test_from_pending_to_passed_checks(self, launcher):
+    def test_from_pending_to_passed_checks(self, launcher, held):
         """Running means that SSH answers; the checks pass only when cloud-init is done."""
         with launcher(user_data=slow_boot) as host:
             assert host.state == "pending"
             assert host.checks == "not-applicable"
+            held()
             host.reaches("running")
             assert host.checks == "initializing"
             assert host.ssh("true").returncode == 0
@@ -99,14 +109,15 @@ class TestStates:
             assert host.address != before
             assert host.ssh("cat file").stdout == "kept\n"
 
-    def test_reboot_keeps_it_running(self, launcher, ec2):
+    def test_reboot_keeps_it_running(self, launcher, processes_of, ec2):
         """A rebooted instance ends its processes and comes back with its disk and address."""
         with launcher() as host:
             host.is_ready()
             host.ssh("echo kept > file; setsid sleep 7412 > /dev/null 2>&1 < /dev/null &")
             address = host.address
+            assert processes_of(host.id, "7412")
             ec2.reboot_instances(InstanceIds=[host.id])
-            until(lambda: not [p for p in psutil.process_iter() if "7412" in _words(p)], "the sleep to end")
+            until(lambda: not processes_of(host.id, "7412"), "the sleep to end")
             until(lambda: _is_open(host), "SSH to be back")
             assert host.address == address
             assert host.ssh("cat file").stdout == "kept\n"
@@ -265,8 +276,10 @@ class TestMetadata:
         with launcher(InstanceMarketOptions={"MarketType": "spot"}) as host:
             host.is_ready()
             assert self.ask(host, "instance-life-cycle") == "spot"
-            client.call(cloud, "PUT", f"/awstune/instances/{host.id}/spot-notice", {"after_s": 2})
+            notice = f"/awstune/instances/{host.id}/spot-notice"
+            client.call(cloud, "PUT", notice, {"after_s": 600})
             assert json.loads(self.ask(host, "spot/instance-action"))["action"] == "terminate"
+            client.call(cloud, "PUT", notice, {"after_s": 0})
             host.reaches("terminated")
             assert host.shown["StateReason"]["Code"] == "Server.SpotInstanceTermination"
 
@@ -307,6 +320,7 @@ class TestSwitches:
 
 
 def _is_open(host):
+    host.reaches("running")  # its port is another one where somebody else has taken it meanwhile
     return host.ssh("true").returncode == 0
 
 

@@ -13,9 +13,9 @@ import pytest
 
 from awstune import errors
 from awstune.localcloud import lifecycle, state
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("lifecycle")]
 
 START = """
 import pathlib, sys
@@ -29,6 +29,14 @@ def home(tmp_path):
     """A home whose cloud is stopped after the test, whatever happened."""
     yield tmp_path / "home"
     lifecycle.stop(tmp_path / "home")
+
+
+@pytest.fixture(scope="module")
+def started(tmp_path_factory):
+    """A home whose cloud runs, to be looked at: (home, cloud)."""
+    home = tmp_path_factory.mktemp("started") / "home"
+    yield home, lifecycle.start(home)
+    lifecycle.stop(home)
 
 
 def test_nothing_runs_before_it_is_started(home):
@@ -55,24 +63,24 @@ def test_started_found_and_stopped(home):
         assert probe.connect_ex(("127.0.0.1", port)) != 0
 
 
-def test_its_files_are_the_owners_only(home):
+def test_its_files_are_the_owners_only(started):
     """The secret is readable by its owner alone, and so is the folder that it lies in."""
-    lifecycle.start(home)
+    home, _ = started
     places = state.Places(home)
     assert stat.S_IMODE(places.state.stat().st_mode) == 0o600
     for folder in (home, places.folder, places.instances):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_it_is_detached_from_whoever_started_it(home):
+def test_it_is_detached_from_whoever_started_it(started):
     """The server has a session of its own, so that no Ctrl-C of its starter reaches it."""
-    cloud = lifecycle.start(home)
+    _, cloud = started
     assert os.getsid(cloud.pid) == cloud.pid
 
 
-def test_it_listens_on_loopback_only(home):
+def test_it_listens_on_loopback_only(started):
     """No socket of the server listens beyond 127.0.0.1."""
-    cloud = lifecycle.start(home)
+    _, cloud = started
     listening = [c.laddr.ip for c in psutil.Process(cloud.pid).net_connections() if c.status == "LISTEN"]
     assert listening == ["127.0.0.1"]
 
@@ -83,7 +91,7 @@ def test_two_starters_make_one_cloud(home):
         subprocess.Popen([sys.executable, "-c", START, str(home)], stdout=subprocess.PIPE, text=True)
         for _ in range(2)
     ]
-    pids = {starter.communicate(timeout=60)[0].strip() for starter in starters}
+    pids = {starter.communicate(timeout=PATIENCE_S)[0].strip() for starter in starters}
     assert len(pids) == 1
 
 

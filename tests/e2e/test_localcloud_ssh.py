@@ -18,7 +18,7 @@ from awstune import names
 from awstune.localcloud import metadata
 from tests.e2e.forwards import ask, echo_server, forwarded
 from tests.e2e.terminals import terminal
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 pytestmark = pytest.mark.e2e
 
@@ -55,7 +55,7 @@ class TestCommands:
         """Bytes sent on standard input arrive whole, and their end is seen."""
         data = os.urandom(3_000_000)
         words = host.ssh_words("sha256sum")
-        done = subprocess.run(words, input=data, capture_output=True, check=True, timeout=30)
+        done = subprocess.run(words, input=data, capture_output=True, check=True, timeout=PATIENCE_S)
         assert done.stdout.split()[0].decode() == hashlib.sha256(data).hexdigest()
 
     def test_large_output_arrives_whole(self, host):
@@ -84,7 +84,7 @@ class TestCommands:
 
         def status(number):
             words = host.ssh_words(f"exit {number}")
-            return subprocess.run([words[0], *shared, *words[1:]], check=False, timeout=30).returncode
+            return subprocess.run([words[0], *shared, *words[1:]], check=False, timeout=PATIENCE_S).returncode
 
         assert [status(n) for n in range(12)] == list(range(12))
         words = host.ssh_words()
@@ -236,7 +236,7 @@ class TestFiles:
         words = host.ssh_words()
         options = [w if w != "-p" else "-P" for w in words[1:-1]]
         target = f"{words[-1]}:{place}/scp-ed"
-        subprocess.run(["scp", "-q", *options, str(tmp_path / "x"), target], check=True, timeout=30)
+        subprocess.run(["scp", "-q", *options, str(tmp_path / "x"), target], check=True, timeout=PATIENCE_S)
         assert host.ssh(f"cat {place}/scp-ed").stdout == "by scp"
 
 
@@ -265,7 +265,7 @@ class TestForwarding:
         transport = client.get_transport()
         there = transport.request_port_forward("127.0.0.1", 0)
         with echo_server() as port:
-            connection = socket.create_connection(("127.0.0.1", there), timeout=10)
+            connection = socket.create_connection(("127.0.0.1", there), timeout=PATIENCE_S)
             channel = transport.accept(10)
             channel.sendall(b"back")
             assert connection.recv(4) == b"back"
@@ -285,7 +285,7 @@ class TestRefusals:
         """Only the launched key pair opens."""
         subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", tmp_path / "k"], check=True)
         words = lab.ssh_words("true", key=tmp_path / "k")
-        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=30)
+        done = subprocess.run(words, capture_output=True, text=True, check=False, timeout=PATIENCE_S)
         assert done.returncode == 255
         assert "Permission denied (publickey)" in done.stderr
 
@@ -294,7 +294,7 @@ class TestRefusals:
         key = paramiko.Ed25519Key.from_private_key_file(str(lab.key_file))
         transport = paramiko.Transport((lab.address, lab.port))
         try:
-            transport.start_client(timeout=10)
+            transport.start_client(timeout=PATIENCE_S)
             with pytest.raises(paramiko.AuthenticationException):
                 transport.auth_publickey("root", key)
         finally:
@@ -304,7 +304,7 @@ class TestRefusals:
         """Nobody gets in by a password."""
         transport = paramiko.Transport((lab.address, lab.port))
         try:
-            transport.start_client(timeout=10)
+            transport.start_client(timeout=PATIENCE_S)
             with pytest.raises(paramiko.BadAuthenticationType):
                 transport.auth_password("ubuntu", "ubuntu")
         finally:
@@ -314,7 +314,7 @@ class TestRefusals:
         """The server shows the very key that was generated here."""
         transport = paramiko.Transport((lab.address, lab.port))
         try:
-            transport.start_client(timeout=10)
+            transport.start_client(timeout=PATIENCE_S)
             key = transport.get_remote_server_key()
         finally:
             transport.close()

@@ -16,7 +16,7 @@ from awstune.sweeps import data
 from tests.serving import Answering, serving
 from tests.world import running
 
-pytestmark = [pytest.mark.timeout(300), pytest.mark.xdist_group("luggage")]
+pytestmark = pytest.mark.xdist_group("luggage")
 
 SECRET = "T0KEN"
 SIZE = 400_000

@@ -14,7 +14,7 @@ from tests.unit.sweeps.scripted import TRIAL_KEYS
 from tests.waiting import until
 from tests.world import TRAIN, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("story")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("story")]
 
 INSTANCE_KEYS = {
     "name",

@@ -23,7 +23,7 @@ from tests.waiting import until
 from tests.ways import SWEEP, TRAIN, TRIALS, Site, ended, finished, outcome, undisturbed, whole
 from tests.world import World, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(240), pytest.mark.xdist_group("ways-to-die")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("ways-to-die")]
 
 
 @pytest.fixture(scope="module")

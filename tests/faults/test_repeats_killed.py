@@ -17,7 +17,7 @@ from awstune.sweeps.results import results
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
 from tests.faults.workers import finish, start
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 # Its third epoch waits for the gate where the run's turn is named in "stop"; all depends on the seed.
 SCRIPT = """
@@ -117,7 +117,7 @@ def test_an_interrupted_run_says_what_it_left(tmp_path, reference):
     going = awstune(tmp_path, "run", "s", "--seeds", "2")
     until((tmp_path / "waiting").exists, "the second seed to wait")
     going.send_signal(signal.SIGINT)
-    _, said = going.communicate(timeout=30)
+    _, said = going.communicate(timeout=PATIENCE_S)
     assert going.returncode == 130, said
     assert "interrupted: run 1 of s has stopped; what it did is in" in said
     assert f"awstune run s --trial {reference[2]} begins anew" in said
@@ -126,7 +126,7 @@ def test_an_interrupted_run_says_what_it_left(tmp_path, reference):
 
     (tmp_path / "gate").touch()
     again = awstune(tmp_path, "run", "s", "--seeds", "2", "--json")
-    document = json.loads(again.communicate(timeout=60)[0])
+    document = json.loads(again.communicate(timeout=PATIENCE_S)[0])
     assert (again.returncode, document["run"], document["dir"]) == (0, 2, "runs/2")
     first = results(Folder(folder.path / "runs" / "1"))["trials"][0]
     assert first["status"] == "succeeded"
@@ -139,7 +139,7 @@ def test_a_trial_once_more_is_the_trial(tmp_path):
     folder = new_sweep(tmp_path, "nowhere")
     finish(folder, tmp_path)
     best = results(folder)["best"]
-    document = json.loads(awstune(tmp_path, "run", "s", "--json").communicate(timeout=60)[0])
+    document = json.loads(awstune(tmp_path, "run", "s", "--json").communicate(timeout=PATIENCE_S)[0])
     assert document["params"] == best["params"]
     assert (document["mean"], document["sd"]) == (best["value"], best["sd"])
     assert [run["seed"] for run in document["runs"]] == [run["seed"] for run in best["repeats"]]
@@ -147,4 +147,4 @@ def test_a_trial_once_more_is_the_trial(tmp_path):
     assert len(list((folder.path / document["dir"]).rglob("checkpoint/*"))) == 3
 
     changed = awstune(tmp_path, "run", "s", "--trial", "1", "--set", "x=7.0", "--json")
-    assert json.loads(changed.communicate(timeout=60)[0])["params"] == {"x": 7.0}
+    assert json.loads(changed.communicate(timeout=PATIENCE_S)[0])["params"] == {"x": 7.0}

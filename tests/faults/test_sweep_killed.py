@@ -23,6 +23,7 @@ from awstune.sweeps.results import results, status
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
 from tests.faults.workers import finish, nothing_lives, reaches, start
+from tests.waiting import PATIENCE_S
 from tests.ways import finished, outcome
 
 # Every epoch depends on the random state; trial 2 waits in its third epoch until the gate is there. The
@@ -134,7 +135,7 @@ def test_interrupted(tmp_path, reference):
     worker = start(folder, tmp_path)
     reaches(folder, "checkpoint", 2)
     worker.terminate()
-    assert worker.wait(10) == 130
+    assert worker.wait(PATIENCE_S) == 130
     assert not marks.marked(marks.of_sweep(folder.path))
     assert journal.read(folder.journal_file).events[-1]["event"] == "stopping"
     finish(folder, tmp_path)
@@ -158,7 +159,7 @@ def test_a_full_disk(tmp_path, reference, limit):
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE_S,
         preexec_fn=lambda: full(limit),  # one call
     )
     assert stopped.returncode == 1
@@ -181,7 +182,7 @@ def test_a_killed_trial_is_a_failure_of_its_own(tmp_path):
     events = journal.read(folder.journal_file).events
     pid = next(e["pid"] for e in events if e["event"] == "started" and e["trial"] == 2)
     os.kill(pid, signal.SIGKILL)
-    assert worker.wait(60) == 0
+    assert worker.wait(PATIENCE_S) == 0
     failed = results(folder)["trials"][2]
     assert failed["status"] == "failed"
     assert "SIGKILL" in failed["error"]
@@ -196,7 +197,7 @@ def test_a_killed_server_is_replaced(tmp_path):
     servers = [p for p in psutil.Process(worker.pid).children() if "server" in p.cmdline()]
     assert len(servers) == 1
     servers[0].kill()
-    assert worker.wait(60) == 0
+    assert worker.wait(PATIENCE_S) == 0
     assert [t["status"] for t in results(folder)["trials"]] == ["succeeded"] * 2 + ["failed"] + [
         "succeeded"
     ] * 2
@@ -209,10 +210,10 @@ def test_a_second_worker_is_refused(tmp_path):
     worker = start(folder, tmp_path)
     reaches(folder, "checkpoint", 2)
     assert status(folder, time.time())["state"] == "running"
-    assert start(folder, tmp_path).wait(30) == 1
+    assert start(folder, tmp_path).wait(PATIENCE_S) == 1
     assert "another process is running" in folder.worker_log_file.read_text()
     Path(tmp_path / "gate").touch()
-    assert worker.wait(60) == 0
+    assert worker.wait(PATIENCE_S) == 0
     assert finished(folder) == list(range(TRIALS))
     assert json.loads(json.dumps(results(folder)))["best"]["trial"] in range(TRIALS)
 

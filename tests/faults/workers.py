@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 from awstune.sweeps import journal, marks
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 def start(folder, tmp_path):
@@ -20,7 +20,7 @@ def finish(folder, tmp_path):
     """Run the sweep to its end."""
     (tmp_path / "gate").touch()
     worker = start(folder, tmp_path)
-    assert worker.wait(60) == 0, folder.worker_log_file.read_text()
+    assert worker.wait(PATIENCE_S) == 0, folder.worker_log_file.read_text()
 
 
 def reaches(folder, kind, trial):
@@ -30,7 +30,7 @@ def reaches(folder, kind, trial):
         events = journal.read(folder.journal_file).events
         return any(event["event"] == kind and event.get("trial") == trial for event in events)
 
-    until(has, lambda: f"{kind} of trial {trial}: {folder.worker_log_file.read_text()}", 30)
+    until(has, lambda: f"{kind} of trial {trial}: {folder.worker_log_file.read_text()}")
 
 
 def nothing_lives(folder):
@@ -39,5 +39,4 @@ def nothing_lives(folder):
     until(
         lambda: not marks.marked(marks.of_sweep(folder.path)) and not journal.is_open(folder.journal_file),
         lambda: f"the end of {[process.cmdline() for process in marks.marked(marks.of_sweep(folder.path))]}",
-        5,
     )

@@ -16,9 +16,10 @@ import pytest
 from awstune.sweeps import journal
 from tests.command import Running
 from tests.lab import Lab
+from tests.waiting import PATIENCE_S
 from tests.world import SLOW, TRAIN, ran, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("full")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("full")]
 
 
 @pytest.fixture(scope="module")
@@ -170,7 +171,7 @@ def test_a_question_that_nobody_reads(lab, quietly):
         stdin=stdin,
         stdout=said,
         stderr=said,
-        timeout=60,
+        timeout=PATIENCE_S,
         check=False,
     )
     for descriptor in (terminal, stdin, said):

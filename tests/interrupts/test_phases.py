@@ -17,10 +17,10 @@ import pytest
 
 from tests.command import Running
 from tests.lab import Lab
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.world import World, gated, living_of, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("phases")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("phases")]
 
 PHASES = tomllib.loads((Path(__file__).parent / "phases.toml").read_text())["phase"]
 SIGNALS = {
@@ -117,7 +117,7 @@ def test_the_reader_leaves(lab, phase):
     with _begun(lab, lab.world, phase, phase["words"].split()) as command:
         command.left = True
     (lab.world.cwd / "gate").touch()
-    assert command.process.wait(90) == 0, command.text
+    assert command.process.wait(PATIENCE_S) == 0, command.text
     _stands(lab, sweep, phase["unheard"])
 
 
@@ -152,7 +152,7 @@ def _named(found, sweep):
 def _stands(lab, sweep, expected):
     """What a row says is there afterwards is there."""
     there = expected["there"]
-    until(lambda: _matches(lab.states(), there), lambda: f"{there}, not {lab.states()}", 15)
+    until(lambda: _matches(lab.states(), there), lambda: f"{there}, not {lab.states()}")
     if "sweep" in expected:
         assert lab.world.json("status", sweep)["state"] == expected["sweep"]
 

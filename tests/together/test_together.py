@@ -12,10 +12,10 @@ from awstune.localcloud import lifecycle
 from awstune.sweeps import journal
 from tests.command import Running
 from tests.lab import Lab
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 from tests.world import SLOW, TRAIN, World, gated, running
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(180), pytest.mark.xdist_group("together")]
+pytestmark = [pytest.mark.e2e, pytest.mark.xdist_group("together")]
 
 
 @pytest.fixture(scope="module")
@@ -29,8 +29,8 @@ def at_once(world, *commands):
     """Runs commands together; (exit status, what it said) of each."""
     started = [Running(world, *command.split()) for command in commands]
     for one in started:
-        one.process.wait(90)
-        one.reader.join(10)
+        one.process.wait(PATIENCE_S)
+        one.reader.join(PATIENCE_S)
         assert "Traceback" not in one.text
         assert "unforeseen" not in one.text
     return [(one.process.returncode, one.text) for one in started]
@@ -114,7 +114,7 @@ def test_sweeps_on_one_instance(lab):
     other.cwd.mkdir()
     (other.cwd / "train.py").write_text(TRAIN)
     both = [Running(one, *words.split(), "--name", "same") for one in (lab.world, other)]
-    statuses = sorted(one.process.wait(90) for one in both)
+    statuses = sorted(one.process.wait(PATIENCE_S) for one in both)
     assert statuses == [0, 2], [one.text for one in both]
     (text,) = [one.text for one in both if one.process.returncode]
     assert "lab has a sweep same already" in text
@@ -129,7 +129,7 @@ def test_one_sweep_folder(lab):
     assert [status for status, _ in said] == [1, 0, 0, 0]
     refused(said, "shared is running")
     gate.touch()
-    following.process.wait(60)
+    following.process.wait(PATIENCE_S)
     assert following.ended().count("baseline") == 2
     gate.unlink()
     resumed = [Running(world, "resume", "shared", "--trials", "+2") for _ in range(2)]
@@ -140,7 +140,7 @@ def test_one_sweep_folder(lab):
         "one of two to be refused",
     )
     gate.touch()
-    assert sorted(one.process.wait(60) for one in resumed) == [0, 1]
+    assert sorted(one.process.wait(PATIENCE_S) for one in resumed) == [0, 1]
     events = whole(world.cwd / "sweeps" / "shared")
     planned = world.json("status", "shared")["trials"]["planned"]
     assert len([event for event in events if event["event"] == "finished"]) == planned
@@ -164,7 +164,7 @@ def test_fetched_by_two(lab):
     world = lab.world
     world.run("sweep", "--on", "lab", "slow.py", "--trials", "2", "--name", "fetched", "--detach")
     attached = [Running(world, "attach", "fetched") for _ in range(2)]
-    assert [one.process.wait(90) for one in attached] == [0, 0], [one.text for one in attached]
+    assert [one.process.wait(PATIENCE_S) for one in attached] == [0, 0], [one.text for one in attached]
     there = world.run("ssh", "lab", "--", "cat .awstune/sweeps/fetched/journal.jsonl").stdout
     assert (world.cwd / "sweeps/fetched/journal.jsonl").read_text() == there
     said = at_once(world, *["terminate lab"] * 2)

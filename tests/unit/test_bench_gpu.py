@@ -12,6 +12,7 @@ import pytest
 
 from awstune.remote.pythons import Python
 from tests.bench import gpu
+from tests.waiting import PATIENCE_S
 
 HERE = Path(__file__).resolve().parents[2]
 SMI = """#!/bin/sh
@@ -31,7 +32,7 @@ def bench(*words, path=None, **more):
     environ = {**os.environ, "PYTHON": sys.executable, "PATH": path or os.environ["PATH"], **more}
     command = ["sh", str(HERE / "scripts" / "bench"), "gpu", *words]
     return subprocess.run(
-        command, env=environ, capture_output=True, text=True, timeout=110, check=True
+        command, env=environ, capture_output=True, text=True, timeout=PATIENCE_S, check=True
     ).stdout
 
 

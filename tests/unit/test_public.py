@@ -8,6 +8,7 @@ import sys
 import pytest
 
 import awstune
+from tests.waiting import PATIENCE_S
 from tests.world import ran
 
 # product.md's example and what lies beside it, as somebody writes it who runs mypy --strict.
@@ -69,7 +70,7 @@ def script(tmp_path):
 def run(script, *words):
     """What a Python says of the script."""
     command = [sys.executable, *words, script.name]
-    return ran(command, script.parent, timeout=110)
+    return ran(command, script.parent, timeout=PATIENCE_S)
 
 
 def test_a_typed_script_passes_mypy_strict(script):

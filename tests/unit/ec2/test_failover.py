@@ -8,6 +8,7 @@ from botocore.exceptions import ClientError
 from awstune.ec2 import events, faults, instances, intent, launch, run
 from awstune.errors import CloudError
 from tests.unit.ec2.launches import launched, only, planned
+from tests.waiting import PATIENCE_S
 
 
 def test_patience_where_aws_asks_for_it(cloud, keys_dir, failing):
@@ -117,7 +118,7 @@ def test_a_fleet_that_is_cut_short_says_what_it_got(cloud, keys_dir):
 
     def second(params, **_):
         if "awstune-lab-2" in params["body"].values():
-            assert all(answered.acquire(timeout=10) for _ in range(2))  # the others are launched
+            assert all(answered.acquire(timeout=PATIENCE_S) for _ in range(2))  # the others are launched
             raise ClientError({"Error": {"Code": "VcpuLimitExceeded", "Message": "No."}}, "RunInstances")
 
     def answer(**_):
@@ -150,7 +151,7 @@ def test_a_fleet_is_launched_several_at_a_time(cloud, keys_dir):
             most.append(len(under_way))
             waits = len(most) <= first_eight.parties
         if waits:
-            first_eight.wait(10)  # broken where they do not come together
+            first_eight.wait(PATIENCE_S)  # broken where they do not come together
 
     def finish(**_):
         with lock:

@@ -120,7 +120,7 @@ def test_arm_guards_without_systemd(root):
         ["sh", f"{root}{guard.GUARD_PATH}", "loop"], env=_env(root) | {"AWSTUNE_GUARD_EVERY_S": "0.1"}
     )
     try:
-        until((root / "shutdowns").exists, "the guard to end the instance", 10)
+        until((root / "shutdowns").exists, "the guard to end the instance")
     finally:
         loop.kill()
         loop.wait()

@@ -7,6 +7,7 @@ import pytest
 from awstune.errors import ConnectionLost
 from awstune.flow.events import Doing
 from awstune.flow.together import together
+from tests.waiting import PATIENCE_S
 
 
 def run(stories, at_once=8):
@@ -21,7 +22,7 @@ def run(stories, at_once=8):
 
 def test_they_go_on_at_the_same_time():
     """Each waits for all others: one after the other they would never end."""
-    meeting = threading.Barrier(3, timeout=10)
+    meeting = threading.Barrier(3, timeout=PATIENCE_S)
 
     def story(number):
         yield Doing(f"begun {number}")

@@ -3,6 +3,7 @@
 import threading
 
 from awstune.localcloud.clock import Clock
+from tests.waiting import PATIENCE_S
 
 
 def test_in_the_order_of_their_times():
@@ -10,7 +11,7 @@ def test_in_the_order_of_their_times():
     clock, done, seen = Clock(), threading.Event(), []
     clock.after(0.06, lambda: (seen.append("b"), done.set()))
     clock.after(0.02, lambda: seen.append("a"))
-    assert done.wait(10)
+    assert done.wait(PATIENCE_S)
     assert seen == ["a", "b"]
 
 
@@ -19,5 +20,5 @@ def test_a_failure_stops_nothing(caplog):
     clock, done = Clock(), threading.Event()
     clock.after(0, lambda: 1 / 0)
     clock.after(0.01, done.set)
-    assert done.wait(10)
+    assert done.wait(PATIENCE_S)
     assert "a delayed call failed" in caplog.text

@@ -9,7 +9,7 @@ from awstune.localcloud import lives as states
 from awstune.localcloud.lives import Lives
 from awstune.localcloud.machine import Spec
 from awstune.localcloud.rules import Rule, Rules
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 class Process:
@@ -68,7 +68,7 @@ class Body:
     def reaches(self, state):
         """Wait for a state."""
         with self.changed:
-            assert self.changed.wait_for(lambda: self.state == state, 10), self.history
+            assert self.changed.wait_for(lambda: self.state == state, PATIENCE_S), self.history
 
     def connect(self):
         """Keep the call."""
@@ -214,7 +214,7 @@ def test_a_reboot_keeps_the_state(world):
     """Another process, the same state, and the checks begin again."""
     body, process = world.run()
     world.lives.reboot(body)
-    assert process.ended.wait(10)
+    assert process.ended.wait(PATIENCE_S)
     until(lambda: len(world.started) == 2, "the next process")
     world.started[-1].says("listening", port=4444)
     assert body.state == states.RUNNING
@@ -293,7 +293,7 @@ def test_a_terminated_instance_is_forgotten_later(tmp_path):
     world = World(tmp_path, forget_after_s=0.05)
     body, _ = world.run()
     world.lives.terminate(body)
-    assert body.forgotten.wait(10)
+    assert body.forgotten.wait(PATIENCE_S)
     assert world.lives.shown() == []
 
 

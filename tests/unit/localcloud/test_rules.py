@@ -5,6 +5,7 @@ import threading
 import pytest
 
 from awstune.localcloud.rules import Rule, Rules, from_json
+from tests.waiting import PATIENCE_S
 
 STEP = ("ec2", "RunInstances", "us-east-1", {"InstanceType": "p2.xlarge"})
 
@@ -84,7 +85,7 @@ def test_what_is_held_is_let_go_with_its_rule():
     rules.remove(other.id)
     assert held.is_alive()
     rules.clear()
-    held.join(10)
+    held.join(PATIENCE_S)
     assert not held.is_alive()
     rules.hold(rule)
 

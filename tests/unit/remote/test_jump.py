@@ -15,6 +15,7 @@ import pytest
 from awstune.errors import ConnectionLost, HostKeyError, UsageError
 from awstune.remote import jump, openssh, ssh
 from awstune.remote.ssh import Address
+from tests.waiting import PATIENCE_S
 
 ADDRESS = Address("127.0.0.1", 0, "ubuntu", Path("/k/lab.pem"), "i-1", ("ssh-ed25519 AAAA",))
 
@@ -30,7 +31,7 @@ def listening(banner):
             with talking:
                 if banner is not None:
                     talking.sendall(banner)
-                    done.wait(30)
+                    done.wait(PATIENCE_S)
 
         thread = threading.Thread(target=greet)
         thread.start()

@@ -23,6 +23,7 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.journal import Journal
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
+from tests.waiting import PATIENCE_S
 
 
 class Shell:
@@ -161,7 +162,7 @@ def test_a_run_beside_it(there, shell, mirror):
         assert mirror.fetch().runs
         assert not Where.read(mirror.folder).complete
         mirror.stop_worker()
-        assert worker.wait(30) != 0
+        assert worker.wait(PATIENCE_S) != 0
     finally:
         worker.kill()
         worker.wait()

@@ -14,6 +14,7 @@ import awstune
 from awstune.errors import NothingSucceeded, SpaceError, TargetError, UsageError
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
+from tests.waiting import PATIENCE_S
 from tests.world import ran
 
 SCRIPT = """
@@ -36,7 +37,7 @@ def main():
 def run(tmp_path, *words):
     """A script's output, run as a user does."""
     command = [sys.executable, *words]
-    return ran(command, tmp_path, timeout=60)
+    return ran(command, tmp_path, timeout=PATIENCE_S)
 
 
 @pytest.mark.parametrize(

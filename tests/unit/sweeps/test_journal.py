@@ -21,7 +21,7 @@ from awstune.errors import JournalError, SweepBusy
 from awstune.search.folding import fold
 from awstune.sweeps import journal
 from awstune.sweeps.journal import Journal
-from tests.waiting import until
+from tests.waiting import PATIENCE_S, until
 
 
 def written(path, events=()):
@@ -88,7 +88,7 @@ def test_who_only_looks_keeps_nobody_from_writing(tmp_path):
         writer.start()
         until(lambda: time.monotonic() > began + 0.6, "longer than a writer would be waited for")
         assert (writer.is_alive(), told) == (True, [])
-    writer.join(60)
+    writer.join(PATIENCE_S)
     assert told == [path]
     assert [event["epoch"] for event in journal.read(path).events] == [1, 2]
 

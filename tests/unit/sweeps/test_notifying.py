@@ -16,6 +16,7 @@ from awstune.sweeps.journal import Journal
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
 from tests.serving import Answering, serving
+from tests.waiting import PATIENCE_S
 from tests.world import ran
 
 SECRET = "T0KEN"  # what must not be found anywhere
@@ -122,7 +123,7 @@ def sweep(tmp_path, script, *words):
     (tmp_path / "train.py").write_text(script)
     home = {"AWSTUNE_HOME": str(tmp_path / "home"), "AWSTUNE_CLOUD": "local", "NO_COLOR": "1"}
     command = [sys.executable, "-m", "awstune", "sweep", "train.py", "--trials", "2", "--name", "s", *words]
-    done = ran(command, tmp_path, {**os.environ, **home}, timeout=60)
+    done = ran(command, tmp_path, {**os.environ, **home}, timeout=PATIENCE_S)
     return done.returncode, done.stdout + done.stderr
 
 

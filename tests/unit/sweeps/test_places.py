@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.waiting import PATIENCE_S
 from tests.world import ran
 
 # A function and a class that no trial could import.
@@ -43,7 +44,7 @@ manager, client = start_new_kernel(kernel_name="python3")
 try:
     for cell in sys.stdin.read().split("\\n\\n"):
         told = []
-        client.execute_interactive(cell, timeout=60, output_hook=told.append)
+        client.execute_interactive(cell, timeout=150, output_hook=told.append)
         for message in told:
             content = message["content"]
             print(content.get("text") or content.get("evalue") or "", end="")
@@ -58,7 +59,7 @@ def run(folder, *words, stdin="", **env):
     """A program's output in a folder with a module that only the code knows how to find."""
     (folder / "lib").mkdir(exist_ok=True)
     (folder / "lib" / "beside.py").write_text("zero = 0\n")
-    done = ran(words, folder, {**os.environ, **env}, input=stdin, timeout=110)
+    done = ran(words, folder, {**os.environ, **env}, input=stdin, timeout=PATIENCE_S)
     assert done.returncode == 0, done
     return done.stdout
 
