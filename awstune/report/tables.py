@@ -71,7 +71,26 @@ def types(rows: Sequence[Document], region: str, *, room: int | None = None) -> 
     ]
     header = ("TYPE", "GPU", "GiB EACH", "VCPUS", "AN HOUR", "VCPUS LEFT", "SPOT", "SPOT LEFT", "")
     spare = [header.index(name) for name in ("SPOT LEFT", "VCPUS", "GiB EACH", "VCPUS LEFT")]
-    return fitted(cells, header, "llrrrrrr", room=room, spare=spare, whole="--json has all columns")
+    table = fitted(cells, header, "llrrrrrr", room=room, spare=spare, whole="--json has all columns")
+    return "\n".join([table, *_dated(rows)])
+
+
+def _dated(rows: Sequence[Document]) -> list[str]:
+    """Of when the prices on demand are: most of them on one line, the types with others on the next."""
+    dates: dict[str, list[str]] = {}
+    for row in rows:
+        if row["price_date"]:
+            dates.setdefault(f"{row['price_region']}, {row['price_date']}", []).append(row["type"])
+    by_most = sorted(dates.items(), key=lambda one: -len(one[1]))
+    return [
+        f"prices on demand: {date}" + (f" ({_few(types)})" if number else "")
+        for number, (date, types) in enumerate(by_most)
+    ]
+
+
+def _few(words: Sequence[str]) -> str:
+    more = len(words) - MOST_NAMED
+    return ", ".join(words[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
 
 
 def _left(vcpus: float | None, used: float | None) -> str:

@@ -63,7 +63,7 @@ GOES_ON = (
     replace(
         Case(
             "launch --dry-run --json",
-            '"usd_worst_case": 3.6',
+            '"usd_worst_case": 3.8',
             "",
             files={"awstune.toml": "[launch]\nttl = '4h'\ntag = ['a=b']"},
         ),
@@ -75,7 +75,7 @@ GOES_ON = (
     replace(
         Case(
             "launch --dry-run --json --ttl 1h",
-            '"usd_worst_case": 0.9',
+            '"usd_worst_case": 1.0',
             "",
             files={"awstune.toml": "[launch]\nttl = '4h'"},
         ),

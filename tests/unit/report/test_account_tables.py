@@ -16,6 +16,8 @@ G4 = {
     "spot_usd_per_hour_by_zone": {"us-east-1a": 0.16, "us-east-1c": 0.21},
     "spot_quota_vcpus": 0.0,
     "spot_quota_used_vcpus": 0.0,
+    "price_region": "us-east-1",
+    "price_date": "2026-11-23",
 }
 P3 = {
     **G4,
@@ -26,12 +28,17 @@ P3 = {
     "quota_used_vcpus": None,
     "spot_usd_per_hour": None,
     "spot_usd_per_hour_by_zone": {},
+    "price_date": "2026-06",
 }
 
 
 def test_types_with_what_both_quotas_still_allow():
-    """Price and vCPUs left of each market; what nobody says is a dash, never a zero."""
-    header, first, second = tables.types([G4, P3], "us-east-1").splitlines()
+    """Price and vCPUs left of each market, and of when they are; what nobody says is a dash, never a zero."""
+    header, first, second, *dates = tables.types([G4, P3], "us-east-1").splitlines()
+    assert dates == [
+        "prices on demand: us-east-1, 2026-11-23",
+        "prices on demand: us-east-1, 2026-06 (p3.2xlarge)",
+    ]
     assert header.split("  ")[-1] == "SPOT LEFT"
     assert " ".join(first.split()) == "g4dn.xlarge 1 x T4 16 4 $0.53 56 of 64 $0.16 0 of 0"
     assert " ".join(second.split()) == "p3.2xlarge 1 x V100 16 4 $0.53 - - 0 of 0 not offered"
