@@ -31,6 +31,7 @@ from awstune.sweeps.trial import Trial
 Job = Mapping[str, Any]
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
+_UNHEARD_STATUS = 75  # as EX_TEMPFAIL: it would be run again
 _libc = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -99,7 +100,7 @@ def run(job: Job, load: Callable[[], Callable[[Trial], Any]], channel: socket.so
     error = _attempt(job, load, pipe)
     for stream in (sys.stdout, sys.stderr):
         stream.flush()
-    pipe.send({"done": error, **pipe.taken()})
+    pipe.end(error)
     # What the trial itself registered; what the server had registered was dropped at the start.
     atexit._run_exitfuncs()  # noqa: SLF001  # the only way to run them before _exit
     os._exit(0)
@@ -174,7 +175,7 @@ class Pipe:
 
     def __init__(self, channel: socket.socket, *, measure: bool = False) -> None:
         self._channel, self._measure = channel, measure
-        self._stopped = False
+        self._stopped = self._over = False
 
     @property
     def stopped(self) -> bool:
@@ -185,7 +186,16 @@ class Pipe:
 
     def send(self, message: Mapping[str, Any]) -> None:
         """Hand on a message; waits where the sweep is busy."""
-        self._channel.sendall(json.dumps(message).encode() + b"\n")
+        try:
+            self._channel.sendall(json.dumps(message).encode() + b"\n")
+        except (BrokenPipeError, ConnectionResetError):
+            if not self._over:  # its sweep is gone: whatever it came to, nobody would hear of it
+                os._exit(_UNHEARD_STATUS)
+
+    def end(self, error: str | None) -> None:
+        """Hand on how the trial ended, its last message."""
+        self.send({"done": error, **self.taken()})
+        self._over = True
 
     def report(self, step: int, metrics: Mapping[str, float]) -> None:
         """Hand on one report."""

@@ -115,7 +115,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class Displaced:
-    """A trial ran out of its GPU's memory, or the machine's, beside others; it starts again alone."""
+    """A trial starts again: alone, where it ran out of memory beside others; or its process was lost."""
 
     trial: int
     why: str

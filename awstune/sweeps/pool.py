@@ -20,6 +20,7 @@ from awstune import names
 from awstune.search.trials import Status
 from awstune.sweeps import gpus, oom
 from awstune.sweeps.executor import Checkpointed, Finished, Job, Message, Noted, Reported, Started, cores
+from awstune.sweeps.orphans import Orphans
 from awstune.sweeps.packer import Packer
 from awstune.sweeps.packing import Packing
 from awstune.sweeps.running import NO_LIMITS, SHELLS, Limits, Run, how_it_ended, outcome
@@ -74,6 +75,8 @@ class Pool:
         self._target, self._cwd, self._folder, self._python = target, cwd, folder, python
         self._limits, self._mode, self._clock = limits, mode, clock
         self._serving: Serving | None = None
+        self._server_gone = False
+        self._orphans = Orphans()
         self._runs: dict[int, Run] = {}
         self._leaving: dict[int, float] = {}
         self._exits: list[tuple[int, int]] = []
@@ -85,7 +88,8 @@ class Pool:
     @property
     def slots(self) -> int:
         """How many trials may run at this moment; see `Executor.slots`."""
-        return len(self._runs) + self._packer.waiting + len(self._packer.places.free())
+        free = len(self._packer.places.free())
+        return len(self._runs) + self._packer.waiting + max(free, len(self._orphans))
 
     def start(self, job: Job) -> None:
         """Begin a trial; see `Executor.start`."""
@@ -102,7 +106,9 @@ class Pool:
             serving.start(self._plain(run), theirs)
 
     def _start_waiting(self) -> None:
-        """Start what waits for a GPU of its own, where there is one now."""
+        """Start what lost its process, and what waits for a GPU of its own, where there is room now."""
+        while self._orphans and self._packer.places.free():
+            self.start(self._orphans.pop())
         while found := self._packer.next_alone(self._keys + 1):
             self._keys += 1
             self._begin(*found, alone=True)
@@ -178,11 +184,13 @@ class Pool:
                 self._hear_trial(run)
         while self._exits:
             self._exited(*self._exits.pop(0))
+        if self._server_gone:
+            self._server_died()
 
     def _hear_server(self, serving: Serving) -> None:
         said = serving.receive()
         if said is None:
-            self._server_died()
+            self._server_gone = True
             return
         for message in said:
             if message.get("ready"):
@@ -220,10 +228,10 @@ class Pool:
                     self._take(run, json.loads(line))
 
     def _take(self, run: Run, message: Mapping[str, Any]) -> None:
-        while run.pid is None and self._serving is not None:  # it was quicker than its server's word of it
+        while run.pid is None:  # it was quicker than its server's word of it
+            if self._server_gone or self._serving is None:
+                return  # nor will that come: it starts again
             self._hear_server(self._serving)
-        if run.done:
-            return
         self._packer.told(run, message.get("gpu"))
         if "metrics" in message:
             self._reported(run, message["step"], message["metrics"])
@@ -272,6 +280,9 @@ class Pool:
         crowded = self._packer.places.shared(run.key)
         beside = bool(self._runs) and not run.alone
         self._messages += self._packer.ended(run, usable=status is not Status.FAILED and not run.killed)
+        if run.orphaned:
+            self._messages.append(self._orphans.add(run.job))
+            return
         if crowded and status is Status.FAILED and self._out_of_gpu_memory(run, error):
             self._messages += self._packer.displace(run, "GPU memory")
             return
@@ -287,17 +298,22 @@ class Pool:
         return error is not None and gpus.full(error)
 
     def _server_died(self) -> None:
-        """Its trials died with it; the next start makes another."""
-        for run in list(self._runs.values()):
-            self._finish(run, *(run.killed or (Status.FAILED, "the process that starts trials was killed")))
+        """Its trials died with it, which is not their failure: they run again, under another one."""
+        serving, self._serving, self._server_gone = self._serving, None, False
+        if serving is not None:
+            serving.close()  # first: what a trial has said until its end is then here in full
         self._leaving.clear()
-        if self._serving is not None:
-            self._serving.close()
-        self._serving = None
+        for run in list(self._runs.values()):
+            self._hear_trial(run)
+            if not run.done:
+                known = run.ended or run.killed
+                why = None if known else self._orphans.lose(run.job.trial)
+                run.orphaned = not (known or why)
+                self._finish(run, *(known or (Status.FAILED, why)))
 
     def stop(self, trial: int, *, kill: bool = False) -> None:
         """Tell a trial to end early, or end it; see `Executor.stop`."""
-        if kill and self._packer.forget(trial):
+        if kill and (self._packer.forget(trial) or self._orphans.forget(trial)):
             self._messages.append(Finished(trial, Status.CANCELLED, None, 0.0))
         for run in self._runs.values():
             if run.job.trial != trial:
@@ -357,6 +373,7 @@ class Pool:
         for run in self._runs.values():
             run.channel.close()
         self._serving = None
+        self._orphans.close()
         self._runs.clear()
         self._leaving.clear()
         self._messages.clear()

@@ -48,6 +48,7 @@ class Run:
         ended: how it counts once it is gone, where it has said so and its process still leaves.
         oom_kills: how many processes the kernel had ended for want of memory when it began; see `oom`.
         out_of_memory: whether it was one of them itself.
+        orphaned: whether it was lost with the process that starts trials.
     """
 
     job: Job
@@ -68,6 +69,7 @@ class Run:
     ended: tuple[Status, str | None] | None = None
     oom_kills: int | None = None
     out_of_memory: bool = False
+    orphaned: bool = False
 
 
 def outcome(error: str | None, *, told: bool) -> tuple[Status, str | None]:

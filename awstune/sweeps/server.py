@@ -124,9 +124,11 @@ class Server:
     def _make_spare(self) -> None:
         """Fork a trial ahead: it rehearses while others run, and then waits for its job."""
         ours, theirs = socket.socketpair()
-        pid = self._fork(lambda: self._wait_for_job(theirs))
-        theirs.close()
-        self._spare = (pid, ours)
+        with theirs:
+            try:
+                self._spare = (self._fork(lambda: self._wait_for_job(theirs)), ours)
+            except OSError:  # there is no room for one more process: those that run need none
+                ours.close()
 
     def _hand_over(self, job: Mapping[str, Any], channel: int) -> int | None:
         if self._spare is None:

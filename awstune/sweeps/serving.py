@@ -68,8 +68,9 @@ class Serving:
     def start(self, job: Mapping[str, Any], channel: socket.socket) -> None:
         """Have a trial started, with this channel to the sweep."""
         text = json.dumps({"start": job}).encode() + b"\n"
-        sent = socket.send_fds(self._control, [text], [channel.fileno()])
-        self._control.sendall(text[sent:])
+        with suppress(OSError):  # it is gone, which `receive` tells
+            sent = socket.send_fds(self._control, [text], [channel.fileno()])
+            self._control.sendall(text[sent:])
 
     def kill(self, key: int, number: int) -> None:
         """Send a signal to all processes of a trial's group."""
@@ -97,7 +98,8 @@ class Serving:
         """Have the guardian end what is left, and wait for it."""
         self._control.close()
         os.close(self._lifeline)
-        _ended(self._guardian, _PATIENCE_S)
+        if not _ended(self._guardian, _PATIENCE_S):  # too slow, on a machine with too much to do
+            marks.end(self.mark)
 
 
 def _start_guardian(mark: str) -> tuple[subprocess.Popen[bytes], int]:
@@ -117,12 +119,15 @@ def _start_guardian(mark: str) -> tuple[subprocess.Popen[bytes], int]:
     return guardian, writing
 
 
-def _ended(process: subprocess.Popen[bytes], patience_s: float) -> None:
+def _ended(process: subprocess.Popen[bytes], patience_s: float) -> bool:
+    """Waits for a process' end, or brings it about; whether it ended by itself."""
     try:
         process.wait(patience_s)
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait()
+        return False
+    return True
 
 
 def wait_readable(descriptors: list[int], timeout_s: float) -> set[int]:

@@ -236,6 +236,28 @@ def test_the_kernel_takes_a_trial_for_its_memory(bench):
     assert "this machine ran out of memory" in finished.error
 
 
+def test_what_starts_trials_is_lost(bench):
+    """Its trials are lost with it through no fault of theirs: they start again, under another one."""
+    executor = bench.executor(slots=2)
+    executor.start(bench.job(0, do="hang"))
+    heard(executor, 1, Reported)
+    pids = json.loads((bench.job(0).dir / "pids").read_text())
+    executor.start(bench.job(1, do="end_starter"))
+    found = heard(executor, 1)
+    assert [m.trial for m in found if isinstance(m, Displaced)] == [0, 1]
+    assert (found[-1].trial, found[-1].status) == (1, Status.SUCCEEDED)
+    until(lambda: not alive(pids), "what it had started to end", 10)
+    executor.close()
+
+
+def test_a_trial_that_ends_what_starts_it(bench, monkeypatch):
+    """One that does so every time fails at last, and says where to look."""
+    monkeypatch.setenv("TIMES", "9")
+    finished = bench.alone("end_starter")[-1]
+    assert finished.status is Status.FAILED
+    assert "lost 3 times while it ran: see pool.log" in finished.error
+
+
 def test_whether_the_kernel_counts(tmp_path):
     """What it counts is read; where it does not, nobody knows."""
     (tmp_path / "vmstat").write_text("pgfault 7\noom_kill 3\nzone 1\n")
