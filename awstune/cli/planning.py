@@ -81,17 +81,35 @@ def afterwards(launch: Any) -> str:
     if not runs:
         return f"{told}\nUnattended: it stops itself; awstune attach fetches all and terminates it."
     spot = any(run.market == "spot" for run in runs)
-    taken = ["AWS may take it back with two minutes' notice."] if spot else []
     idle = min((run.idle_s for run in runs if run.idle_s is not None), default=None)
-    over = "" if idle is None else f", {duration(idle)} after the sweep has ended"
-    if all(run.bucket for run in runs):
-        taken.append("At its end it is terminated, disk and all: the bucket has what was written until then.")
-        taken.append("awstune attach, or resume --launch, brings that here.")
+    when = "" if idle is None else f", {duration(idle)} after the sweep has ended at the latest,"
+    return f"{told}\n{_unattended(spot=spot, bucket=all(run.bucket for run in runs), when=when)}"
+
+
+def unattended(one: Any) -> str:
+    """What of a sweep on an instance that is there already can be lost; empty where that keeps its disk."""
+    from awstune.flow import ship
+
+    if ship.at_end_of(one) == "stop":
+        return ""
+    return _unattended(spot=one.market == "spot", bucket=bool(one.bucket))
+
+
+def _unattended(*, spot: bool, bucket: bool, when: str = "") -> str:
+    told = ["AWS may take it back with two minutes' notice."] if spot else []
+    if bucket:
+        told += [
+            "At its end it is terminated, disk and all: the bucket has what was written until then.",
+            "Where it is gone at once, what was written in its last half minute is lost.",
+            "awstune attach, or resume --launch, brings the rest here.",
+        ]
     else:
-        taken.append(f"At its end{over} at the latest, it is terminated, disk and all.")
-        taken.append("What nobody has fetched by then (journal, checkpoints, artifacts) is lost.")
-        taken.append("awstune attach fetches it as it comes; --results-bucket keeps it in a bucket.")
-    return f"{told}\nUnattended: {' '.join(taken)}"
+        told += [
+            f"At its end{when} it is terminated, disk and all.",
+            "What nobody has fetched by then (journal, checkpoints, artifacts) is lost.",
+            "awstune attach fetches it as it comes; launched with --results-bucket, a bucket has it.",
+        ]
+    return f"Unattended: {' '.join(told)}"
 
 
 def _costs(ahead: Any) -> str:
@@ -102,9 +120,10 @@ def _costs(ahead: Any) -> str:
         return "\n\n".join(filter(None, told))
     if ahead.travels is None:
         return "Costs nothing: it runs on this machine."
-    if ahead.usd_per_hour is None:
-        return "What the instance costs an hour is not known."
-    return f"Costs {money(ahead.usd_per_hour)} an hour; the first trial tells how long it takes."
+    costs = "What the instance costs an hour is not known."
+    if ahead.usd_per_hour is not None:
+        costs = f"Costs {money(ahead.usd_per_hour)} an hour; the first trial tells how long it takes."
+    return "\n\n".join(filter(None, [costs, ahead.instance and unattended(ahead.instance)]))
 
 
 def data(found: Any, *, travels: bool) -> str:

@@ -142,10 +142,10 @@ def _on_instance(
     cloud = open_cloud(config)
     one = instances.find(cloud, on)
     rate = one.usd_per_hour(prices.shipped())
-    ahead = forecast.make(config, made, elsewhere=True, usd_per_hour=rate, suggest=dry_run)
+    ahead = forecast.make(config, made, elsewhere=True, usd_per_hour=rate, instance=one, suggest=dry_run)
     if dry_run:
         return sweeping.show_forecast(screen, config, ahead)
-    screen.say(planning.beginning(ahead))
+    screen.say("\n\n".join(filter(None, [planning.beginning(ahead), planning.unattended(one)])))
     parcel = ahead.travels or ship.travels(config, made)
     if parcel.size > ship.ASKED_ABOVE:
         screen.confirm(f"Send all of it to {on}?", yes=yes)

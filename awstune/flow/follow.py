@@ -87,12 +87,12 @@ def detached(folder: Folder, notify: str | None = None) -> Story[dict[str, Any]]
     """Starts a sweep in a process of its own on this machine; what is known of it by now."""
     try:
         pid = detached_worker.start(folder, {} if notify is None else {NOTIFY_VARIABLE: notify})
+        yield Done(f"{folder.name} runs in the background (pid {pid})")
     except KeyboardInterrupt:
         look = f"awstune attach {folder.name} shows it"
         raise Interrupted(
             f"{folder.name} may have begun in the background", f"{look}; awstune cancel {folder.name} ends it"
         ) from None
-    yield Done(f"{folder.name} runs in the background (pid {pid})")
     return results.results(folder)
 
 

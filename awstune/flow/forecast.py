@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from awstune.config import Config
+from awstune.ec2.instances import Instance
 from awstune.ec2.plan import Plan
 from awstune.flow import luggage, ship
 from awstune.remote import project
@@ -28,6 +29,7 @@ class Forecast:
         usd_per_hour: the instance's price; None on this machine, or where it is not known.
         data: what ``--data`` names; None without it.
         launch: the plan of the instance that would be launched for it; None where none would.
+        instance: one that is there, and that it would run on; None without one.
     """
 
     spec: Spec
@@ -36,6 +38,7 @@ class Forecast:
     usd_per_hour: float | None
     data: Data | None = None
     launch: Plan | None = None
+    instance: Instance | None = None
 
     def to_json(self) -> dict[str, Any]:
         """The document of ``sweep --dry-run --json``."""
@@ -62,6 +65,7 @@ def make(
     elsewhere: bool,
     usd_per_hour: float | None = None,
     launch: Plan | None = None,
+    instance: Instance | None = None,
     suggest: bool = True,
 ) -> Forecast:
     """Looks ahead; changes nothing.
@@ -72,6 +76,7 @@ def make(
         elsewhere: whether it would run on an instance.
         usd_per_hour: that instance's price.
         launch: what is planned for an instance of its own.
+        instance: the one that it would run on.
         suggest: whether the first trials are looked at, which takes a moment.
     """
     count = SHOWN if spec.trials is None else min(SHOWN, spec.trials)
@@ -82,4 +87,5 @@ def make(
         usd_per_hour=usd_per_hour,
         data=luggage.of_spec(config, spec),
         launch=launch,
+        instance=instance,
     )

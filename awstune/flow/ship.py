@@ -115,9 +115,9 @@ def to_instance(
                 began.append(folder.name)
                 end = at_end and at_end_of(one)
                 yield from start_worker(connection, runtime, folder, at_end=end, followed=followed)
+        yield Done(f"{folder.name} runs on {one.name}, and goes on without this terminal")
     except KeyboardInterrupt:
         raise _interrupted(cloud, one, began) from None
-    yield Done(f"{folder.name} runs on {one.name}, and goes on without this terminal")
     return folder
 
 

@@ -17,6 +17,7 @@ import json
 import os
 import stat
 import threading
+import time
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -194,6 +195,7 @@ class Copy:
         instance: gives the id of the one that this is, whose place in the bucket is its own; None where
             nobody can say, as yet.
         every_s: how often.
+        clock: in seconds.
     """
 
     def __init__(
@@ -204,7 +206,9 @@ class Copy:
         *,
         instance: Callable[[], str | None],
         every_s: float = EVERY_S,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        self._clock, self._give_up = clock, float("inf")
         self._folder, self._put, self._warn, self._every_s = folder, put, warn, every_s
         self._instance, self._place = instance, ""
         self._sent: dict[str, tuple[int, int]] = {}
@@ -221,9 +225,14 @@ class Copy:
         while not self._over.wait(self._every_s):
             self.flush()
 
-    def end(self) -> bool:
-        """Copy a last time, and no more; whether all of it is there."""
+    def end(self, patience_s: float = float("inf")) -> bool:
+        """Copy a last time, and no more; whether all of it is there.
+
+        Args:
+            patience_s: after so long no other file is begun.
+        """
         self._over.set()
+        self._give_up = self._clock() + patience_s
         return self.flush()
 
     def flush(self) -> bool:
@@ -243,7 +252,7 @@ class Copy:
         size = journal.stat().st_size if journal.exists() else 0
         self._without.clear()
         # All are tried: what is there already need not be sent in the instance's last minutes.
-        there = [self._copy(path) for path in self._files()]
+        there = [self._clock() < self._give_up and self._copy(path) for path in self._files()]
         return all(there) and self._copy(journal, size) and not self._without
 
     def _find_place(self) -> str:

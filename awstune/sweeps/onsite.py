@@ -25,7 +25,7 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.notice import Watch
 
 HOLD_S = 120.0  # who fetches touches the hold at least as often
-PATIENCE_S = 600.0  # how long somebody may fetch
+PATIENCE_S = 600.0  # how long an end waits for whoever fetches, or for the bucket
 _EVERY_S = 2.0
 _WORKER = "awstune.sweeps.worker"
 

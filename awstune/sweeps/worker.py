@@ -19,7 +19,7 @@ from awstune.sweeps import journal, loop, notifying
 from awstune.sweeps.bucket import Copy
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
-from awstune.sweeps.onsite import Site, leave_behind
+from awstune.sweeps.onsite import PATIENCE_S, Site, leave_behind
 from awstune.sweeps.results import history
 from awstune.sweeps.spec import Spec
 
@@ -45,7 +45,7 @@ def main() -> None:
 def _sent(site: Site, copy: Copy) -> bool:
     """Whether all is in the bucket now; the instance's end waits for that, as long as its guard lets it."""
     with site.holding():
-        return copy.end()
+        return copy.end(PATIENCE_S)
 
 
 def work(folder: Folder, site: Site | None = None) -> int:

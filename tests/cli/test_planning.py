@@ -1,6 +1,7 @@
 """What a plan says of a sweep that nobody watches."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -40,3 +41,20 @@ def test_what_a_disk_takes_along(wishes, taken):
 def test_a_bucket_keeps_what_was_written():
     """What the instance has written to a bucket outlives it."""
     assert "the bucket has what was written until then" in _told(market="spot", results_bucket="mine")
+
+
+@pytest.mark.parametrize(
+    ("one", "told"),
+    [
+        ({"market": "spot"}, "(journal, checkpoints, artifacts) is lost"),
+        ({"market": "spot", "bucket": "mine"}, "what was written in its last half minute is lost"),
+        ({"at_end": "terminate"}, "At its end it is terminated, disk and all"),
+        ({}, ""),
+    ],
+    ids=["spot", "with a bucket", "typed", "keeps its disk"],
+)
+def test_what_an_instance_that_is_there_takes_along(one, told):
+    """A sweep on one that is terminated at its end is told so as well; one that stops keeps its disk."""
+    there = SimpleNamespace(**{"market": "on-demand", "at_end": "", "bucket": "", **one})
+    assert told in planning.unattended(there)
+    assert bool(planning.unattended(there)) == bool(told)

@@ -107,7 +107,9 @@ def test_what_is_refused_is_said_once_and_tried_again(server, s3, folder):
         assert not copy.flush()
     assert len(warned) == 1
     assert "did not take" in warned[0]
-    assert "/results/sweeps/train-1/i-1/journal.jsonl" not in server.kept  # it would speak of what is not there
+    assert (
+        "/results/sweeps/train-1/i-1/journal.jsonl" not in server.kept
+    )  # it would speak of what is not there
     assert copy.flush()
     assert "/results/sweeps/train-1/i-1/journal.jsonl" in server.kept
 
@@ -137,6 +139,17 @@ def test_a_file_that_no_bucket_takes(server, s3, folder):
     assert not Copy(folder, s3, warned.append, instance=lambda: "i-1").flush()
     assert ["huge" in text and "5 GiB" in text for text in warned] == [True]
     assert server.order[-1] == "/results/sweeps/train-1/i-1/journal.jsonl"
+
+
+def test_an_end_waits_so_long_and_no_longer(folder):
+    """After its ten minutes the instance's end waits for no other file; then not all is in the bucket."""
+    kept, clock = [], iter([0.0, 1.0, 601.0, 602.0, 603.0])
+    copy = Copy(
+        folder, lambda key, *_: kept.append(key), print, instance=lambda: "i", clock=lambda: next(clock)
+    )
+    assert not copy.end(600)
+    assert len(kept) == 1
+    assert not kept[0].endswith("journal.jsonl")
 
 
 def test_whatever_goes_wrong_it_copies_on(folder):
