@@ -69,12 +69,15 @@ class Changes:
         """What cannot be changed, so that nothing is done for it.
 
         Raises:
-            UsageError: too many trials, or another metric than the one that there are values of.
+            UsageError: too many trials, or fewer than there are; another metric than there are values of.
         """
         spec = Spec.read(folder.spec_file)
-        if self.trials is not None:
-            _trials(self.trials, spec.trials)
         trials = results.history(folder).trials
+        if self.trials is not None and _trials(self.trials, spec.trials) < len(trials):
+            raise UsageError(
+                f"{folder.name} has {len(trials)} trials already, and they stay",
+                f"awstune resume {folder.name} --trials +{len(trials)} goes on with as many more",
+            )
         known = sorted({name for trial in trials for report in trial.reports for name in report.metrics})
         if self.metric is not None and known and self.metric not in known:
             raise UsageError(

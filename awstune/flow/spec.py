@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -17,7 +18,7 @@ from awstune.flow.overriding import override
 from awstune.names import DEFAULT_TRIALS, IMPORT_VARIABLE
 from awstune.search.space import Space
 from awstune.search.trials import Mode
-from awstune.sweeps import inspection, local, target
+from awstune.sweeps import inspection, local, scripts, target
 from awstune.sweeps.choosing import searcher_of
 from awstune.sweeps.data import OPTION, ORIGIN
 from awstune.sweeps.ending import Endings
@@ -27,6 +28,7 @@ from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target, mode_of
 
 _MOST_PATIENCE_S = 3600.0
+_VARIABLE = re.compile(r"[A-Za-z_]\w*", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -81,6 +83,7 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
     """
     base = Spec.read(Path(typed.spec_file)) if typed.spec_file is not None else None
     found = _target(config, typed, base)
+    scripts.refuse_missing(found, config.cwd, elsewhere=elsewhere)
     python = project_python(config.cwd, os.environ)
     python = python if elsewhere else typed.python or python
     seen = _look(config, typed, found, python)
@@ -275,6 +278,9 @@ def new_folder(config: Config, spec: Spec, name: str | None) -> Folder:
 
 def _refuse_unset(names: Sequence[str], environ: Mapping[str, str]) -> None:
     for name in names:
+        if not _VARIABLE.fullmatch(name):
+            what = f"{name!r} is no name of a variable; its value here is what travels"
+            raise UsageError(what, "export API_KEY=..., then --env API_KEY")
         if name not in environ:
             raise UsageError(
                 f"the variable {name} is not set here", f"export {name}=..., or leave --env {name} out"

@@ -91,7 +91,7 @@ def as_program(found: Target, cwd: Path, python: str, typed: Sequence[str]) -> T
         return None
     refused = NoFunction(f"{found.file} has no function {found.function}")
     said = as_command(refused, found, cwd, python, typed)
-    return None if said is refused else said
+    return said if said.paste else None
 
 
 def _defines(file: Path, name: str) -> bool:

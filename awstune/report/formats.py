@@ -12,6 +12,7 @@ from typing import Any
 import tomlkit
 
 from awstune.errors import NothingSucceeded, UsageError
+from awstune.sweeps import words
 
 Document = Mapping[str, Any]
 FIELDS = (
@@ -73,13 +74,13 @@ def as_parquet(document: Document) -> bytes:
 
 
 def as_args(document: Document) -> str:
-    """The best trial as ``--name value ...``, quoted for a shell.
+    """The best trial as ``--name value ...``, as ``{args}`` of a command has it, quoted for a shell.
 
     Raises:
         NothingSucceeded: there is no best trial.
     """
-    words = [word for name, number in _best(document).items() for word in (f"--{name}", spelled(number))]
-    return shlex.join(words)
+    typed = [word for name, number in _best(document).items() for word in (f"--{name}", words.show(number))]
+    return shlex.join(typed)
 
 
 def as_toml(document: Document) -> str:
@@ -90,13 +91,6 @@ def as_toml(document: Document) -> str:
     """
     # TOML has no word for None: such a parameter is left out.
     return tomlkit.dumps({name: number for name, number in _best(document).items() if number is not None})
-
-
-def spelled(number: Any) -> str:
-    """A parameter's value as a program's argument: floats in full, lists and tables as JSON."""
-    if isinstance(number, (list, dict)):
-        return json.dumps(number)
-    return repr(number) if isinstance(number, float) else str(number)
 
 
 FORMATS: Mapping[str, Callable[[Document], str | bytes]] = {

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 _LOOK_S = 0.1  # how often logs and files are read
 _OVERLAP = 200  # characters; what is looked for may be cut by a read
 _MOST = 1 << 22  # bytes read at once
-_EXCEPTION = re.compile(r"(?:\[\w+\]: ?)?((?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)\b(?:: .*)?)")
+_EXCEPTION = re.compile(
+    r"(?:\[\w+\]: ?)?((?:\w+\.)*\w*(?:Error|Exception|Interrupt|Exit)\b(?:: .*)?|\S+: error: .+)"
+)
 # What torchrun and its like, and scripts that follow it, meet each other at.
 _PORTS = ("MASTER_PORT", "PET_MASTER_PORT")
 
@@ -135,7 +137,7 @@ class _Output:
 
     Attributes:
         full: whether it said that its GPU is full.
-        exception: the last exception that it printed, in a line.
+        exception: the last exception that it printed, or what argparse refused, in a line.
         port: free when it began, for its processes to meet at.
     """
 

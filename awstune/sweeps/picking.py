@@ -28,7 +28,7 @@ class Picker:
         metric: the sweep's.
 
     Raises:
-        UsageError: a pattern is none, or has no group.
+        UsageError: a pattern is none, or none says which group is the number.
     """
 
     def __init__(self, patterns: Sequence[str] = (), metric: str | None = None) -> None:
@@ -76,6 +76,11 @@ def _compiled(pattern: str) -> re.Pattern[str]:
     if not compiled.groups:
         raise UsageError(
             f"--metric-regex {pattern!r} has no group", r"put the number in one: val_loss=([0-9.eE+-]+)"
+        )
+    if compiled.groups > 1 and not compiled.groupindex:
+        raise UsageError(
+            f"--metric-regex {pattern!r} has {compiled.groups} groups",
+            "leave one for the number, and write the others as (?:...)",
         )
     return compiled
 

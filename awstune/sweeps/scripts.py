@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from awstune.errors import TargetError
 from awstune.sweeps.asking import ask
 from awstune.sweeps.distributions import hint_for
 from awstune.sweeps.starter import Flags
-from awstune.sweeps.target import Target
+from awstune.sweeps.target import Target, there_are
 
 _LIMIT_S = 30.0
 _PARSES = re.compile(
@@ -62,6 +63,51 @@ def script_of(target: Target, cwd: Path) -> Script | None:
 
 def _python_of(words: Sequence[str]) -> str | None:
     return shutil.which(words[0]) if _PYTHON.fullmatch(Path(words[0]).name) else None
+
+
+def refuse_missing(target: Target, cwd: Path, *, elsewhere: bool) -> None:
+    """Refuses a command whose program or script is not there, which every trial of it would find out.
+
+    Args:
+        target: of any kind.
+        cwd: the folder that it runs in.
+        elsewhere: whether it runs on an instance, which may have programs and absolute paths of its own.
+
+    Raises:
+        TargetError: so it is.
+    """
+    if target.kind != "command":
+        return
+    program, *words = target.command
+    found = shutil.which(str(cwd / program) if "/" in program else program)
+    if found is None and "{" not in program.partition(" ")[0] and (" " in program or not elsewhere):
+        raise _no_program(program, cwd)
+    script = _first(words) if _PYTHON.fullmatch(Path(program).name) else None
+    if script and not (cwd / script).exists() and not (elsewhere and Path(script).is_absolute()):
+        raise TargetError(f"{script} is not there", there_are((cwd / script).parent))
+
+
+def _no_program(program: str, cwd: Path) -> TargetError:
+    if not (cwd / program).is_file():
+        hint = f"leave its quotes out: -- {program}" if " " in program else "see to its name, and to the PATH"
+        if program == "python" and shutil.which("python3"):
+            hint = "it is called python3 here"
+        return TargetError(f"there is no program {program}", hint)
+    if "/" not in program:
+        return TargetError(f"{program} is not on the PATH", f"name its folder: -- ./{program}")
+    return TargetError(f"{program} is no program that may be run", f"chmod +x {program}")
+
+
+def _first(words: Sequence[str]) -> str | None:
+    """The script among the words behind Python; None where there is none, or a hole tells it."""
+    taken = False
+    for word in words:
+        if word in ("-m", "-c", "-"):
+            return None
+        if not word.startswith("-") and not taken:
+            return word if word.endswith(".py") and "{" not in word else None
+        taken = word in ("-W", "-X")
+    return None
 
 
 @dataclass(frozen=True)

@@ -99,11 +99,11 @@ def start(flags: Flags, command: Sequence[str], typed: Mapping[str, str] | None 
     else:
         space, filled = _of_flags(flags, command, known)
     called = {*space, *_holes(filled)}
-    left = [o.flag or o.name for o in flags.options if not (_given(o, filled) or called & {o.name, _bare(o)})]
-    if not command:
-        return Starter(space, left=tuple(left))
     needed = {option.name.upper() for option in flags.options if option.required}
-    return Starter(space, tuple(filled), tuple(left), tuple(w for w in filled if w in needed - {*command}))
+    unknown = [word for word in filled if word in needed - {*command}] if command else []
+    called |= {option.name for option in flags.options if option.name.upper() in unknown}
+    left = [o.flag or o.name for o in flags.options if not (_given(o, filled) or called & {o.name, _bare(o)})]
+    return Starter(space, tuple(filled) if command else (), tuple(left), tuple(unknown))
 
 
 def _holes(command: Sequence[str]) -> list[str]:

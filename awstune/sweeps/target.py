@@ -117,19 +117,20 @@ def _script(where: str, cwd: Path) -> str:
         path = (cwd / Path(where).expanduser()).resolve()
         there = path.exists()
     except OSError as error:
-        raise TargetError(f"{where} cannot be read: {error.strerror}", _there_are(cwd)) from None
+        raise TargetError(f"{where} cannot be read: {error.strerror}", there_are(cwd)) from None
     if path.is_dir():
-        raise TargetError(f"{where} is a folder", _there_are(path))
+        raise TargetError(f"{where} is a folder", there_are(path))
     if not there:
-        raise TargetError(f"{where} is not there", _there_are(path.parent))
+        raise TargetError(f"{where} is not there", there_are(path.parent))
     if path.suffix == ".py" and not path.is_file():
-        raise TargetError(f"{where} is no file that holds a script", _there_are(path.parent))
+        raise TargetError(f"{where} is no file that holds a script", there_are(path.parent))
     if path.suffix != ".py":
         raise TargetError(f"{where} is no Python file", f"a command goes after --: awstune sweep -- {where}")
     return str(path.relative_to(cwd.resolve())) if path.is_relative_to(cwd.resolve()) else str(path)
 
 
-def _there_are(folder: Path) -> str:
+def there_are(folder: Path) -> str:
+    """Which scripts a folder has: the hint where another one was named."""
     scripts = sorted(path.name for path in folder.glob("*.py") if path.is_file()) if folder.is_dir() else []
     if not scripts:
         return f"there is no Python file in {folder}; go to the project's folder, or name the script's"

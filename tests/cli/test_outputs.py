@@ -62,7 +62,7 @@ SESSION = {
     "results cmd": 0,
     "results cmd --best": 0,
     "logs cmd --trial 1": 0,
-    "sweep -- python flags.py": 2,
+    "sweep -- python3 flags.py": 2,
     "launch lab --ttl 3h": 2,
     "terminate lab": 0,
     "ls --ended": 0,

@@ -11,6 +11,7 @@ _ENDED = (
     '{"t": 1.0, "event": "ended", "epoch": 1, "reason": "finished"}\n'
 )
 _OLD = sweep(journal=_ENDED)
+_TWO = sweep(journal=_ENDED + '{"t": 2.0, "event": "asked", "trial": 1, "epoch": 1, "params": {"x": 0.5}}\n')
 _INTS = sweep(SPEC + '[space]\nx = "1..4"\n', journal=_ENDED.replace("0.5", "2"))
 _SILENT = (
     '{"t": 1.0, "event": "report", "trial": 0, "epoch": 1, "step": 0, "metrics": {"a": 1.0, "b": 2.0}}\n'
@@ -88,6 +89,8 @@ AGAIN = (
     Case("sweep train.py --data nowhere --try", "cannot read the data", "--data names"),
     Case("sweep train.py --data ''", "'--data': it is empty", "awstune sweep --help"),
     Case("sweep train.py --env NOPE", "NOPE is not set here", "export NOPE"),
+    Case("sweep train.py --env KEY=1", "'KEY=1' is no name of a variable", "--env API_KEY"),
+    Case("resume old --trials 1", "has 2 trials already", "awstune resume old --trials +2", files=_TWO),
     Case("sweep train.py --env NOPE --try", "NOPE is not set here", "export NOPE"),
     *(
         Case(

@@ -152,10 +152,22 @@ SWEEP = (
         files={"s.toml": SPEC.replace('"train.py:train"', "3") + SPEC_SPACE},
     ),
     Case("sweep --spec s.toml", "space", "", kind="space", files={"s.toml": "space = 3\n" + SPEC}),
-    Case("sweep -p lr=1..5 -- python x.py", "lr", "{lr}", kind="target"),
-    Case("sweep -p lr=1..5 -- python x.py {rl}", "rl", "", kind="target"),
-    Case("sweep -p lr=1..5 -- python x.py {lr", "no place for lr", "{lr}", kind="target"),
+    *(
+        Case(f"sweep -p lr=1..5 -- {words}", message, hint, kind="target", files={"x.py": ""})
+        for words, message, hint in (
+            ("python3 x.py", "lr", "{lr}"),
+            ("python3 x.py {rl}", "rl", ""),
+            ("python3 x.py {lr", "no place for lr", "{lr}"),
+            ("python3 -u y.py {lr}", "y.py is not there", "train.py, x.py"),
+            ("nosuch {lr}", "there is no program nosuch", "PATH"),
+            ("'python x.py {lr}'", "there is no program python x.py {lr}", "leave its quotes out: -- python"),
+            ("x.py {lr}", "x.py is not on the PATH", "-- ./x.py"),
+            ("./x.py {lr}", "./x.py is no program that may be run", "chmod +x ./x.py"),
+        )
+    ),
+    Case("sweep -p lr=1..5 --on lab -- python3 y.py {lr}", "y.py is not there", "train.py", kind="target"),
     Case("sweep -p lr=1..5 --metric-regex '(' -- echo {lr}", "(", ""),
+    Case("sweep -p lr=1..5 --metric-regex '(l)=(1)' -- echo {lr}", "has 2 groups", "as (?:...)"),
     Case(
         "sweep train.py --on lab",
         "embedded cloud is not running",

@@ -136,10 +136,10 @@ TARGETS = HANGS + tuple(
             "target",
         ),
         (
-            "sweep -- python bad.py --lr {lr}",
+            "sweep -- python3 bad.py --lr {lr}",
             "import argparse\nopen('log.txt', 'w')\np = argparse.ArgumentParser()\np.parse_args()\n",
             "its options cannot be read: it changes log.txt before it parses them",
-            "-p lr=1e-5..1e-1:log -- python bad.py --lr {lr}",
+            "-p lr=1e-5..1e-1:log -- python3 bad.py --lr {lr}",
             "space",
         ),
         (

@@ -154,6 +154,8 @@ def test_parquet_reads_back():
 def test_the_best_as_arguments_and_as_toml():
     """The best trial's values, ready for a command line or a file."""
     assert formats.as_args(RESULTS) == "--lr 0.002 --opt adam"
+    odd = {"best": {"params": {"a": True, "b": None, "c": [1, "x y"]}}}
+    assert formats.as_args(odd) == """--a true --b none --c '[1, "x y"]'"""
     assert formats.as_toml(RESULTS) == 'lr = 0.002\nopt = "adam"\n'
     with pytest.raises(NothingSucceeded):
         formats.as_args(EMPTY)

@@ -143,7 +143,7 @@ def test_subcommands(tmp_path, words):
 def test_what_the_user_has_to_fill_in(tmp_path):
     """A required option without a default stands in the command as a word in capitals, and is told."""
     script(tmp_path, SUBCOMMANDS)
-    error = refusal(tmp_path, SpaceError, command=("python", "script.py", "fit"))
+    error = refusal(tmp_path, SpaceError, command=(sys.executable, "script.py", "fit"))
     assert error.paste.endswith("--data DATA")
     assert " Yours to fill in: DATA. " in error.hint
 
@@ -151,7 +151,7 @@ def test_what_the_user_has_to_fill_in(tmp_path):
 def test_what_is_pasted_is_accepted(tmp_path):
     """The refusal's command line makes a sweep whose first trial is the script with its own defaults."""
     script(tmp_path, ARGPARSE)
-    paste = refusal(tmp_path, SpaceError, command=("python", "script.py")).paste
+    paste = refusal(tmp_path, SpaceError, command=(sys.executable, "script.py")).paste
     pasted = shlex.split(paste.replace("\\\n", " "))
     at = pasted.index("--")
     config = Config("local", None, None, tmp_path / "home", tmp_path)
@@ -320,8 +320,11 @@ def refusal(folder, error, **typed):
 def test_a_command_without_a_space_is_refused_with_one(tmp_path):
     """The refusal of a command is a command line to paste."""
     script(tmp_path, ARGPARSE)
-    error = refusal(tmp_path, SpaceError, command=("python", "script.py"))
-    assert error.message == "nothing says what to search: python script.py has options, but no `space`"
+    error = refusal(tmp_path, SpaceError, command=(sys.executable, "script.py"))
+    assert (
+        error.message
+        == f"nothing says what to search: {sys.executable} script.py has options, but no `space`"
+    )
     assert "  -p lr=1e-5..1e-1:log:default=1e-3 \\\n" in error.paste
     assert "Left as the script has them: --seed, --amp." in error.hint
 

@@ -83,6 +83,7 @@ def test_what_cannot_be_read_is_told(tmp_path, words, message, hint):
     python = tmp_path / "bare" / "bin" / "python"
     venv.create(tmp_path / "bare", symlinks=True)
     (tmp_path / "script.py").write_text("import argparse, numpy")
+    (tmp_path / "run").touch(0o755)
     known = {"python": str(python), "lr": "{lr}", "batch": "{batch}", "drop": "{drop}", "args": "{args}"}
     command = tuple(word.format(**known) for word in words)
     config = Config("local", None, None, tmp_path / "home", tmp_path)
