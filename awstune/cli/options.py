@@ -168,7 +168,7 @@ def command(
 
 def sweep_names(_: click.Context, __: click.Parameter, incomplete: str) -> list[str]:
     """The sweeps of this folder that begin like that, the newest first; for completion in a shell."""
-    found = sorted(Path.cwd().glob(f"{SWEEPS_DIR}/*/{SPEC_FILE}"), key=lambda file: -file.stat().st_mtime)
+    found = sorted(here().glob(f"{SWEEPS_DIR}/*/{SPEC_FILE}"), key=lambda file: -file.stat().st_mtime)
     return [file.parent.name for file in found if file.parent.name.startswith(incomplete)]
 
 
@@ -182,9 +182,21 @@ def asks_for_json(words: Sequence[str]) -> bool:
     return "--json" in (words[: words.index("--")] if "--" in words else words)
 
 
+def here() -> Path:
+    """The folder that one is in.
+
+    Raises:
+        UsageError: somebody has removed it.
+    """
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the folder that you are in is gone", "cd to one that is there") from None
+
+
 def config_of(ctx: click.Context) -> Config:
     """The Config of this call."""
-    return load(ctx.find_root().ensure_object(dict), os.environ, Path.cwd())
+    return load(ctx.find_root().ensure_object(dict), os.environ, here())
 
 
 def file_defaults(section: str, params: list[click.Parameter]) -> dict[str, Any]:
@@ -194,7 +206,7 @@ def file_defaults(section: str, params: list[click.Parameter]) -> dict[str, Any]
         UsageError: the file is not TOML, or a key is no long option of that command.
     """
     known = {opt.removeprefix("--"): param for param in params for opt in param.opts}
-    table = read_file(Path.cwd()).get(section, {})
+    table = read_file(here()).get(section, {})
     for key in table:
         if key not in known:
             what = f"awstune.toml has an unknown key {key!r} in [{section}]"

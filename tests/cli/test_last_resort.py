@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.waiting import PATIENCE_S
+from tests.world import ran
 
 SECRET = "wJalrXUtnFEMI"
 
@@ -46,6 +47,18 @@ def report_of(hint: str) -> str:
     file = Path(found[1])
     assert file.stat().st_mode & 0o077 == 0
     return file.read_text()
+
+
+@pytest.mark.parametrize("words", ["sweeps", "sweep train.py", "launch lab --yes", "ls --json"])
+def test_a_folder_that_is_gone(tmp_path, words):
+    """Whoever stands in a folder that was removed meanwhile is told so, and nothing is launched."""
+    script = f'mkdir gone && cd gone && rmdir ../gone && "$0" -m awstune {words}'
+    env = {**os.environ, "AWSTUNE_HOME": str(tmp_path / "home"), "AWSTUNE_CLOUD": "local"}
+    done = ran(["bash", "-c", script, sys.executable], tmp_path, env)
+    assert done.returncode == 2
+    assert "the folder that you are in is gone" in done.stdout + done.stderr
+    assert "unforeseen" not in done.stdout + done.stderr
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [["types"], ["ls"], ["launch", "lab", "--yes"]], ids=" ".join)
