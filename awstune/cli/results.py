@@ -46,14 +46,15 @@ def results_command(config: Config, sweep: str | None, best: bool, shape: str) -
                 f"awstune results {folder.name} --format parquet > {folder.name}.parquet",
             )
         screen.follow(look.refresh(config, folder, sweeping.opener(screen)))
-        document = results.results(folder)
+        # A trial that is running, of a sweep that is not, was interrupted.
+        state = look.status(folder, time.time())["state"]
+        document = {**results.results(folder), "state": state}
         if best and document["best"]:
             document["findings"] = results.findings(folder)
         if config.json or shape == "json":
             screen.document(document)
         else:
-            going_on = look.status(folder, time.time())["state"] == "running"
-            _show(screen, folder, document, shape, best=best, going_on=going_on)
+            _show(screen, folder, document, shape, best=best, going_on=state == "running")
 
 
 def _best(document: dict[str, Any], folder: Any) -> str:
@@ -74,7 +75,8 @@ def _show(
         else:
             screen.result(tables.results(document, going_on=going_on, room=room_of(sys.stdout)))
         return
-    written = formats.FORMATS[shape](document)
+    chosen = [document["best"]] if best and document["best"] else document["trials"]
+    written = formats.FORMATS[shape]({**document, "trials": chosen})
     if isinstance(written, bytes):
         screen.raw(written)
     else:

@@ -297,11 +297,10 @@ def status(document: Document) -> str:
     done = trials["succeeded"] + trials["failed"] + trials["stopped_early"]
     planned = "" if trials["planned"] is None else f" of {trials['planned']}"
     parts = [f"{done}{planned} trials done"]
-    going_on = "running" if document["state"] == "running" else "interrupted"
-    words = {"running": going_on, "stopped_early": "stopped early"}
+    words = {"stopped_early": "stopped early"}
     parts += [
         f"{trials[key]} {words.get(key, key)}"
-        for key in ("running", "confirming", "failed", "stopped_early", "cancelled")
+        for key in ("running", "interrupted", "confirming", "failed", "stopped_early", "cancelled")
         if trials.get(key)
     ]
     place = "this machine" if document["where"] == "local" else f"the instance {document['where']}"

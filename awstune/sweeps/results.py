@@ -161,8 +161,9 @@ def status(folder: Folder, now: float, *, running: bool | None = None) -> dict[s
 
     Returns:
         ``state`` is running, finished, stopped, failed or cancelled; ``where`` "local", for the caller to
-        replace; ``usd_so_far`` 0; ``packing`` how many trials run at a time, and why, where that was decided.
-        While it runs and a trial has ended, else None: ``eta_s``, ``ends``, ``seconds_per_trial``,
+        replace; ``trials`` counts as interrupted what a stopped sweep takes up again; ``usd_so_far`` 0;
+        ``packing`` how many trials run at a time, and why, where that was decided. While it runs and a
+        trial has ended, else None: ``eta_s``, ``ends``, ``seconds_per_trial``,
         ``usd_per_trial``, ``usd_at_end``, and ``too_late_s``, by how much its end is after its instance's.
     """
     spec, known = Spec.read(folder.spec_file), history(folder)
@@ -193,11 +194,12 @@ def _state(known: History, *, alive: bool) -> str:
 def _counts(trials: Sequence[TrialRecord], spec: Spec, *, alive: bool) -> dict[str, int | None]:
     seen = Counter(trial.status for trial in trials)
     return {
-        "running": seen[Status.RUNNING],
+        "running": seen[Status.RUNNING] if alive else 0,
         "succeeded": seen[Status.SUCCEEDED],
         "failed": seen[Status.FAILED],
         "stopped_early": seen[Status.STOPPED_EARLY],
         "cancelled": seen[Status.CANCELLED],
+        "interrupted": 0 if alive else seen[Status.RUNNING],
         "confirming": sum(1 for trial in trials if alive and trial.confirming is not None),
         "planned": _planned(spec),
     }

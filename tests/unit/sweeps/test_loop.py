@@ -60,9 +60,12 @@ def test_the_status_of_a_sweep(tmp_path):
         "failed": 0,
         "stopped_early": 0,
         "cancelled": 0,
+        "interrupted": 0,
         "confirming": 0,
         "planned": 2,
     }
+    lost = status(folder, 20.0, running=False)["trials"]
+    assert (lost["running"], lost["interrupted"]) == (0, 1)
     assert now["best"] == {"trial": 0, "value": 0.5, "params": {"x": 0.5}}
     assert now["eta_s"] == 0.5
     list(running)
