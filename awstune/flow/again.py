@@ -22,7 +22,7 @@ from awstune.flow import access, follow, login, look, luggage
 from awstune.flow.events import Doing, Story
 from awstune.names import REMOTE_ROOT, SPEC_FILE
 from awstune.remote import bootstrap, sync
-from awstune.remote.mirror import Mirror, remember
+from awstune.remote.mirror import HOLD, Mirror, remember
 from awstune.remote.where import Where
 from awstune.search.compact import parse_assignment
 from awstune.search.parameters import Fixed, Float, Int, Parameter
@@ -226,6 +226,7 @@ def there(config: Config, again: Again, run: Folder, cloud: Cloud, one: Instance
     workdir = f"{REMOTE_ROOT}/projects/{again.sweep.name}/{where.workdir if where else '.'}"
     yield Doing(f"{one.name}: opening a verified SSH connection")
     with (yield from login.enter(config, cloud, one)) as connection:
+        connection.run(HOLD, check=False)  # one whose sweep has just ended may be about to stop itself
         runtime = bootstrap.of_sweep(connection, again.sweep.name)
         spec = sync.Parcel(run.spec_file, f"{path.removeprefix(f'{REMOTE_ROOT}/')}/{SPEC_FILE}")
         sync.push(connection, [spec], REMOTE_ROOT)

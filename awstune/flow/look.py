@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -58,6 +59,18 @@ def status(folder: Folder, now: float) -> dict[str, Any]:
     hours = (latest - began) / 3600 if began and latest else 0.0
     cost = None if there.usd_per_hour is None else round(hours * there.usd_per_hour, 4)
     return {**document, "where": there.name, "usd_so_far": cost}
+
+
+def let_go(config: Config) -> None:
+    """Notes which sweeps of this folder ended with their instances, where the embedded cloud had them."""
+    for folder in Folder.all(config.cwd):
+        with suppress(AwstuneError):  # a damaged folder is told of where it is asked for
+            there = Where.read(folder)
+            if there is not None and there.cloud == "local" and there.alive and not there.complete:
+                from awstune.flow import embedded  # boto3 comes with it, and other sweeps need none
+
+                embedded.let_go(config)
+                return
 
 
 def refresh(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:

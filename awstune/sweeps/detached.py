@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from itertools import takewhile
 from pathlib import Path
 
@@ -19,10 +20,11 @@ import psutil
 
 from awstune.errors import SweepError
 from awstune.names import WORKER_PID_FILE
-from awstune.sweeps import journal
+from awstune.sweeps import checkout, journal
 from awstune.sweeps.folder import Folder
 
 _EVERY_S = 0.02
+_PATIENCE_S = 300.0  # for the worker's word that it runs; a slow disk takes seconds
 _WORKER = "awstune.sweeps.worker"
 
 
@@ -30,7 +32,8 @@ def main() -> None:
     """Start it, and print its process id."""
     try:
         folder, *more = (Path(word).resolve() for word in sys.argv[1:])
-        print(start(Folder(folder), _variables(*more)))  # noqa: T201  # this module's output
+        own = checkout.variables(Path.cwd(), os.environ)
+        print(start(Folder(folder), {**own, **_variables(*more)}))  # noqa: T201  # this module's output
     except SweepError as error:
         sys.exit(f"error: {error.message}")
 
@@ -41,23 +44,30 @@ def _variables(*files: Path) -> dict[str, str]:
     }
 
 
-def start(folder: Folder, variables: Mapping[str, str] | None = None) -> int:
+def start(
+    folder: Folder, variables: Mapping[str, str] | None = None, now: Callable[[], float] = time.monotonic
+) -> int:
     """Starts the worker of a sweep; its process id.
 
     Args:
         folder: the sweep's.
         variables: of the environment, for the worker and its trials.
+        now: a clock in seconds.
 
     Returns when the worker has taken the journal and said so, so that whoever looks next sees it run.
 
     Raises:
-        SweepError: it ended at once; with the last line that it said.
+        SweepError: it ended at once, with the last line that it said; or it hangs, and was ended.
     """
+    give_up = now() + _PATIENCE_S
     pid = _spawn(folder, {**os.environ, **(variables or {})})
     while _running(folder) != pid:
         ended, _ = os.waitpid(pid, os.WNOHANG)
         if ended and _running(folder) != pid:
-            return _other(folder)
+            return _other(folder, give_up, now)
+        if now() > give_up:
+            os.kill(pid, signal.SIGKILL)  # else it might begin when nobody expects it any more
+            raise _silent(folder)
         time.sleep(_EVERY_S)  # it says in a file that it has begun; its end must not be missed meanwhile
     return pid
 
@@ -70,7 +80,7 @@ def _running(folder: Folder) -> int | None:
         return None
 
 
-def _other(folder: Folder) -> int:
+def _other(folder: Folder, give_up: float, now: Callable[[], float]) -> int:
     """The process that was quicker to start the sweep, such as the instance's own at its boot.
 
     Raises:
@@ -80,6 +90,8 @@ def _other(folder: Folder) -> int:
         there = _running(folder)
         if there is not None and psutil.pid_exists(there):
             return there
+        if now() > give_up:
+            raise _silent(folder)
         time.sleep(_EVERY_S)  # it has the journal, and is about to say so
     hint = f"{folder.worker_log_file} has all that it said"
     raise SweepError(f"{folder.name} did not start: {_last_line(folder)}", hint)
@@ -103,12 +115,19 @@ def warnings(folder: Folder) -> list[str]:
     return [line.removeprefix("warning: ") for line in last][::-1]
 
 
+def _silent(folder: Folder) -> SweepError:
+    return SweepError(
+        f"{folder.name} did not start within {_PATIENCE_S:.0f} s, and says nothing",
+        f"see to the disk of {folder.path}, then awstune resume {folder.name}",
+    )
+
+
 def _spawn(folder: Folder, environ: Mapping[str, str]) -> int:
     # posix_spawn rather than Popen: nobody waits for this child, and no warning says so.
     append = os.O_WRONLY | os.O_CREAT | os.O_APPEND
     return os.posix_spawn(
         sys.executable,
-        [sys.executable, "-m", _WORKER, str(folder.path.resolve())],
+        [sys.executable, "-P", "-m", _WORKER, str(folder.path.resolve())],
         environ,
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),

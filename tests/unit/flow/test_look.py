@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from awstune.config import Config
+from awstune.config import Config, ensure_home
 from awstune.errors import AwstuneError, CloudNotRunning, SweepBusy
 from awstune.flow import cancel, embedded, follow, look, moving, resume
 from awstune.flow.events import Output, Warned
+from awstune.remote import hosts
 from awstune.remote.where import Where
 from awstune.search.space import Float, Space
 from awstune.sweeps.folder import Folder
@@ -103,7 +104,11 @@ def test_no_instance_outlives_its_embedded_cloud(config, folder):
     assert look.status(folder, 0.0)["state"] != "running"
     assert list(moving.refuse(config, folder, resume.Changes(), opener)) == []
     Where("local", "us-east-1", "i-1", "lab", "there").write(folder)
+    assert embedded.let_go(config) == ()  # of another home's embedded cloud
+    hosts.pin(ensure_home(config.home), "i-1", ["ssh-ed25519 AAAA"])
     assert embedded.let_go(config) == ("train-1",)
+    Where("local", "us-east-1", "i-1", "lab", "there").write(folder)
+    look.let_go(config)
     assert embedded.let_go(config) == ()
     assert look.status(folder, 0.0)["state"] != "running"
 
