@@ -71,7 +71,7 @@ make() {
   # Its own packages come first: what is installed here wins over what is joined.
   cat "$env.joined" > "$site/awstune-joined.pth"
   has_pip || run_uv pip install --python "$python" pip || return
-  "$python" "$env.rehome" "$(dirname "$(command -v "$1")")" "$python"
+  "$1" "$env.rehome" "$python"
 }
 
 case "$step" in

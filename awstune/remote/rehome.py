@@ -1,11 +1,12 @@
 """Programs that are Python scripts, such as torchrun, made an environment's own: they import what it has.
 
-Runs on an instance, under any Python since 3.5 that an image may have: ``rehome.py FOLDER PYTHON`` looks at
-the programs of FOLDER that run under that folder's Python, and writes them beside PYTHON.
+Runs on an instance, under any Python since 3.5 that an image may have: ``rehome.py PYTHON`` looks at the
+programs that run under the very Python that runs it, and writes them beside PYTHON, another one.
 """
 
 import os
 import sys
+import sysconfig
 from pathlib import Path
 
 # As pip writes them where a path is too long for a line that starts with #!.
@@ -17,7 +18,7 @@ MARK = b"'''exec' "
 
 
 def script_of(program: Path) -> "bytes | None":
-    """What a program is below the line that names its Python; None where that is not of its own folder."""
+    """What a program is below the line that names its Python; None where that is not this one."""
     with program.open("rb") as file:
         if file.read(2) != b"#!":
             return None
@@ -27,12 +28,13 @@ def script_of(program: Path) -> "bytes | None":
     else:
         called = first.split(b" ")[0]
     python = Path(os.fsdecode(called))
-    return rest if python.parent == program.parent and "python" in python.name else None
+    own = python.parent in (program.parent, Path(sys.executable).parent)
+    return rest if own and "python" in python.name else None
 
 
-def main(folder: Path, python: Path) -> None:
-    """Write those that are not there yet."""
-    for program in sorted(folder.iterdir()):
+def main(python: Path, folder: Path) -> None:
+    """Write those of a folder that are not there yet."""
+    for program in sorted(folder.iterdir()) if folder.is_dir() else ():
         mine = python.parent / program.name
         if program.is_file() and os.access(str(program), os.X_OK) and not mine.exists():
             script = script_of(program)
@@ -42,4 +44,4 @@ def main(folder: Path, python: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sysconfig.get_paths()["scripts"]))

@@ -28,7 +28,7 @@ def test_a_program_runs_under_the_environment(tmp_path):
     (image / "python3").symlink_to(sys.executable)
     place = tmp_path / ("long" * 40) / "bin"  # longer than what a kernel takes after #!
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", place.parent], check=True)
-    rehome.main(image, place / "python")
+    rehome.main(place / "python", image)
     made = [path.name for path in place.iterdir() if path.stat().st_mode & 0o111]
     assert sorted(name for name in made if not name.startswith("python")) == ["accelerate", "torchrun"]
     for name in ("torchrun", "accelerate"):
