@@ -67,6 +67,7 @@ def start(
             return _other(folder, give_up, now)
         if now() > give_up:
             os.kill(pid, signal.SIGKILL)  # else it might begin when nobody expects it any more
+            os.waitpid(pid, 0)
             raise _silent(folder)
         time.sleep(_EVERY_S)  # it says in a file that it has begun; its end must not be missed meanwhile
     return pid

@@ -14,10 +14,11 @@ from pathlib import Path
 import psutil
 import pytest
 
+from awstune.errors import SweepError
 from awstune.search.folding import fold
 from awstune.search.space import Float, Space
 from awstune.search.trials import Status
-from awstune.sweeps import journal, marks
+from awstune.sweeps import detached, journal, marks
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import results, status
 from awstune.sweeps.spec import Spec
@@ -204,6 +205,17 @@ def test_a_killed_server_is_replaced(tmp_path, reference):
     assert outcome(folder) == reference
     assert folder.log_file(2).read_text().split("\n").count("epoch 0") == 1  # it went on after its checkpoint
     nothing_lives(folder)
+
+
+def test_a_worker_that_hangs(tmp_path):
+    """One that has said nothing for minutes is ended, and that is told: it shall not begin later."""
+    folder = new_sweep(tmp_path, "hangs")
+    folder.spec_file.unlink()
+    os.mkfifo(folder.spec_file)  # as a disk that answers nobody
+    clock = iter([0.0])
+    with pytest.raises(SweepError, match="did not start within 300 s"):
+        detached.start(folder, now=lambda: next(clock, 301.0))
+    assert not [p for p in psutil.Process().children() if str(folder.path) in p.cmdline()]
 
 
 def test_a_second_worker_is_refused(tmp_path):
