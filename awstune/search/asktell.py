@@ -5,15 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from awstune.errors import NothingSucceeded, SpaceError, UsageError
 from awstune.search.searchers import make
 from awstune.search.space import Space
 from awstune.search.trials import Mode, Status, TrialRecord, best_of
-
-if TYPE_CHECKING:
-    from awstune.search.space import Parameter
 
 
 @dataclass(frozen=True)
@@ -44,7 +41,7 @@ class Search:
     """A search that is asked for trials and told their values; several may be out at once.
 
     Args:
-        space: a ``Space``, or name to parameter.
+        space: a ``Space``, or name to parameter; values may be in the compact form (``"1e-5..1e-1:log"``).
         search: ``bayes``, ``random`` or ``grid``.
         mode: whether the least (``min``) or the greatest (``max``) value is the best.
         seed: the same seed and the same values, told in the same order, give the same trials.
@@ -62,7 +59,7 @@ class Search:
 
     def __init__(
         self,
-        space: Space | Mapping[str, Parameter],
+        space: Space | Mapping[str, Any],
         search: str = "bayes",
         *,
         mode: Mode = "min",
@@ -71,7 +68,7 @@ class Search:
     ) -> None:
         if mode not in {"min", "max"}:
             raise UsageError(f"there is no mode {mode!r}", 'write mode="min" or mode="max"')
-        self.space = space if isinstance(space, Space) else Space(space)
+        self.space = space if isinstance(space, Space) else Space.from_toml(space)
         self.mode = mode
         self._searcher = make(search, mode=mode, seed=seed, **options)
         self._trials: list[TrialRecord] = []

@@ -289,14 +289,18 @@ def _plain(value: Any) -> str | None:
 
 
 def from_table(name: str, value: Any) -> Parameter:
-    """A value of a TOML ``[space]``: text in the compact form, a table of arguments, or fixed.
+    """A value of a TOML ``[space]``: text in the compact form, a table of arguments, a list, or fixed.
+
+    From Python it may be a parameter already.
 
     Raises:
         SpaceError: a table with unknown or missing keys.
     """
+    if isinstance(value, Float | Int | Choice | Fixed):
+        return value
     if isinstance(value, str):
         return parse(value, name)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return parse(json.dumps(value), name)
     if not isinstance(value, Mapping):
         return Fixed(value)

@@ -158,8 +158,8 @@ def _is_watched() -> bool:
 
 def _tell(event: Event) -> None:
     if event["event"] == "finished":
-        value = event.get("value")
-        what = event.get("status") if value is None else f"{value:.6g}"
+        value, why = event.get("value"), event.get("error")
+        what = f"{event.get('status')}{f': {why}' if why else ''}" if value is None else f"{value:.6g}"
         sys.stderr.write(f"trial {event['trial']}: {what}\n")
 
 

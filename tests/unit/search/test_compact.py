@@ -149,6 +149,8 @@ def test_any_text_is_read_or_refused(text):
         ("1..4", Int(1, 4)),
         (20, Fixed(20)),
         (["a", "b"], Choice("a", "b")),
+        (("a", "b"), Choice("a", "b")),
+        (Float(0, 1), Float(0, 1)),
         ({"low": 1e-5, "high": 0.1, "log": True, "prior": 1e-3}, Float(1e-5, 0.1, log=True, prior=1e-3)),
         ({"low": 1, "high": 4}, Int(1, 4)),
         ({"low": 1, "high": 4, "step": 0.5}, Float(1, 4, step=0.5)),

@@ -104,7 +104,8 @@ def test_a_closure_travels(tmp_path, monkeypatch):
 
 REPL = """
 import awstune
-done = awstune.sweep(lambda trial: trial.params["x"] + 0.5, {"x": "1,2"}, search="grid", mode="min")
+x = awstune.Choice(1, 2, 0)
+done = awstune.sweep(lambda t: t.params["x"] + 0.5 / t.params["x"], {"x": x}, search="grid", mode="min")
 done.best
 """
 
@@ -113,7 +114,8 @@ def test_a_repl_is_told(tmp_path):
     """Where somebody looks on, each trial that ends has its line, and the best one is a line, too."""
     done = ran([sys.executable, "-i", "-q"], tmp_path, input=REPL)
     assert "trial 0: 1.5" in done.stderr
-    assert "trial 1: 2.5" in done.stderr
+    assert "trial 1: failed: ZeroDivisionError: float division by zero" in done.stderr
+    assert "trial 2: 2.25" in done.stderr
     assert done.stdout == "<trial 0: succeeded, value 1.5, {'x': 1}>\n"
 
 
