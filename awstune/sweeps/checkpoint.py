@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _ROOM = 1 << 20  # a disk with less free bytes is full: what had failed is removed by then
+_BEFORE = ".0"  # behind the hidden name of a folder that is being replaced: no process is called so
 _NAME = re.compile(r"epoch-(\d+)\.(?:pt|pkl)")
 
 
@@ -86,6 +87,10 @@ def found(folder: Path) -> list[Path]:
 
 def own(folder: Path) -> list[Path]:
     """What the user's program keeps there itself, whole."""
+    for before in folder.glob(f".*{_BEFORE}"):
+        whole = folder / before.name[1 : -len(_BEFORE)]
+        if not whole.exists():  # it died between taking the old one away and putting the new one there
+            before.rename(whole)
     there = folder.iterdir() if folder.is_dir() else ()
     return [path for path in there if not path.name.startswith(".") and not _NAME.fullmatch(path.name)]
 
@@ -93,14 +98,20 @@ def own(folder: Path) -> list[Path]:
 def place(path: Path, write: Callable[[Path], object]) -> None:
     """Have ``write`` make a file or a folder beside ``path``, and move it there once the disk has it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside, before = path.with_name(f".{path.name}.{os.getpid()}"), path.with_name(f".{path.name}{_BEFORE}")
     try:
         write(aside)
+        for folder, _, names in os.walk(aside):  # what a folder holds must be on the disk as well
+            for name in names:
+                _sync(os.path.join(folder, name))  # noqa: PTH118  as os.walk has it
+            _sync(folder)
         _sync(aside)
-        if path.is_dir():
-            shutil.rmtree(path)
+        if path.is_dir():  # which nothing can replace at once
+            shutil.rmtree(before, ignore_errors=True)
+            path.rename(before)
         aside.rename(path)
         _sync(path.parent)
+        shutil.rmtree(before, ignore_errors=True)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         with suppress(OSError):
@@ -125,7 +136,7 @@ def is_full(error: BaseException, folder: Path) -> bool:
     return free < _ROOM and (number == errno.ENOSPC or "write" in str(error))
 
 
-def _sync(path: Path) -> None:
+def _sync(path: Path | str) -> None:
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

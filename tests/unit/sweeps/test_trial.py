@@ -189,6 +189,21 @@ def test_a_state_that_cannot_be_saved(tmp_path):
         list(trial.epochs(2, state=[3]))
 
 
+def test_a_folder_is_replaced_whole(tmp_path):
+    """A folder of one's own takes the place of the one before; who dies in between finds the old one."""
+    trial, _ = trial_in(tmp_path)
+    source = tmp_path / "model"
+    (source / "deep").mkdir(parents=True)
+    for text in ("old", "new"):
+        (source / "deep" / "weights").write_text(text)
+        kept = trial.checkpoint(source)
+    assert (kept / "deep" / "weights").read_text() == "new"
+    assert [path.name for path in kept.parent.iterdir()] == ["model"]
+    kept.rename(kept.with_name(".model.0"))  # as far as it comes whose process is killed there
+    assert trial.kept == kept
+    assert (kept / "deep" / "weights").read_text() == "new"
+
+
 def test_a_checkpoint_of_ones_own(tmp_path):
     """A file or folder of the user's is copied whole, over an older one of its name."""
     trial, heard = trial_in(tmp_path / "trial")
