@@ -7,7 +7,7 @@ import pty
 import resource
 import signal
 import tomllib
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from fnmatch import fnmatch
 from itertools import count
 from pathlib import Path
@@ -71,6 +71,18 @@ def _begun(lab, world, phase, words, **settings):
         yield command
 
 
+@contextmanager
+def _somebody(lab, setup):
+    """Who answers, where questions are asked: the other end of a terminal, and the command's settings."""
+    if setup != "asked":
+        yield None, {}
+        return
+    terminal, stdin = pty.openpty()
+    yield terminal, {"stdin": stdin, "env": lab.as_aws()}
+    os.close(terminal)
+    os.close(stdin)
+
+
 def _set_up(lab, setup, sweep):
     """What is there before the command.
 
@@ -86,18 +98,13 @@ def _set_up(lab, setup, sweep):
 def test_interrupted(lab, tmp_path, phase, numbers):
     """In order, with status 130, what is left said and true, and no process left behind."""
     phase, setup, sweep = _of(phase)
-    world, words, settings = lab.world, phase["words"].split(), {}
+    world, words = lab.world, phase["words"].split()
     if setup == "nowhere":
         world = World(tmp_path / "home", tmp_path)
     else:
         _set_up(lab, setup, sweep)
-    with ExitStack() as opened:
-        if setup == "asked":
-            terminal, stdin = pty.openpty()
-            settings = {"stdin": stdin, "env": lab.as_aws()}
-            opened.callback(os.close, terminal)
-            opened.callback(os.close, stdin)
-        said = opened.enter_context(_begun(lab, world, phase, words, **settings)).signalled(*numbers)
+    with _somebody(lab, setup) as (_, settings), _begun(lab, world, phase, words, **settings) as command:
+        said = command.signalled(*numbers)
 
     assert f"interrupted: {phase['message']}" in said
     assert phase["hint"] in said.partition("\n\nhint: ")[2]
@@ -126,8 +133,14 @@ def test_the_disk_is_full(lab, phase):
     """From that moment on no file can be written: it ends in order, and says what stands and what costs."""
     phase, setup, sweep = _of(phase)
     _set_up(lab, setup, sweep)
-    with _begun(lab, lab.world, phase, phase["words"].split()) as command:
+    words = phase["words"].split()
+    with (
+        _somebody(lab, setup) as (answers, settings),
+        _begun(lab, lab.world, phase, words, **settings) as command,
+    ):
         resource.prlimit(command.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+        if answers is not None:
+            os.write(answers, b"y\n")
     (lab.world.cwd / "gate").touch()
     said = command.ended(phase["full"].get("status", 1))
     assert "unforeseen" not in said
