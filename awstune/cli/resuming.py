@@ -59,7 +59,7 @@ def on_new_instance(
     cloud = clouds.open_for(config, warn=screen.warn, may_start=True)
     name = moving.free_name(cloud, folder)
     proposal, instead = propose(screen, config, wanted_of(name, {**machine, "max_usd": cap}), dry=dry_run)
-    wanting.refuse_plan(proposal.cloud, proposal.plan, spec)
+    wanting.refuse_plan(proposal.cloud, proposal.plan, spec, parcel)
     screen.still()
     parts = [
         f"Plan:\n{plan_in_words(proposal.plan)}",

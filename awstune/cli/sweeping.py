@@ -94,7 +94,7 @@ def on_new_instance(
     screen.if_interrupted(*NOT_LAUNCHED)
     screen.doing("looking at what is there")
     proposal, instead = propose(screen, config, wanted_of(name, machine), dry=dry_run)
-    wanting.refuse_plan(proposal.cloud, proposal.plan, made)
+    wanting.refuse_plan(proposal.cloud, proposal.plan, made, parcel)
     screen.still()
     rate = proposal.plan.usd_per_hour
     ahead = forecast.make(

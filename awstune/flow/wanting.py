@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from awstune.ec2 import fits, prices
 from awstune.ec2.plan import Plan
 from awstune.ec2.session import Cloud
 from awstune.errors import TargetError
+from awstune.flow import declared
 from awstune.names import REMOTE_ROOT
 from awstune.remote.project import Project
 from awstune.remote.recipe import Build, Wants
 from awstune.sweeps.spec import Spec
 
 FILE, PROJECT = "requirements.txt", "pyproject.toml"
+BUILD = (PROJECT, "setup.py", "setup.cfg")
+_ITSELF = re.compile(
+    r"\s*(?:(?:-e|--editable)[ =]\s*)?\.(?:/?\s*$|\[|\s*[;#])"
+)  # the project, with what it needs
+_DEEPEST = 2
 
 
 def of_sweep(spec: Spec, parcel: Project, name: str) -> Wants:
@@ -30,7 +38,7 @@ def of_sweep(spec: Spec, parcel: Project, name: str) -> Wants:
         python=spec.python,
         requirements=lines,
         file=file,
-        content=_content(parcel) if file else "",
+        content=_content(parcel, lines) if file else "",
         project=f"{REMOTE_ROOT}/projects/{name}",
         builds=tuple(
             Build(one.spec, one.index, one.lowest, one.cuda.highest, one.cuda.first_driver, one.glibc)
@@ -39,12 +47,13 @@ def of_sweep(spec: Spec, parcel: Project, name: str) -> Wants:
     )
 
 
-def refuse_plan(cloud: Cloud, plan: Plan, spec: Spec) -> None:
+def refuse_plan(cloud: Cloud, plan: Plan, spec: Spec, parcel: Project) -> None:
     """Says before anything is launched that a sweep cannot run on what is planned.
 
     Raises:
-        TargetError: a function has no torch there.
+        TargetError: a function has no torch there; or what the project requires cannot be read.
     """
+    of_sweep(spec, parcel, "")
     known = prices.shipped().types
     for run in () if cloud.local else plan.launches:  # an embedded instance computes on this machine
         facts = known.get(run.type)
@@ -81,17 +90,23 @@ def _requirements(parcel: Project) -> tuple[tuple[str, ...], str]:
             table = tomllib.loads(_text(parcel.root / PROJECT))
         except tomllib.TOMLDecodeError as error:
             raise TargetError(f"{PROJECT} is not TOML: {error}", f"mend {parcel.root / PROJECT}") from error
-        return tuple(str(line) for line in table.get("project", {}).get("dependencies", ())), ""
+        return declared.dependencies(table), ""
     return (), ""
 
 
-def _content(parcel: Project) -> str:
-    named = [file for file in parcel.files if file.suffix in (".txt", ".in", ".whl") and len(file.parts) <= 2]  # noqa: PLR2004  # at the top, or in a folder for them
+def _content(parcel: Project, lines: Sequence[str]) -> str:
+    itself = any(_ITSELF.match(line) for line in lines)
     digest = hashlib.sha256()
-    for file in named:
-        if file.suffix == ".whl" or "require" in str(file) or "constraint" in str(file):
+    for file in parcel.files:
+        if _says(file) or (itself and str(file) in BUILD):
             digest.update(str(file).encode() + b"\0" + (parcel.root / file).read_bytes() + b"\0")
     return digest.hexdigest()[:16]
+
+
+def _says(file: Path) -> bool:
+    """Whether a file may be one that requirements name: at the top, or in a folder for them."""
+    lists = file.suffix in (".txt", ".in") and ("require" in str(file) or "constraint" in str(file))
+    return len(file.parts) <= _DEEPEST and (lists or file.suffix == ".whl")
 
 
 def _text(path: Path) -> str:

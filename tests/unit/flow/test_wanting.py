@@ -64,10 +64,57 @@ def test_a_function_on_the_course_image(tmp_path):
     wanting.refuse(FUNCTION, "an image of one's own", "T4")
 
 
-def test_a_plan_for_a_function_on_the_course_image():
+def test_a_plan_for_a_function_on_the_course_image(tmp_path):
     """`sweep --launch` and `resume --launch` refuse it by the plan alone, before an instance is asked for."""
     course = SimpleNamespace(launches=(SimpleNamespace(type="p2.xlarge", image=COURSE),))
+    aws, here, found = SimpleNamespace(local=False), SimpleNamespace(local=True), project.read(tmp_path)
     with pytest.raises(TargetError, match=r"torch for Python 3\.11"):
-        wanting.refuse_plan(SimpleNamespace(local=False), course, FUNCTION)
-    wanting.refuse_plan(SimpleNamespace(local=False), course, COMMAND)
-    wanting.refuse_plan(SimpleNamespace(local=True), course, FUNCTION)  # it computes on this machine
+        wanting.refuse_plan(aws, course, FUNCTION, found)
+    wanting.refuse_plan(aws, course, COMMAND, found)
+    wanting.refuse_plan(here, course, FUNCTION, found)  # it computes on this machine
+    (tmp_path / "pyproject.toml").write_text("[project")
+    with pytest.raises(TargetError, match="is not TOML"):
+        wanting.refuse_plan(here, course, COMMAND, project.read(tmp_path))
+
+
+def test_requirements_that_are_the_project_itself(tmp_path):
+    """With `.[train]` the extras of pyproject.toml are wanted: another one is another environment."""
+    extras = '[project]\nname = "p"\n[project.optional-dependencies]\ntrain = ["{}"]\n'
+    for line in (".[train]", "-e .", ".", "--editable=.[train]  # mine"):
+        made = {wants(tmp_path, requirements_txt=line, pyproject_toml=extras.format(x)).key for x in "ab"}
+        assert len(made) == 2, line
+    made = {wants(tmp_path, requirements_txt="./a.whl", pyproject_toml=extras.format(x)).key for x in "ab"}
+    assert len(made) == 1
+
+
+POETRY = """
+[tool.poetry.dependencies]
+python = "^3.11"
+einops = "^0.7.1"
+timm = "^1.2"
+tqdm = "~4.66.1"
+rich = "13.9"
+any = "*"
+both = ">=1, <3"
+either = "^1 || ^2"
+hub = {version = "^2", extras = ["cli", "fast"], markers = "sys_platform == 'linux'"}
+mine = {git = "https://host/mine.git", tag = "v1"}
+beside = {path = "libs/beside"}
+left = {version = "1", optional = true}
+"""
+
+
+def test_requirements_of_poetry(tmp_path):
+    """Its own table says what [project] would, in words of its own."""
+    assert wants(tmp_path, pyproject_toml=POETRY).requirements == (
+        "einops>=0.7.1,<0.8",
+        "timm>=1.2,<2",
+        "tqdm>=4.66.1,<4.67",
+        "rich==13.9",
+        "any",
+        "both>=1,<3",
+        "either",
+        "hub[cli,fast]>=2,<3 ; sys_platform == 'linux'",
+        "mine @ git+https://host/mine.git@v1",
+        "./libs/beside",
+    )
