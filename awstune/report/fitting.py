@@ -85,8 +85,10 @@ def wrapped(
         room: the terminal's columns; None where all of it is wanted, as in a pipe.
         keys: how many columns, from the first, each of the tables has.
     """
+    if room is None:
+        return columns(rows, header, right)
     for names in (header, [_shorter(name) if at >= keys else name for at, name in enumerate(header)]):
-        if room is None or _wide([names, *rows]) <= room:
+        if _wide([names, *rows]) <= room:
             return columns(rows, names, right)
     sides = right.ljust(len(header), "l")
     tables = []

@@ -26,7 +26,7 @@ NAME = re.compile(r"[A-Za-z_][\w-]*(?:\.[\w-]+)*")
 NEARLY = re.compile(
     rf"[+-]?\.?\d[\w.+-]*\.\.|(?:(?!\.\.).)*\.\.\s*{NUMBER}$|(?=.*[.eE]){NUMBER}-{NUMBER}$", re.DOTALL
 )
-BRACKETS = ("()", "[]", "{}")
+BRACKETS = (("(", ")"), ("[", "]"), ("{", "}"))
 WORDS = {"true": True, "false": False, "none": None}
 RANGE_OPTIONS = ("log", "step", "n", "default", "prior", "when")
 CHOICE_OPTIONS = ("default", "weights", "when")
