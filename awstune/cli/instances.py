@@ -54,12 +54,12 @@ def stop_command(config: Config, names: tuple[str, ...]) -> None:
 
     A NAME may be left out where there is only one instance. `awstune start` brings them back.
     """
-    from awstune.flow import clouds, end
+    from awstune.flow import clouds, doomed, end
 
     with Screen(config) as screen:
         screen.if_interrupted("nothing was stopped", LOOK)
         cloud = clouds.open_for(config, warn=screen.warn)
-        which = end.chosen(cloud, names)
+        which = doomed.chosen(cloud, names)
         screen.follow(end.stop(cloud, which))
         goes_on = " ".join(one.name for one in which)
         screen.if_interrupted(f"{goes_on}: stopped; a disk costs", f"awstune terminate {goes_on} ends that")
@@ -81,15 +81,14 @@ def start_command(
     """
     from awstune.cli.launch import show_launched
     from awstune.ec2 import prices, restart
-    from awstune.flow import clouds, end
+    from awstune.flow import clouds, doomed, end
 
     with Screen(config) as screen:
         screen.if_interrupted("nothing was started", LOOK)
         cloud = clouds.open_for(config, warn=screen.warn)
         table, now = prices.shipped(), time.time()
-        restarts = [
-            restart.propose(one, table, now, ttl_s=ttl, max_usd=max_usd) for one in end.chosen(cloud, names)
-        ]
+        which = doomed.chosen(cloud, names)
+        restarts = [restart.propose(one, table, now, ttl_s=ttl, max_usd=max_usd) for one in which]
         screen.say("\n".join(one.prose() for one in restarts))
         if not cloud.local:
             screen.confirm("Start?", yes=yes)

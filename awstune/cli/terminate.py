@@ -35,7 +35,7 @@ def terminate_command(
     network interfaces, security groups, key pairs and schedules; exit status 4 means that something is
     still there. A left-out NAME is the only instance there is.
     """
-    from awstune.flow import clouds, end
+    from awstune.flow import clouds, doomed, end
 
     if every and names:
         raise UsageError("--all and names contradict each other", "awstune terminate --all")
@@ -47,21 +47,24 @@ def terminate_command(
         screen.if_interrupted("nothing was ended: what runs goes on, and costs what it did", LOOK)
         cloud = clouds.open_for(config, warn=screen.warn)
         if all_regions:
-            doomed, silent = end.everywhere(cloud, everyone=everyone)
+            places, silent = doomed.everywhere(cloud, everyone=everyone)
         else:
-            doomed, silent = [(cloud, end.doomed(cloud, names, every=every, everyone=everyone))], []
-        ended = [one for _, what in doomed for one in what.instances]
-        removed = [base for _, what in doomed for _, base in what.leftovers]
-        if not cloud.local and (ended or removed):
-            question = f"Terminate {_in_words(ended, removed, cloud.owner)}? Disks are deleted."
+            places, silent = [(cloud, doomed.meant(cloud, names, every=every, everyone=everyone))], []
+        ended = [one for _, what in places for one in what.instances]
+        without = [base for _, what in places for _, base in what.leftovers]
+        if not cloud.local and (ended or without):
+            question = f"Terminate {_in_words(ended, without, cloud.owner)}? Disks are deleted."
             screen.confirm(question, yes=yes)
         # A region that does not answer may have something: unknown is not none.
         left = [{"kind": "region", "id": region} for region in silent]
         typed = (" --all-regions" if all_regions else "") + (" --everyone" if everyone else "")
         again = f"awstune terminate --all{typed}" if every else ""
-        left += screen.follow(end.terminate(config, doomed, discard=discard, again=again))
+        removed: list[str] = []
+        left += screen.follow(
+            end.terminate(config, places, discard=discard, again=again, removed=removed.append)
+        )
         screen.if_interrupted("what was named is ended", "awstune ls --all-regions shows what is left")
-        shared = [name for there, what in doomed for name in end.sharing(there, what)]
+        shared = [name for there, what in places for name in end.sharing(there, what)]
         if config.json:
             return _document(screen, ended, removed, left)
         return _show(screen, [*(one.name for one in ended), *removed], left, shared)

@@ -19,6 +19,7 @@ from awstune.ec2.wanted import Wanted
 from awstune.errors import AwstuneError, Interrupted, LeftBehind
 from awstune.flow import clouds, end, follow, launch, ship, spec
 from awstune.flow.claim import take
+from awstune.flow.doomed import Doomed
 from awstune.flow.events import Chapter, Doing, Done, Story
 from awstune.localcloud import lifecycle
 from awstune.names import COURSE_AMI, DEFAULT_REGION, DEFAULT_TYPE
@@ -102,7 +103,7 @@ def _story(config: Config, warn: Callable[[object], None], in_words: InWords) ->
     document = yield from _sweep(config, proposal, ready, in_words)
 
     yield Chapter("Terminate, and look whether anything is left")
-    left = yield from end.terminate(config, [(proposal.cloud, end.Doomed((ready.instance,)))], discard=False)
+    left = yield from end.terminate(config, [(proposal.cloud, Doomed((ready.instance,)))], discard=False)
     if left:
         raise LeftBehind(still_there(left), "awstune terminate --all")
     yield Done("nothing is left: no instance, disk, network interface, security group or key pair")

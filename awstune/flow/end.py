@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from awstune.config import Config
-from awstune.ec2 import end, events, instances, orphans, regions, restart, unfetched
+from awstune.ec2 import end, events, instances, restart, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.restart import Restart
 from awstune.ec2.session import Cloud
@@ -26,6 +26,7 @@ from awstune.errors import (
     UsageError,
 )
 from awstune.flow import access, arriving, launch, login
+from awstune.flow.doomed import Doomed
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.money import dollars
 from awstune.names import SWEEPS_DIR
@@ -38,80 +39,13 @@ from awstune.sweeps.folder import Folder
 Left = list[dict[str, str]]
 
 
-@dataclass(frozen=True)
-class Doomed:
-    """What `terminate` was asked to end.
-
-    Attributes:
-        instances: one's own, not yet terminated.
-        leftovers: whose, and the NAMEs of which only a key pair, a security group or a schedule is left.
-        kept: what no instance has and only its owner may delete, such as a disk: ``{kind, id}`` each.
-        every: whether that is all there is, rather than what somebody named.
-    """
-
-    instances: tuple[Instance, ...]
-    leftovers: tuple[end.Base, ...] = ()
-    kept: tuple[dict[str, str], ...] = ()
-    every: bool = False
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Of all of it."""
-        left = (base for _, base in self.leftovers)
-        return tuple(dict.fromkeys((*(one.name for one in self.instances), *left)))
-
-
-def chosen(cloud: Cloud, names: Sequence[str]) -> list[Instance]:
-    """One's live instances of these names; without a name the only one.
-
-    Raises:
-        UnknownName: there is none of a name, or without a name there are several.
-    """
-    own = instances.own(cloud)
-    if not names:
-        return [instances.pick(own, None, cloud.region)]
-    return _bearing(own, names, cloud.region)
-
-
-def doomed(cloud: Cloud, names: Sequence[str], *, every: bool = False, everyone: bool = False) -> Doomed:
-    """What is meant by these names; nothing is ended yet.
-
-    Args:
-        cloud: where.
-        names: of one's own; none means the only one.
-        every: all of them, whatever they are called, and what interrupted launches have left.
-        everyone: with ``every``, whoever in the account launched them.
-
-    Raises:
-        UnknownName: there is nothing of a name, or without a name there are several.
-    """
-    if every:
-        return _all(cloud, everyone=everyone)
-    if not names:
-        return Doomed(tuple(chosen(cloud, ())))
-    own = instances.own(cloud)
-    there = {one.name for one in own}
-    left = [name for name in dict.fromkeys(names) if name not in there and end.left_of(cloud, name)]
-    asked = [name for name in dict.fromkeys(names) if name not in left]
-    return Doomed(tuple(_bearing(own, asked, cloud.region)), tuple((cloud.owner, name) for name in left))
-
-
-def _all(cloud: Cloud, *, everyone: bool) -> Doomed:
-    """All there is in a region; what goes with its last instance is no leftover."""
-    live = tuple(instances.own(cloud, everyone=everyone))
-    with_them = {(one.owner, end.base_name(one)) for one in live}
-    alone = orphans.find(cloud, everyone=everyone)
-    left = dict.fromkeys((one.owner, one.base) for one in alone if one.kind in orphans.REMOVED and one.base)
-    kept = tuple({"kind": one.kind, "id": one.id} for one in alone if one.kind not in orphans.REMOVED)
-    return Doomed(live, tuple(base for base in left if base not in with_them), kept, every=True)
-
-
-def _bearing(own: list[Instance], names: Sequence[str], region: str) -> list[Instance]:
-    return [one for name in dict.fromkeys(names) for one in instances.of_name(own, name, region)]
-
-
 def terminate(
-    config: Config, places: Sequence[tuple[Cloud, Doomed]], *, discard: bool, again: str = ""
+    config: Config,
+    places: Sequence[tuple[Cloud, Doomed]],
+    *,
+    discard: bool,
+    again: str = "",
+    removed: Callable[[str], object] = lambda _: None,
 ) -> Story[Left]:
     """Fetches, ends, removes what was made beside, and looks whether anything is left.
 
@@ -122,6 +56,7 @@ def terminate(
         places: which, by region.
         discard: whether what a sweep has not sent home may be lost.
         again: the command that goes on with an interrupted one; left out, the one that names them all.
+        removed: told each NAME whose leftovers are removed.
 
     Returns:
         What is still there: ``{kind, id}`` each.
@@ -147,6 +82,8 @@ def terminate(
             stands = f"{names}: some of it may still be there, and cost"
             for cloud, what in claimed:
                 left += yield from _end(config, cloud, what)
+                for _, base in what.leftovers:
+                    removed(base)
         except KeyboardInterrupt:
             raise Interrupted(stands, goes_on) from None
     return left
@@ -201,19 +138,6 @@ def _removed(config: Config, cloud: Cloud, what: Doomed) -> Story[None]:
                 yield _told(event)
     except LeftBehind as error:
         yield Warned(error.message)
-
-
-def everywhere(cloud: Cloud, *, everyone: bool = False) -> tuple[list[tuple[Cloud, Doomed]], list[str]]:
-    """All of one's own, or of everyone's, in every region of the account.
-
-    Returns:
-        What to end where, and the regions that did not answer: what is there is not known.
-
-    Raises:
-        CloudError: the regions themselves cannot be listed.
-    """
-    found, silent = regions.each(cloud, lambda there: _all(there, everyone=everyone))
-    return [(there, what) for there, what in found if what.names or what.kept], sorted(silent)
 
 
 def stop(cloud: Cloud, which: Sequence[Instance]) -> Story[None]:
@@ -279,13 +203,19 @@ def start(
 
 
 def _perhaps_capped(cloud: Cloud, error: AwstuneError, which: Sequence[Instance]) -> AwstuneError:
-    """Its tags may not know all of its hours; its disk does, and its guard has ended it again."""
+    """Its tags may not know all of its hours; its disk does, and its guard has ended it again.
+
+    What AWS or somebody else has ended has another reason, and within the wait no time to live is over: of
+    the ends that an instance makes for itself only the cap is left.
+    """
     for one in instances.describe(cloud, [one.id for one in which]):
-        ended_itself = one.state in ("stopping", "stopped") and "InstanceInitiated" in one.state_reason
+        ended_itself = one.state not in restart.RUNS and "InstanceInitiated" in one.state_reason
         if one.max_usd is not None and ended_itself:
+            more = f"{restart.way_on(one, 2 * one.max_usd)} lets it cost more in all"
+            gone = f"awstune launch {one.name} with a larger --max-usd makes another"
             return InstanceDied(
                 f"{one.name} has ended itself again: its dollar cap of {dollars(one.max_usd)} is spent",
-                f"{restart.way_on(one, 2 * one.max_usd)} lets it cost more in all",
+                gone if one.at_end == "terminate" else more,
             )
     return error
 

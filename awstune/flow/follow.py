@@ -30,6 +30,7 @@ from awstune.errors import (
     UnknownName,
 )
 from awstune.flow import access, end, login, look, salvage
+from awstune.flow.doomed import Doomed
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.money import dollars
 from awstune.names import NOTIFY_VARIABLE
@@ -144,7 +145,7 @@ def _end_owned(config: Config, folder: Folder, open_cloud: look.Open) -> Story[N
             also = f"{one.name} goes on, and costs: it has {', '.join(others)}, which is not here yet"
             yield Warned(f"{also}; awstune terminate {one.name} fetches that and ends {one.name}")
             return
-        left = yield from end.terminate(config, [(cloud, end.Doomed((one,)))], discard=False)
+        left = yield from end.terminate(config, [(cloud, Doomed((one,)))], discard=False)
         if left:
             raise LeftBehind(still_there(left), f"awstune terminate {one.name}")
         yield Done(f"the instance {one.name} was to end with its sweep, and is gone; nothing of it is left")

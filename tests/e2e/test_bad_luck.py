@@ -232,6 +232,20 @@ def test_the_time_to_live_ends_it(world, switched):
     assert world.json("ls") == []
 
 
+@pytest.mark.parametrize(
+    ("at_end", "way_on"), [("stop", "start capped --max-usd 10"), ("terminate", "launch")]
+)
+def test_a_cap_that_only_its_disk_knows_to_be_spent(world, switched, at_end, way_on):
+    """Hours that no tag has: started, it ends itself at once, and the cap is said with the way on."""
+    world.run("launch", "capped", "--max-usd", "5", "--at-end", at_end)
+    world.run("stop", "capped")
+    (ran,) = world.home.glob("**/var/lib/awstune/ran")
+    ran.write_text("99999999\n")
+    error = refused(world, "start", "capped", status=1)
+    assert error["message"] == "capped has ended itself again: its dollar cap of $5.00 is spent"
+    assert way_on in error["hint"]
+
+
 def test_a_target_that_is_not_there(world):
     """A wrong file name is refused before anything else, with the files that are there."""
     error = refused(world, "sweep", "trian.py", status=2)

@@ -9,6 +9,7 @@ import pytest
 from awstune.ec2.session import Endpoint, open_cloud
 from awstune.localcloud import client, lifecycle
 from tests.faults.strikes import Impatient, Strike
+from tests.world import World
 
 _NUMBERS = itertools.count(1)
 
@@ -41,6 +42,12 @@ def cloud(shared_cloud, local):
     assert resources(local) == []
     yield shared_cloud
     assert resources(local) == []
+
+
+@pytest.fixture
+def world(home, tmp_path):
+    """The command line of whoever owns that cloud."""
+    return World(home, tmp_path)
 
 
 @pytest.fixture

@@ -12,18 +12,11 @@ from awstune.ec2.wanted import Wanted
 from awstune.localcloud import client
 from tests.faults.conftest import resources
 from tests.waiting import briefly, until
-from tests.world import World
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 # Every call of AWS's API, and no step of an instance's own life.
 ANY_CALL = {"service": "[!i]*", "times": 1, "delay_s": 600, "after_commit": True}
 ONE_OF_EACH = ["instance", "key-pair", "network-interface", "security-group", "volume"]
-
-
-@pytest.fixture
-def world(home, tmp_path):
-    """The command line of whoever owns that cloud."""
-    return World(home, tmp_path)
 
 
 def killed_after(world, local, name, number):

@@ -7,7 +7,7 @@ from awstune.ec2 import end, instances, keys, launch, survey
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
 from awstune.errors import CloudError, LeftBehind, UsageError
-from awstune.flow.end import doomed
+from awstune.flow.doomed import meant
 
 
 def _launch(cloud, keys_dir, **wishes):
@@ -67,12 +67,12 @@ def test_what_somebody_else_launched_ends_whole(cloud, keys_dir):
     of_theirs = [theirs.id, *theirs.group_ids, *theirs.volume_ids, pair]
     cloud.ec2.create_tags(Resources=of_theirs, Tags=[{"Key": names.TAG_OWNER, "Value": you}])
     _launch(cloud, keys_dir, name="desk")
-    everyone = doomed(cloud, (), every=True, everyone=True).instances
+    everyone = meant(cloud, (), every=True, everyone=True).instances
     assert sorted((one.name, one.owner == cloud.owner) for one in everyone) == [
         ("desk", True),
         ("lab", False),
     ]
-    assert [one.name for one in doomed(cloud, (), every=True).instances] == ["desk"]
+    assert [one.name for one in meant(cloud, (), every=True).instances] == ["desk"]
     strangers = [one for one in everyone if one.name == "lab"]
     kinds = [one["kind"] for one in end.leftovers(cloud, strangers)]
     assert kinds == ["instance", "volume"]

@@ -6,7 +6,7 @@ import pytest
 
 from awstune import names
 from awstune.ec2 import backstop, end, instances, launch, orphans
-from awstune.flow.end import Doomed, doomed
+from awstune.flow.doomed import Doomed, meant
 from tests.unit.ec2.launches import launched, planned
 
 YOU = "arn:aws:iam::123456789012:user/you"
@@ -36,7 +36,7 @@ def test_all_means_what_interrupted_launches_left_too(cloud, keys_dir):
     cut_short(cloud, keys_dir, "lost")
     launched(cloud, keys_dir)
     assert found(cloud) == [("key-pair", "lost"), ("security-group", "lost")]
-    what = doomed(cloud, (), every=True)
+    what = meant(cloud, (), every=True)
     assert [one.name for one in what.instances] == ["lab"]
     assert what.leftovers == ((cloud.owner, "lost"),)
     assert what.names == ("lab", "lost")
@@ -49,7 +49,7 @@ def test_what_others_left(cloud, keys_dir):
     cloud.ec2.create_tags(Resources=[pair], Tags=[{"Key": names.TAG_OWNER, "Value": YOU}])
     assert found(cloud) == [("security-group", "lost")]
     assert found(cloud, everyone=True) == [("key-pair", "lost"), ("security-group", "lost")]
-    everyone = doomed(cloud, (), every=True, everyone=True)
+    everyone = meant(cloud, (), every=True, everyone=True)
     assert sorted(everyone.leftovers) == sorted([(cloud.owner, "lost"), (YOU, "lost")])
     for owner, base in everyone.leftovers:
         list(end.clean(cloud, base, keys_dir, owner=owner))
@@ -95,4 +95,4 @@ def test_a_disk_that_nobody_has_is_named_and_stays(cloud, keys_dir):
         TagSpecifications=[{"ResourceType": "volume", "Tags": tags}],
     )
     kept = ({"kind": "volume", "id": made["VolumeId"]},)
-    assert doomed(cloud, (), every=True) == Doomed((), (), kept, every=True)
+    assert meant(cloud, (), every=True) == Doomed((), (), kept, every=True)
