@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -173,7 +174,8 @@ def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: 
         screen.document(document)
         return 0 if document["best"] else NothingSucceeded.exit_status
     if document["best"] is None:
-        raise _nothing(document, Spec.read(folder.spec_file).trials)
+        elsewhere = where is not None and where != BACKGROUND
+        raise _nothing(document, Spec.read(folder.spec_file).trials, elsewhere=elsewhere)
     from awstune.sweeps import results
 
     screen.sentence(tables.best(document))
@@ -218,13 +220,23 @@ def left(folder: Folder, where: str | None) -> tuple[str, str]:
     )
 
 
-def _nothing(document: dict[str, Any], planned: int | None) -> NothingSucceeded:
+def _nothing(document: dict[str, Any], planned: int | None, *, elsewhere: bool) -> NothingSucceeded:
     trials = document["trials"]
     errors = [trial["error"] for trial in trials if trial["error"]]
     why = f": {errors[0]}" if errors else ""
     return NothingSucceeded(
         f"{document['sweep']} ended after {count(len(trials), 'trial')}, and none succeeded{why}",
-        _mended(document["sweep"], errors, open_ended=planned is None or len(trials) < planned),
+        _missing(errors, elsewhere=elsewhere)
+        or _mended(document["sweep"], errors, open_ended=planned is None or len(trials) < planned),
+    )
+
+
+def _missing(errors: list[str], *, elsewhere: bool) -> str | None:
+    """What has a module on an instance that the trials miss there; None where that is not the trouble."""
+    found = re.search(r"No module named '(\w+)", errors[0]) if errors and elsewhere else None
+    return found and (
+        f"what provides {found[1]} goes into requirements.txt, else into [project] of pyproject.toml: that is "
+        "what is installed on an instance; the line .[NAME] stands for an extra"
     )
 
 
