@@ -39,6 +39,7 @@ EVERY_S = 30.0
 MOST_BYTES = 5 << 30  # of one PutObject
 _ROLE = "iam/security-credentials/"
 _TIMEOUT_S = 60.0
+_AGAIN_S = (1.0, 4.0, 15.0)  # before the last copy is tried again
 _UNSIGNED = "UNSIGNED-PAYLOAD"  # over TLS, which the bucket insists on
 
 
@@ -225,15 +226,25 @@ class Copy:
         while not self._over.wait(self._every_s):
             self.flush()
 
-    def end(self, patience_s: float = float("inf")) -> bool:
+    def end(self, patience_s: float = float("inf"), *, sleep: Callable[[float], object] = time.sleep) -> bool:
         """Copy a last time, and no more; whether all of it is there.
+
+        What was not taken for once is tried again: an instance that ends by itself does so only with all
+        of it there.
 
         Args:
             patience_s: after so long no other file is begun.
+            sleep: waits that long.
         """
         self._over.set()
         self._give_up = self._clock() + patience_s
-        return self.flush()
+        whole = self.flush()
+        for pause_s in _AGAIN_S:
+            if whole or self._without or self._clock() >= self._give_up:
+                break
+            sleep(pause_s)  # a bucket does not tell that it takes files again
+            whole = self.flush()
+        return whole
 
     def flush(self) -> bool:
         """Copy what has changed; whether all of it is there now."""

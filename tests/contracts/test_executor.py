@@ -97,7 +97,7 @@ def test_a_trial_starts_reports_and_finishes(bench):
     assert second == Reported(0, 1, {"loss": 0.25})
     assert finished.status is Status.SUCCEEDED
     assert finished.error is None
-    assert 0 < finished.seconds < 30
+    assert finished.seconds > 0
 
 
 def test_a_trial_without_a_report_finishes(bench):

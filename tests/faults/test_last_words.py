@@ -15,7 +15,7 @@ from awstune.sweeps import boot, marks
 from awstune.sweeps.executor import Finished, Job, Started
 from awstune.sweeps.pool import Pool
 from awstune.sweeps.target import Target
-from tests.waiting import hear, so_many, until
+from tests.waiting import PATIENCE_S, hear, so_many, until
 
 # Waits for the gate, and leaves slowly: what it has registered is run when it has said that it is done.
 SLOW = """
@@ -44,7 +44,7 @@ def test_done_but_not_heard_yet(tmp_path):
     until((tmp_path / "0" / "done").exists, "the trial to be done")
     server = psutil.Process(psutil.Process(heard[-1].pid).ppid())
     server.kill()
-    server.wait(10)
+    server.wait(PATIENCE_S)
     heard = hear(pool, so_many(Finished), heard)
     pool.close()
     assert [type(m).__name__ for m in heard] == ["Started", "Reported", "Finished"]
@@ -62,7 +62,7 @@ def test_nobody_hears_it(tmp_path):
     words = boot.command(sys.executable, "child", json.dumps({**job, "target": target}), str(theirs.fileno()))
     with theirs:
         done = subprocess.run(
-            words, pass_fds=[theirs.fileno()], capture_output=True, text=True, check=False, timeout=60
+            words, pass_fds=[theirs.fileno()], capture_output=True, text=True, check=False, timeout=PATIENCE_S
         )
     assert done.returncode == os.EX_TEMPFAIL
     assert done.stderr == ""

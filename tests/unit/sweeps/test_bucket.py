@@ -152,6 +152,21 @@ def test_an_end_waits_so_long_and_no_longer(folder):
     assert not kept[0].endswith("journal.jsonl")
 
 
+def test_an_end_is_not_lost_to_one_bad_moment(server, s3, folder):
+    """What the bucket does not take at the end is tried again, and a few times only."""
+    slept, log = [], "/results/sweeps/train-1/i-1/trials/0000/log.txt"
+    server.refused[log] = (503, "")
+    assert Copy(folder, s3, print, instance=lambda: "i-1").end(600, sleep=slept.append)
+    assert len(slept) == 1
+    assert server.order[-1].endswith("journal.jsonl")
+
+    def refused(*_):
+        raise bucket.BucketError("no")
+
+    assert not Copy(folder, refused, print, instance=lambda: "i-1").end(600, sleep=slept.append)
+    assert len(slept) == 4
+
+
 def test_whatever_goes_wrong_it_copies_on(folder):
     """An error that nobody has thought of is said; the next time all is copied."""
     warned, errors = [], [RuntimeError("whatever")]
