@@ -1,8 +1,11 @@
 """What a results bucket holds, as its reader sees it."""
 
 import hashlib
+import io
+from types import SimpleNamespace
 
 import pytest
+from botocore.response import StreamingBody
 
 from awstune.ec2 import stored
 from awstune.errors import CloudError
@@ -34,3 +37,24 @@ def test_what_cannot_be_read_is_an_error(cloud, tmp_path):
     with pytest.raises(CloudError):
         stored.fetch(cloud, "results", "sweeps/gone", tmp_path / "gone")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_connection_that_breaks(tmp_path):
+    """Half a file is an error of the cloud, and is not left here."""
+
+    def half(**_):
+        return {"Body": StreamingBody(io.BytesIO(b"half"), content_length=10)}
+
+    broken = SimpleNamespace(client=lambda _: SimpleNamespace(get_object=half))
+    with pytest.raises(CloudError, match="GetObject"):
+        stored.fetch(broken, "results", f"{PLACE}sweep.toml", tmp_path / "sweep.toml")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_who_wrote_a_sweep(cloud):
+    """The instances that have written a sweep's journal, and no other sweep's, the last one first."""
+    s3 = cloud.client("s3")
+    s3.create_bucket(Bucket="of-two")
+    for key in ("train-1/i-1/journal.jsonl", "train-10/i-3/journal.jsonl", "train-1/i-2/trials/0/log.txt"):
+        s3.put_object(Bucket="of-two", Key=f"sweeps/{key}", Body=b"{}")
+    assert stored.writers(cloud, "of-two", "train-1") == ["i-1"]
