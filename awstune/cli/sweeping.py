@@ -235,8 +235,8 @@ def _missing(errors: list[str], *, elsewhere: bool) -> str | None:
     """What has a module on an instance that the trials miss there; None where that is not the trouble."""
     found = re.search(r"No module named '(\w+)", errors[0]) if errors and elsewhere else None
     return found and (
-        f"what provides {found[1]} goes into requirements.txt, else into [project] of pyproject.toml: that is "
-        "what is installed on an instance; the line .[NAME] stands for an extra"
+        f"what provides {found[1]} goes into requirements.txt, else into [project] of pyproject.toml, "
+        "which are what is installed on an instance; the line .[NAME] stands for an extra"
     )
 
 
