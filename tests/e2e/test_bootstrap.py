@@ -39,6 +39,14 @@ exec {python} "$@"
 SMI = "#!/bin/sh\ncase \"$*\" in *compute_cap*) echo '{gpu}' ;; esac\n"
 
 
+# Makes an environment that is this very one, but without pip, and says what it was asked to install.
+UV = """#!/bin/sh
+echo "$@" >> "$HOME/uv-asked"
+[ "$1" = venv ] || exit 0
+mkdir -p "$4/bin"
+printf '%s\\n' '#!/bin/sh' 'case "$1$2" in -mpip) exit 1 ;; esac' 'exec {python} "$@"' > "$4/bin/python"
+chmod +x "$4/bin/python"
+"""
 OFFLINE = "#!/bin/sh\necho 'curl: (6) Could not resolve host: github.com' >&2\nexit 6\n"
 
 
@@ -59,6 +67,7 @@ class Image:
     def __init__(self, folder: Path) -> None:
         self.root, self.bin = folder / "root", folder / "bin"
         self.ours = folder / "home" / "ubuntu" / ".awstune"
+        self.asked = self.ours.with_name("uv-asked")
         self._shim = (self.bin / "python3").read_text()
 
     def gpu(self, line):
@@ -91,8 +100,8 @@ class Image:
     def clean(self):
         """Bare again."""
         self.program(self.bin / "python3", self._shim)
-        for name in ("nvidia-smi", "curl", "python3.json"):
-            (self.bin / name).unlink(missing_ok=True)
+        for path in (*(self.bin / name for name in ("nvidia-smi", "curl", "uv", "python3.json")), self.asked):
+            path.unlink(missing_ok=True)
         for folder in (self.root / "opt", self.ours / "runtimes", self.ours / "envs"):
             shutil.rmtree(folder, ignore_errors=True)
 
@@ -146,6 +155,30 @@ def test_a_torch_for_another_gpu(world, image):
     assert "has torch 2.6.0 for sm_75" in refused
     assert "-- python train.py" in refused
     assert not (world.cwd / "sweeps" / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("gpu", "torch", "cuda"),
+    [("Tesla T4, 570.86, 7.5", "torch==2.9.1", "cu128"), ("Tesla K80, 470.57, 3.7", "torch==2.3.1", "cu118")],
+    ids=["T4", "K80"],
+)
+def test_no_torch(world, image, tmp_path, gpu, torch, cuda):
+    """With a GPU and no torch uv makes an environment with the build for that GPU, which nothing replaces."""
+    image.gpu(gpu)
+    image.python(image.bin / "python3", (3, 12, 3))
+    image.program(image.bin / "uv", UV.format(python=shlex.quote(sys.executable)))
+    (tmp_path / "train.py").write_text(TRAIN)
+    (tmp_path / "requirements.txt").write_text("torchvision\n")
+    said = sweep(world, f"none-{cuda}", cwd=tmp_path).stderr
+    assert f"no torch here computes on the {gpu.split(',')[0]}: {torch} is installed" in said
+    made, build, packages, own = image.asked.read_text().splitlines()
+    assert made.startswith("venv --python 3.11 ")
+    assert build.endswith(f"{torch} --index-url https://download.pytorch.org/whl/{cuda}")
+    assert "--only-binary :all:" in packages
+    assert f"--extra-index-url https://download.pytorch.org/whl/{cuda}" in own
+    constraints = own.split(" -c ")[1].split()[0]
+    assert Path(constraints).read_text() == f"{torch}\n"
+    assert "runs under" in log(world, f"none-{cuda}", tmp_path)
 
 
 def test_an_old_python_and_no_network(world, image):
