@@ -153,6 +153,8 @@ def _hint(made: Starter, says: Printed | None) -> str:
     if made.left:
         more = f" and {len(made.left) - _MOST_LEFT} more" if len(made.left) > _MOST_LEFT else ""
         told.append(f"Left as the script has them: {', '.join(made.left[:_MOST_LEFT])}{more}.")
+    if made.unlike:
+        told.append(f"No log range has the script's own {', '.join(made.unlike)}: trial 0 takes its middle.")
     if made.command:
         told.append(_READS.format(says.metric) if says else _REPORTS)
     return " ".join(told)

@@ -71,12 +71,14 @@ class Starter:
         command: the words after ``--``, with holes; empty where the target is a function.
         left: options that are not in the space.
         open: words of the command that the user has to fill in.
+        unlike: options whose own value is not in the space, with that value.
     """
 
     space: Mapping[str, str]
     command: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     open: tuple[str, ...] = ()
+    unlike: tuple[str, ...] = ()
 
 
 def start(flags: Flags, command: Sequence[str], typed: Mapping[str, str] | None = None) -> Starter:
@@ -103,7 +105,15 @@ def start(flags: Flags, command: Sequence[str], typed: Mapping[str, str] | None 
     unknown = [word for word in filled if word in needed - {*command}] if command else []
     called |= {option.name for option in flags.options if option.name.upper() in unknown}
     left = [o.flag or o.name for o in flags.options if not (_given(o, filled) or called & {o.name, _bare(o)})]
-    return Starter(space, tuple(filled) if command else (), tuple(left), tuple(unknown))
+    unlike = [f"{o.flag or o.name} {o.default}" for o in flags.options if _is_unlike(o, space)]
+    return Starter(space, tuple(filled) if command else (), tuple(left), tuple(unknown), tuple(unlike))
+
+
+def _is_unlike(option: Option, space: Mapping[str, str]) -> bool:
+    """Whether a range that was suggested leaves out the script's own value, such as 0 on a log scale."""
+    text = suggest(option)
+    named = text is not None and text in (space.get(option.name), space.get(_bare(option)))
+    return bool(named and ".." in str(text) and ":default=" not in str(text) and option.default is not None)
 
 
 def _holes(command: Sequence[str]) -> list[str]:

@@ -162,6 +162,17 @@ def test_what_is_pasted_is_accepted(tmp_path):
     assert filled[2:] == ["--lr", "0.001", "--batch-size", "64", "--opt", "sgd", "--epochs", "14"]
 
 
+def test_what_no_log_range_has_is_told(tmp_path):
+    """Where the script's own value is 0, the baseline is not its own, and it is said."""
+    script(tmp_path, ARGPARSE.replace("1e-3", "0.0"))
+    error = refusal(tmp_path, SpaceError, command=(sys.executable, "script.py"))
+    assert "No log range has the script's own --lr 0.0: trial 0 takes its middle." in error.hint
+    assert (
+        "No log range"
+        not in refusal(tmp_path, TargetError, target="script.py", assignments=["lr=0.1..1"]).hint
+    )
+
+
 def test_another_subcommand(tmp_path):
     """The subcommand that was typed is the one that is read."""
     assert list(started(tmp_path, SUBCOMMANDS, "export").space) == ["dropout", "alpha"]
