@@ -11,7 +11,7 @@ from awstune.cli.launching import machine_of, with_launch_options
 from awstune.cli.options import command, option, sweep_argument
 from awstune.cli.params import Dollars, Span, Url
 from awstune.cli.screen import Screen
-from awstune.config import Config
+from awstune.config import Config, read_file
 from awstune.errors import AwstuneError
 
 CHANGES, WHERE = "What changes", "Where"
@@ -26,6 +26,7 @@ def sweeps_command(config: Config) -> None:
 
     with Screen(config) as screen:
         found = []
+        look.let_go(config)
         for folder in Folder.all(config.cwd):
             try:
                 found.append(look.status(folder, time.time()))
@@ -81,18 +82,21 @@ def _understood(folder: Any) -> Any:
 
 @command("attach", example="awstune attach train-3")
 @sweep_argument
-def attach_command(config: Config, sweep: str | None) -> int:
+@option("--results-bucket", metavar="NAME", help="Where a sweep may be whose instance is gone.")
+def attach_command(config: Config, sweep: str | None, results_bucket: str | None) -> int:
     """Follow a sweep live.
 
     From its first trial until it ends; one that has ended is shown as it was. Ctrl-C leaves it running.
-    One that is not known here is looked for on your running instances.
+    One that is not known here is looked for on your running instances, then in the bucket that they, or
+    those that are gone, wrote it to.
     """
     from awstune.cli import sweeping
     from awstune.flow import finding, follow, look
 
     with Screen(config, looks=True) as screen:
         opener = sweeping.opener(screen)
-        folder = _understood(screen.follow(finding.find(config, sweep, opener)))
+        bucket = results_bucket or read_file(config.cwd).get("launch", {}).get("results-bucket")
+        folder = _understood(screen.follow(finding.find(config, sweep, opener, bucket)))
         story = follow.attach(config, folder, opener)
         return sweeping.watch(screen, config, folder, story, where=look.where(folder) or sweeping.BACKGROUND)
 

@@ -84,7 +84,7 @@ def test_a_lost_instance_that_nobody_watched(world, reference):
     assert site.folder.log_file(2).read_text().split("\n").count("epoch 0") == 1
 
 
-def test_nobody_is_there_at_the_end(world, reference):
+def test_nobody_is_there_at_the_end(world, reference, tmp_path):
     """An instance whose bucket has all ends itself for good; attach brings all from there."""
     world.run("sweep", *SWEEP, "--launch", "--spot", "--results-bucket", BUCKET, "--name", "done", "--detach")
     site = Site(world, "done")
@@ -97,6 +97,13 @@ def test_nobody_is_there_at_the_end(world, reference):
     kept = [path.parts[-3] for path in site.folder.trials_dir.glob("*/checkpoint/*")]
     assert len(kept) == 1  # the best one's: the bucket keeps all that ever were
     assert "resume" in world.run("resume", "done", "--launch", check=2).stderr
+    other = World(world.home, tmp_path)
+    assert (
+        "no sweep" in other.run("attach", "nothing-of-the-kind", "--results-bucket", BUCKET, check=2).stderr
+    )
+    other.run("attach", "done")  # a laptop that never saw it, nor its instance
+    assert outcome(Folder(tmp_path / "sweeps" / "done")) == reference
+    assert other.json("status", "done")["state"] == "finished"
 
 
 def test_a_sweep_that_began_here(world, reference):

@@ -11,7 +11,7 @@ from botocore.exceptions import EndpointConnectionError
 
 from awstune.config import Config
 from awstune.ec2 import instances
-from awstune.errors import SweepBusy
+from awstune.errors import SweepBusy, UnknownName
 from awstune.flow import clouds, follow, ship
 from awstune.flow.events import Warned
 from awstune.names import HOLD_FILE
@@ -61,7 +61,11 @@ def as_if_nothing_had_happened(folder, reference):
 
 
 def test_the_worker_is_killed(world, site, reference):
-    """A worker that is killed is started again by its instance, while somebody is attached."""
+    """A worker that is killed is started again by its instance; a laptop that is, attaches again."""
+    died = site.background("attach", site.name)
+    site.reaches("checkpoint", 2, folder=site.folder)
+    died.kill()
+    ended(died, status=-signal.SIGKILL)
     attached = site.background("attach", site.name)
     os.kill(site.worker(), signal.SIGKILL)
     site.open_gate()
@@ -246,6 +250,35 @@ def test_nobody_is_there_at_the_end(world, reference):
     assert "alone is gone" in done.stderr.replace(
         "alone was to end with its sweep, and is gone", "alone is gone"
     )
+    as_if_nothing_had_happened(site.folder, reference)
+    assert world.json("ls") == []
+
+
+def test_it_stops_while_the_connection_is_lost(world, reference):
+    """An instance that has stopped when a laptop is back is not started again unasked; attach does so."""
+    world.run("sweep", *SWEEP, "--launch", "--name", "away", "--detach")
+    site = Site(world, "away")
+    site.reaches("checkpoint", 2)
+    port, cutter = site.port(), site.cut_after(20_000)
+    cloud = clouds.open_for(config := Config("local", None, None, world.home, world.cwd), warn=print)
+
+    def asleep():
+        cutter.close()
+        site.tell_port(port)
+        site.open_gate()
+        site.reaches("ended")
+        (site.home.parents[1] / HOLD_FILE.lstrip("/")).unlink(missing_ok=True)  # as if two minutes had passed
+        until(lambda: site.state() == "stopped", "the instance to stop itself")
+
+    def attach():
+        for event in follow.attach(config, site.folder, lambda _: cloud):
+            if isinstance(event, Warned) and site.state() == "running":
+                asleep()
+
+    with pytest.raises(UnknownName, match="has stopped meanwhile") as refused:
+        attach()
+    assert refused.value.hint.startswith("awstune attach away")
+    world.run("attach", "away")
     as_if_nothing_had_happened(site.folder, reference)
     assert world.json("ls") == []
 
