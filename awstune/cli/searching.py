@@ -90,7 +90,7 @@ _HOW = (
         type=Slots(),
         metavar="N|auto",
         group=HOW,
-        help="How many at a time; auto: as many as fit, as measured.  [default: 1]",
+        help="How many at a time (beyond the cores: a thread each); auto: as many as fit.  [default: 1]",
     ),
     option(
         "--repeats",
