@@ -100,10 +100,9 @@ class _Reader:
         """What is new."""
         try:
             size = self._path.stat().st_size
-            if size < self._offset:
-                self._offset = 0
             with self._path.open("rb") as file:
                 head = file.readline()
+                self._settle(head, size)
                 file.seek(self._offset)
                 data = file.read()
         except OSError:
@@ -112,17 +111,45 @@ class _Reader:
         self._offset += len(whole)
         yield from self._parsed(head.decode("utf-8", "replace"), whole.decode("utf-8", "replace"))
 
+    def _settle(self, head: bytes, size: int) -> None:
+        """Where to read on in a file with that first line."""
+        del head
+        if size < self._offset:
+            self._offset = 0
+
     def _parsed(self, head: str, text: str) -> Iterable[Found]:
         raise NotImplementedError
 
 
 class _Table(_Reader):
+    """Has a header, which may get more columns later: rows that were read already are then passed over."""
+
+    def __init__(self, path: Path, offset: int) -> None:
+        super().__init__(path, offset)
+        self._head, self._rows, self._known = b"", 0, 0
+        if offset:
+            with suppress(OSError), path.open("rb") as file:
+                self._head = file.readline()
+                self._rows = file.read(offset - len(self._head)).count(b"\n")
+
+    def _settle(self, head: bytes, size: int) -> None:
+        if size < self._offset:
+            self._offset = self._rows = self._known = 0
+        elif self._offset and head != self._head:
+            self._offset, self._known = 0, self._rows
+        self._head = head
+
     def _parsed(self, head: str, text: str) -> Iterable[Found]:
         delimiter = _TABLES[self._path.suffix.lower()]
-        names = next(csv.reader([head], delimiter=delimiter), [])
-        for row in csv.reader(io.StringIO(text), delimiter=delimiter):
-            if row != names:
-                yield numbers(zip(names, row, strict=False))
+        # Some write a mark of the encoding first, some fill cells up with spaces.
+        names = _stripped(next(csv.reader([head.removeprefix("\ufeff")], delimiter=delimiter), []))
+        rows = map(_stripped, csv.reader(io.StringIO(text.removeprefix("\ufeff")), delimiter=delimiter))
+        new = [row for row in rows if row != names]
+        before = min(self._known, len(new))
+        self._known -= before
+        self._rows += len(new) - before
+        for row in new[before:]:
+            yield numbers(zip(names, row, strict=False))
 
 
 class _Lines(_Reader):
@@ -156,7 +183,11 @@ class _Document(_Reader):
             return
         lists = [value for value in document.values() if _entries(value)] if _is_object(document) else []
         for entry in document if isinstance(document, list) else lists[0] if lists else [document]:
-            yield numbers(entry.items()) if _is_object(entry) else {}
+            yield numbers(_flat(entry)) if _is_object(entry) else {}
+
+
+def _stripped(row: list[str]) -> list[str]:
+    return [cell.strip() for cell in row]
 
 
 def _reader(path: Path, offset: int) -> _Reader:
@@ -178,4 +209,13 @@ def _object(line: str) -> Found:
         plain: Mapping[str, Any] = json.loads(line)
     except ValueError:
         return {}
-    return numbers(plain.items()) if _is_object(plain) else {}
+    return numbers(_flat(plain)) if _is_object(plain) else {}
+
+
+def _flat(plain: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    """Objects within an object, their names joined by dots: ``val.loss``."""
+    for name, value in plain.items():
+        if _is_object(value):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value

@@ -11,8 +11,9 @@ from awstune.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-_LINE = re.compile(r"\s*awstune:\s+(.*)")
-_PAIR = re.compile(r"([^\s=]+)=(\S+)")
+# Also behind what a logger, a launcher, or a progress bar without an end has put before it.
+_LINE = re.compile(r"(?:|.*[])|:>-])\s*awstune:\s+(.*)")
+_PAIR = re.compile(r"([^\s=,;]+)=([^\s,;]+)")
 _STEPS = ("epoch", "step")
 _LONGEST = 1 << 16  # of a line without an end, such as a progress bar's
 
@@ -90,7 +91,8 @@ def numbers(pairs: object) -> dict[str, float]:
     found = {}
     for name, value in dict(pairs).items():  # type: ignore[call-overload]  # a mapping, or pairs
         try:
-            found[str(name)] = float(value)
+            # A number may end a sentence.
+            found[str(name)] = float(value.rstrip(".,;") if isinstance(value, str) else value)
         except (TypeError, ValueError):
             continue
     return found if any(name not in _STEPS for name in found) else {}

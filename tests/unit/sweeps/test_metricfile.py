@@ -44,6 +44,37 @@ def test_what_an_earlier_attempt_left_is_not_read_again(tmp_path):
     assert reader.read() == [{"epoch": 2.0, "loss": 0.3}]
 
 
+def test_a_table_that_gets_more_columns(tmp_path):
+    """It is written again with a longer header, as Lightning's logger does; no row is read twice."""
+    file = tmp_path / "metrics.csv"
+    file.write_text("epoch,loss\n0,0.9\n")
+    reader = MetricFile(tmp_path, "metrics.csv")
+    with file.open("a") as more:
+        more.write("1,0.5\n")
+    assert reader.read() == [{"epoch": 1.0, "loss": 0.5}]
+    file.write_text("epoch,loss,val_loss\n0,0.9,\n1,0.5,\n1,,0.7\n2,0.4,\n")
+    assert reader.read() == [{"epoch": 1.0, "val_loss": 0.7}, {"epoch": 2.0, "loss": 0.4}]
+    with file.open("a") as more:
+        more.write("2,,0.6\n")
+    assert reader.read() == [{"epoch": 2.0, "val_loss": 0.6}]
+
+
+def test_a_table_with_room(tmp_path):
+    """Cells that are filled up with spaces, and a mark of the encoding, as some trainers write them."""
+    reader = MetricFile(tmp_path, "results.csv")
+    (tmp_path / "results.csv").write_text("\ufeff      epoch,   metrics/mAP50\n          0,    0.25\n")
+    assert reader.read() == [{"epoch": 0.0, "metrics/mAP50": 0.25}]
+
+
+def test_objects_within_objects(tmp_path):
+    """Their names are joined by dots, in a document and in lines."""
+    document, lines = MetricFile(tmp_path, "all.json"), MetricFile(tmp_path, "all.jsonl")
+    (tmp_path / "all.json").write_text('{"epoch": 3, "val": {"loss": 0.5, "top": {"1": 0.9}}}')
+    (tmp_path / "all.jsonl").write_text('{"val": {"loss": 0.5}}\n')
+    assert document.read() == [{"epoch": 3.0, "val.loss": 0.5, "val.top.1": 0.9}]
+    assert lines.read() == [{"val.loss": 0.5}]
+
+
 def test_lines_of_json(tmp_path):
     """Each line is an object; what is none is passed over."""
     reader = MetricFile(tmp_path, "*.jsonl")

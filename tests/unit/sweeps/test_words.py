@@ -79,6 +79,20 @@ def test_lines_of_our_own():
     assert picker.feed("", end=True) == [(5, {"loss": 2.0})]
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        " 50%|#####     | 5/10 [00:01<00:01,  9.8it/s]awstune: loss=0.5 epoch=3",
+        "2026-01-01 12:00:00 [INFO] awstune: loss=0.5, epoch=3",
+        "INFO:root:awstune: epoch=3; loss=0.5.",
+        "[default0]:awstune: loss=0.5 epoch=3",
+    ],
+)
+def test_lines_of_our_own_behind_others(line):
+    """What a logger, a launcher or a progress bar has put before one does not hide it."""
+    assert Picker().feed(f"{line}\n") == [(3, {"loss": 0.5})]
+
+
 def test_lines_that_say_nothing():
     """Lines of ours without a number, or with a step alone, are no reports."""
     assert Picker().feed("awstune: \nawstune: loss\nawstune: loss=high\nawstune: epoch=3\n") == []
