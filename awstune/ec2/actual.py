@@ -57,6 +57,8 @@ class Actual:
         quota: what the account may run of the type; None where nobody says.
         left_out: the caller's own address, where the range that was typed leaves it out.
         writing: what is there for a results bucket; None where none was asked for.
+        backstop: whether the account has an end from outside for each instance.
+        unscheduled: the instances that such an end is missing for.
     """
 
     region: str
@@ -75,3 +77,5 @@ class Actual:
     quota: Quota | None = None
     left_out: str = ""
     writing: Writing | None = None
+    backstop: bool = False
+    unscheduled: tuple[Instance, ...] = ()

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from awstune import errors, names
-from awstune.ec2 import end, instances, keys, network, survey
+from awstune.ec2 import backstop, end, instances, keys, network, survey
 from awstune.ec2.events import Applied, Launched, NoBackstop, NoRoom, Removed, Retried
 from awstune.ec2.faults import NotPermitted, Refused, Throttled, Unreachable
 from awstune.ec2.fleet import run_all
 from awstune.ec2.run import Now, Sleep
 from awstune.ec2.steps import (
     AllowSsh,
+    ArmBackstop,
     CreateGroup,
     ImportKeyPair,
     JoinGroup,
@@ -74,10 +75,23 @@ def apply(
 
 def _steps(cloud: Cloud, plan: Plan, keys_dir: Path, *, now: Now, sleep: Sleep) -> Iterator[Event]:
     for step in plan.steps:
-        if not isinstance(step, RunInstance | Wait):
+        if isinstance(step, ArmBackstop):
+            yield from _armed(cloud, step)
+        elif not isinstance(step, RunInstance | Wait):
             yield Applied(step, _apply_one(cloud, step))
     if plan.launches:
         yield from run_all(cloud, plan.launches, keys_dir, now=now, sleep=sleep)
+
+
+def _armed(cloud: Cloud, step: ArmBackstop) -> Iterator[Applied | NoBackstop]:
+    """It is a second end: where AWS refuses it, the instance has its own."""
+    try:
+        (one,) = instances.describe(cloud, [step.id])
+        backstop.arm(cloud, one, one.ends)
+    except errors.CloudError as error:
+        yield NoBackstop(step.name, error.message)
+    else:
+        yield Applied(step, step.id)
 
 
 def _undone(cloud: Cloud, plan: Plan, made: list[Applied], said: Refused, sleep: Sleep) -> Iterator[Removed]:

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from awstune import errors, names
-from awstune.ec2 import fits, guard, keys, offers, openings, quotas, writing
+from awstune.ec2 import backstop, fits, guard, keys, offers, openings, quotas, writing
 from awstune.ec2.actual import Actual, KeyFacts
 from awstune.ec2.images import Image
 from awstune.ec2.instances import Instance
 from awstune.ec2.prices import Prices, TypeFacts
 from awstune.ec2.steps import (
+    ArmBackstop,
     Fallback,
     ImportKeyPair,
     LinkKey,
@@ -98,7 +99,8 @@ def make_plan(wanted: Wanted, actual: Actual) -> Plan:
     for instance in existing:
         _refuse_taken(wanted, actual, instance)
     missing = tuple(name for name in wanted.names if name not in {found.name for found in existing})
-    refresh = openings.ssh_steps(wanted, actual)
+    armed = tuple(ArmBackstop(one.name, one.id) for one in actual.unscheduled)
+    refresh = (*openings.ssh_steps(wanted, actual), *armed)
     if not missing:
         pending = tuple(found.name for found in existing if found.state == "pending")
         waits = (Wait(pending),) if pending else ()
@@ -277,7 +279,9 @@ def _priced(actual: Actual, plan: Plan, runs: tuple[RunInstance, ...]) -> Plan:
     hourly = [actual.prices.usd_per_hour(run.type, run.market) for run in runs]
     worst = [worst_case(run, actual.prices) for run in runs]
     usd_per_hour, usd_worst_case = _total(hourly), _total(worst)
-    notes = (*_notes(runs, actual.prices, usd_per_hour, usd_worst_case), *openings.notes(actual, runs))
+    backed = actual.backstop and any(run.ttl_s is not None for run in runs)
+    money = _notes(runs, actual.prices, usd_per_hour, usd_worst_case, backed=backed)
+    notes = (*money, *openings.notes(actual, runs))
     return Plan(plan.region, plan.steps, plan.existing, usd_per_hour, usd_worst_case, notes)
 
 
@@ -303,7 +307,12 @@ def _total(amounts: list[float | None]) -> float | None:
 
 
 def _notes(
-    runs: tuple[RunInstance, ...], prices: Prices, hourly: float | None, worst: float | None
+    runs: tuple[RunInstance, ...],
+    prices: Prices,
+    hourly: float | None,
+    worst: float | None,
+    *,
+    backed: bool,
 ) -> tuple[str, ...]:
     price = "the price is unknown" if hourly is None else f"{dollars(hourly)} an hour"
     sending = f"with {span(guard.HOLD_S)} in which results are sent home"
@@ -313,6 +322,11 @@ def _notes(
     if any(run.at_end == "stop" for run in runs):
         daily = sum(run.disk_usd_per_hour for run in runs) * 24
         lines.append(f"stopped, the disk goes on costing {dollars(daily)} a day until it is terminated")
+    if backed:
+        grace = span(backstop.GRACE_S)
+        lines.append(
+            f"{grace} after its end a schedule ends it from outside, should it not have ended itself"
+        )
     if any(run.market == "spot" for run in runs):
         lines.append(
             "AWS may take a spot instance away; what is only on its disk is then lost. The spot price may "

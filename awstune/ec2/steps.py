@@ -252,6 +252,20 @@ class RunInstance(Step):
 
 
 @dataclass(frozen=True)
+class ArmBackstop(Step):
+    """Schedule the end from outside of an instance that an interrupted launch has left without one."""
+
+    action = "arm-backstop"
+    console = "EventBridge > Schedules > Create schedule > One-time > Target: EC2 TerminateInstances"
+
+    name: str
+    id: str
+
+    def _say(self) -> str:
+        return f"schedule the end of {self.name} from outside, too"
+
+
+@dataclass(frozen=True)
 class Wait(Step):
     """Wait until instances are ready."""
 

@@ -2,14 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from awstune import names
-from awstune.ec2 import images, instances, keys, network, offers, pricelist, prices, quotas, reach, writing
+from awstune.ec2 import (
+    backstop,
+    images,
+    instances,
+    keys,
+    network,
+    offers,
+    pricelist,
+    prices,
+    quotas,
+    reach,
+    writing,
+)
 from awstune.ec2.actual import Actual, KeyFacts
+from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.ec2.wanted import Wanted
+from awstune.errors import CloudError
 
 
 def look(
@@ -44,9 +59,24 @@ def look(
         key=key_facts(cloud, wanted, keys_dir),
     )
     actual = _with_network(cloud, wanted, actual, fetch)
+    actual = replace(actual, backstop=cloud.has_backstop, unscheduled=_unscheduled(cloud, there))
     if {found.name for found in there if found.live} >= set(wanted.names):
         return actual
     return _with_type(cloud, wanted, actual)
+
+
+def _unscheduled(cloud: Cloud, there: Sequence[Instance]) -> tuple[Instance, ...]:
+    """Running ones of one's own whose launch ended before their end from outside was made."""
+    ending = [
+        one
+        for one in there
+        if one.owner == cloud.owner and one.state in ("pending", "running") and one.ends is not None
+    ]
+    try:
+        armed = backstop.left(cloud, [one.id for one in ending])
+    except CloudError:  # whoever may not look may launch all the same
+        return ()
+    return tuple(one for one in ending if one.id not in armed) if cloud.has_backstop else ()
 
 
 def _with_network(cloud: Cloud, wanted: Wanted, actual: Actual, fetch: network.Fetch) -> Actual:

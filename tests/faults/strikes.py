@@ -48,12 +48,14 @@ class Strike:
         status = _STATUS.get(code, 400)
         self._rule(action=call, error=code, message="No.", status=status, times=times, service=service)
 
-    def lose(self, call, when):
+    def lose(self, call, when, *, service="ec2"):
         """The connection breaks ``before`` AWS acts, or ``after``."""
-        self._rule(action=call, times=1, **({"after_commit": True} if when == "after" else {"reset": True}))
+        how = {"after_commit": True} if when == "after" else {"reset": True}
+        self._rule(action=call, times=1, service=service, **how)
 
-    def kill(self, call, when):
+    def kill(self, call, when, *, service="ec2"):
         """The caller ends just ``before`` a call, or just ``after``."""
+        clients = (self.cloud.ec2, self.cloud.launcher) if service == "ec2" else (self.cloud.client(service),)
         left = [1]
 
         def end(**_):
@@ -61,8 +63,8 @@ class Strike:
                 left.pop()
                 raise Killed
 
-        for one in {id(one): one for one in (self.cloud.ec2, self.cloud.launcher)}.values():
-            event = f"{when}-call.ec2.{call}"
+        for one in {id(one): one for one in clients}.values():
+            event = f"{when}-call.{service}.{call}"
             one.meta.events.register_first(event, end)
             self.undo.append(lambda one=one, event=event: one.meta.events.unregister(event, end))
 

@@ -40,6 +40,16 @@ def test_a_first_launch_word_for_word():
     ]
 
 
+def test_an_end_from_outside():
+    """Where the account has it, it is told; where an interrupted launch left none, it is made."""
+    note = "15m after its end a schedule ends it from outside, should it not have ended itself"
+    assert note in make_plan(Wanted("lab"), replace(NOTHING, backstop=True)).notes
+    assert note not in make_plan(Wanted("lab", ttl_s=None), replace(NOTHING, backstop=True)).notes
+    again = make_plan(Wanted("lab"), replace(ALL, backstop=True, unscheduled=ALL.instances))
+    assert again.prose() == ["schedule the end of lab from outside, too"]
+    assert not again.launches
+
+
 def test_a_spot_fleet_word_for_word():
     """Several spot instances: their names, their end, and what AWS may do to them."""
     wanted = Wanted("fleet", count=2, market="spot", type="g4dn.xlarge", ttl_s=1800, idle_s=600, max_usd=1.5)
