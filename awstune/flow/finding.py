@@ -37,7 +37,7 @@ def find(config: Config, name: str | None, open_cloud: look.Open, bucket: str | 
         KeyFileError: the only instance that may have it has a key that is not on this machine.
     """
     try:
-        return Folder.find(config.cwd, name)
+        return Folder.find(config.cwd, name, elsewhere=False)
     except UnknownName as error:
         unknown = error
     try:

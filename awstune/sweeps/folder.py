@@ -216,12 +216,13 @@ class Folder:
                 return cls(home / f"{stem}-{number}")
 
     @classmethod
-    def find(cls, parent: Path, name: str | None) -> Folder:
+    def find(cls, parent: Path, name: str | None, *, elsewhere: bool = True) -> Folder:
         """The sweep of that name below ``parent/sweeps``, or the newest where no name is given.
 
         Args:
             parent: the folder one is in.
             name: the sweep's, or the path to its folder.
+            elsewhere: whether the hint names what looks for one that is not here.
 
         Raises:
             UnknownName: there is none.
@@ -235,12 +236,13 @@ class Folder:
         for folder in found:
             if folder.name == name:
                 return folder
+        looks = f"; awstune attach {name} looks on your instances" if elsewhere and _is_name(name) else ""
         if not found:
             what = "no sweep here" if name is None else f"no sweep {name!r} here"
-            raise UnknownName(what, "awstune sweep train.py starts one")
+            raise UnknownName(what, f"awstune sweep train.py starts one{looks}")
         known = ", ".join(folder.name for folder in found[-5:])
         raise UnknownName(
-            f"no sweep {name!r} here", f"the newest here are: {known}; awstune sweeps lists all"
+            f"no sweep {name!r} here", f"the newest here are: {known}; awstune sweeps lists all{looks}"
         )
 
     @classmethod
@@ -249,6 +251,10 @@ class Folder:
         home = _home(parent)
         found = [cls(path.parent) for path in home.glob(f"*/{names.SPEC_FILE}")]
         return sorted(found, key=lambda folder: (_created(folder), folder.name))
+
+
+def _is_name(typed: str | None) -> bool:
+    return typed is not None and _NAME.fullmatch(typed) is not None
 
 
 def _named_by(parent: Path, typed: str) -> str:
