@@ -15,7 +15,7 @@ from awstune.names import SPEC_FILE, SWEEPS_DIR
 from awstune.report import tables
 from awstune.report.words import count, value
 from awstune.sweeps.folder import Folder
-from awstune.sweeps.scoring import reported_instead
+from awstune.sweeps.scoring import never, reported_instead
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.words import quoted
 
@@ -227,6 +227,7 @@ def _nothing(document: dict[str, Any], planned: int | None, *, elsewhere: bool) 
     return NothingSucceeded(
         f"{document['sweep']} ended after {count(len(trials), 'trial')}, and none succeeded{why}",
         _missing(errors, elsewhere=elsewhere)
+        or _unread(document, errors)
         or _mended(document["sweep"], errors, open_ended=planned is None or len(trials) < planned),
     )
 
@@ -238,6 +239,15 @@ def _missing(errors: list[str], *, elsewhere: bool) -> str | None:
         f"what provides {found[1]} goes into requirements.txt, else into [project] of pyproject.toml, "
         "which are what is installed on an instance; the line .[NAME] stands for an extra"
     )
+
+
+def _unread(document: dict[str, Any], errors: list[str]) -> str | None:
+    """How the output of a command is read, where it ran and nothing of it was; None where that is not so."""
+    name, metric = document["sweep"], document["metric"]
+    if not errors or errors[0] != never(metric) or not document["trials"][0]["command"]:
+        return None
+    read = f"awstune sweep --spec {SWEEPS_DIR}/{name}/{SPEC_FILE} --metric-regex '{metric}: ([0-9.eE+-]+)'"
+    return f"awstune logs {name} --trial 0 shows what it printed; {read} begins anew, and reads such a line"
 
 
 def _mended(name: str, errors: list[str], *, open_ended: bool) -> str:

@@ -43,9 +43,12 @@ def _never(reports: Sequence[Report], metric: str) -> str:
     reported = sorted({name for report in reports for name in report.metrics})
     if not reported and metric == "value":  # no metric was named, so nothing would tell what is awaited
         return "it never reported a value: print awstune: loss=0.31, or see --metric-regex"
-    if not reported:
-        return f"it never reported {metric}"
-    return f"it never reported {metric}{_ONLY}{', '.join(reported)}"
+    return f"{never(metric)}{_ONLY}{', '.join(reported)}" if reported else never(metric)
+
+
+def never(metric: str | None) -> str:
+    """Why a trial that reported nothing has no value."""
+    return f"it never reported {metric}"
 
 
 def reported_instead(error: str) -> str | None:

@@ -82,7 +82,10 @@ CHANGING = (
     (r"\b20\d\d-\d\d-\d\d\b", "DATE"),
     (r" +\d+ h \d\d min", " T h"),
     (r" +\d+(\.\d)? (s|min)(?=\b)", " T s"),
-    (r" +\$0\.0\d(\d\d)?\b", " $COST"),  # a second of it may cost nothing, and a slow minute two cents
+    (
+        r" +\$0\.\d{2,4}\b(?!/h| an hour| a day)",
+        " $COST",
+    ),  # a second of it may cost nothing, a slow minute cents
     (r" +AGE +COST +ENDS", "  AGE  COST  ENDS"),  # as wide as what stands below
     (r",\d\.\d+(e-\d+)?,(?=3,|0,|1,)", ",SECONDS,"),
     (r"until \d\d:\d\d", "until CLOCK"),
