@@ -51,5 +51,5 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """The policy is compared with the calls; where AWSTUNE_TESTS_NO_SKIP is set, no test may be skipped."""
     calls.finish(session)
     reporter = session.config.pluginmanager.get_plugin("terminalreporter")
-    if os.environ.get("AWSTUNE_TESTS_NO_SKIP") and reporter and reporter.stats.get("skipped"):
+    if os.environ.get(calls.NO_SKIP) and reporter and reporter.stats.get("skipped"):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

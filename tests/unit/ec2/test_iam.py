@@ -1,5 +1,6 @@
 import fnmatch
 import re
+from types import SimpleNamespace
 
 import pytest
 
@@ -17,6 +18,26 @@ def test_calls_and_policy_are_compared():
         "awstune calls ec2:CreateVpc, which `awstune iam` does not allow",
         "`awstune iam` allows ec2:StopInstances, which nothing calls",
     ]
+
+
+@pytest.mark.parametrize(
+    ("source", "chosen", "failed", "why"),
+    [
+        ("TESTPATHS", {}, 0, ""),
+        ("ARGS", {}, 0, "not all tests were asked for"),
+        ("INVOCATION_DIR", {}, 0, "not all tests were asked for"),
+        ("TESTPATHS", {"keyword": "iam"}, 0, "tests were chosen"),
+        ("TESTPATHS", {"markexpr": "not e2e"}, 0, "tests were chosen"),
+        ("TESTPATHS", {"lf": True}, 0, "tests were chosen"),
+        ("TESTPATHS", {"collectonly": True}, 0, "tests were chosen"),
+        ("TESTPATHS", {}, 1, "tests have failed"),
+    ],
+)
+def test_a_part_of_the_suite_is_never_taken_for_all(source, chosen, failed, why):
+    """Only all tests, all passed, are compared with the policy; where none may be left out that is said."""
+    option = SimpleNamespace(**({"keyword": "", "markexpr": "", "lf": False, "collectonly": False} | chosen))
+    config = SimpleNamespace(option=option, args_source=pytest.Config.ArgsSource[source])
+    assert calls.partly(config, failed=failed) == why
 
 
 def test_every_action_is_allowed_once():
