@@ -6,6 +6,13 @@ from dataclasses import replace
 
 from tests.cli.cases.case import JOURNAL, SPEC, SPEC_SPACE, TRAIN, Case, sweep
 
+_TWO = JOURNAL + "".join(
+    f'{{"t": 1, "event": "asked", "trial": {n}, "epoch": 1, "params": {{"x": 0.5}}}}\n'
+    f'{{"t": 2, "event": "finished", "trial": {n}, "epoch": 1, "status": "succeeded", '
+    f'"value": {0.5 - n / 8}}}\n'
+    for n in range(2)
+)
+
 # Odd, but with a meaning: what they print, and what they say on stderr.
 GOES_ON = (
     Case("status old", "old", "", files=sweep(journal=JOURNAL + '{"t": 2.0, "eve')),
@@ -29,6 +36,8 @@ GOES_ON = (
     ),
     Case("resume old --trials 1", "best of 1 trial:", "", files=sweep()),
     Case("results old", "", "", files=sweep()),
+    Case("results old --format csv", "params.x\n0,0.5,", "", files=sweep(journal=_TWO)),
+    Case("results old --best --format csv", "params.x\n1,0.375,", "", files=sweep(journal=_TWO)),
     Case("sweeps", "", "warning: ", files=sweep("target = \n")),
     Case(
         "sweeps",
