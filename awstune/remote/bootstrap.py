@@ -23,10 +23,13 @@ from awstune.remote.ssh import Connection
 PACKAGE = Path(__file__).resolve().parents[1]
 MAKER = PACKAGE / "remote" / "environment.sh"
 REHOME = PACKAGE / "remote" / "rehome.py"
-PROBE_S = 60  # a Python whose torch takes longer to import is passed over
+# A Python whose torch takes longer to import is passed over. A fresh disk is read from a snapshot elsewhere,
+# so that the first import of gigabytes takes minutes.
+PROBE_S = 300
 _ENDED = "awstune-status"
 # What says why an installation failed, the most telling kind first.
 _TELLING = (
+    re.compile(r"connection broken by"),  # pip goes on, to say that it knows no such package
     re.compile(
         r"^(?:ERROR: )?(?:Could not find a version|No matching distribution|Cannot install|.*No solution)"
     ),
@@ -256,8 +259,17 @@ def _step(
     if status != f"{_ENDED} 0":
         raise RemoteError(
             f"{what} on the instance failed: {telling(said)}",
-            f"~/{log} there has all of it; the same command tries again",
+            f"{_mended(said)}~/{log} there has all of it; the same command tries again",
         )
+
+
+def _mended(lines: list[str]) -> str:
+    """What mends a conflict with what must stay, a torch that computes on the GPU there; else nothing."""
+    kept = [match[1] for line in lines if (match := re.search(r"\(constraint\) (\S+)", line))]
+    kept += [match[1] for line in lines if (match := re.search(r"you require (torch==\S+)", line))]
+    if not kept:
+        return ""
+    return f"{kept[0]} stays as it is there: have the requirements allow it, or leave theirs out; "
 
 
 def telling(lines: list[str]) -> str:
@@ -266,5 +278,6 @@ def telling(lines: list[str]) -> str:
     for pattern in _TELLING:
         for line in reversed(said):
             if pattern.search(line):
+                line = line.rpartition(" after connection broken by ")[2]
                 return line.removeprefix("ERROR: ").removeprefix("error: ")
     return said[-1] if said else "it said nothing"

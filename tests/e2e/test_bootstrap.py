@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import shutil
 import sys
@@ -251,6 +252,7 @@ def test_a_requirement_against_torch(world, image, tmp_path):
     refused = sweep(world, "against", check=1, cwd=tmp_path).stderr
     assert "installing the project's requirements on the instance failed" in refused
     assert "torch" in refused.split("failed: ")[1]
+    assert re.search(r"torch==\S+ stays as it is there: have the requirements allow it", refused)
 
 
 def test_a_typed_python(world, image):

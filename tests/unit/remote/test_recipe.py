@@ -190,9 +190,16 @@ ERROR: No matching distribution found for einops==99
 """
 
 
+UNREACHED = """\
+WARNING: Retrying (Retry(total=0)) after connection broken by 'NewConnectionError: Name not known': /einops/
+ERROR: No matching distribution found for einops
+"""
+
+
 @pytest.mark.parametrize(
     ("log", "line"),
     [
+        (UNREACHED, "'NewConnectionError: Name not known': /einops/"),
         (LOG, "No matching distribution found for einops==99"),
         ("curl: (6) Could not resolve host: github.com\nbye", "curl: (6) Could not resolve host: github.com"),
         (
