@@ -278,6 +278,6 @@ def telling(lines: list[str]) -> str:
     for pattern in _TELLING:
         for line in reversed(said):
             if pattern.search(line):
-                line = line.rpartition(" after connection broken by ")[2]
-                return line.removeprefix("ERROR: ").removeprefix("error: ")
+                why = line.rpartition(" after connection broken by ")[2]
+                return why.removeprefix("ERROR: ").removeprefix("error: ")
     return said[-1] if said else "it said nothing"
