@@ -255,7 +255,9 @@ class Screen(AbstractContextManager["Screen"]):
             said = "" if isinstance(no.__context__, KeyboardInterrupt) else "not done, as you said: "
             what, hint = self._interrupted
             raise Interrupted(f"{said}{what}", hint) from None
-        except BrokenPipeError:
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
             raise nobody from None
 
     @property
@@ -269,4 +271,8 @@ class Screen(AbstractContextManager["Screen"]):
         try:
             return click.confirm(fold(question, width_of(sys.stderr)), default=True, err=True)
         except click.Abort:
+            return None
+        except OSError as error:
+            if error.errno not in GONE:
+                raise
             return None

@@ -171,7 +171,7 @@ class TestTerminal:
         with terminal(host.ssh_words("-tt")) as shell:
             shell.until(r"[$#] ")
             shell.resize(50, 120)
-            shell.send("sleep 0.2; stty size\r")
+            shell.send("while [ \"$(stty size)\" = '33 101' ]; do sleep 0.05; done; stty size\r")
             shell.until("50 120")
 
     def test_ctrl_c_interrupts(self, host):

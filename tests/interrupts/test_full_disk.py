@@ -180,6 +180,19 @@ def test_a_question_that_nobody_reads(lab, quietly):
     assert lab.states() == {}
 
 
+def test_a_terminal_that_goes_away_at_a_question(lab):
+    """Whose window is closed while he is asked has not agreed: status 2, and nothing is launched."""
+    lab.has()
+    terminal, stdin = pty.openpty()
+    words = ("launch", "lab", "--ssh-from", "127.0.0.0/8")
+    command = Running(lab.world, *words, stdin=stdin, env=lab.as_aws()).says("Launch?")
+    os.close(terminal)
+    said = command.ended(2)
+    os.close(stdin)
+    assert "Nobody is at a terminal to answer" in said
+    assert lab.states() == {}
+
+
 def test_who_does_something_goes_on(lab):
     """A launch, or a sweep, whose reader has gone does its work to the end."""
     lab.has()

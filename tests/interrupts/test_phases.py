@@ -134,15 +134,13 @@ def test_the_disk_is_full(lab, phase):
     phase, setup, sweep = _of(phase)
     _set_up(lab, setup, sweep)
     words = phase["words"].split()
-    with (
-        _somebody(lab, setup) as (answers, settings),
-        _begun(lab, lab.world, phase, words, **settings) as command,
-    ):
-        resource.prlimit(command.process.pid, resource.RLIMIT_FSIZE, (0, 0))
-        if answers is not None:
-            os.write(answers, b"y\n")
-    (lab.world.cwd / "gate").touch()
-    said = command.ended(phase["full"].get("status", 1))
+    with _somebody(lab, setup) as (answers, settings):
+        with _begun(lab, lab.world, phase, words, **settings) as command:
+            resource.prlimit(command.process.pid, resource.RLIMIT_FSIZE, (0, 0))
+            if answers is not None:
+                os.write(answers, b"y\n")
+        (lab.world.cwd / "gate").touch()
+        said = command.ended(phase["full"].get("status", 1))
     assert "unforeseen" not in said
     assert phase["full"]["message"] in said
     assert phase["full"]["hint"] in said.partition("\n\nhint: ")[2], said

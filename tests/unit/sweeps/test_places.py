@@ -40,7 +40,7 @@ awstune.sweep(locked, {"x": "1,2"}, mode="min")
 KERNEL = """\
 import sys
 from jupyter_client.manager import start_new_kernel
-manager, client = start_new_kernel(kernel_name="python3")
+manager, client = start_new_kernel(startup_timeout=150, kernel_name="python3")
 try:
     for cell in sys.stdin.read().split("\\n\\n"):
         told = []
