@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import time
 import weakref
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from pathlib import Path
 from awstune.errors import NameBusy
 
 FOLDER = "claims"
+_SAYS_S = 5.0
 
 
 class Claim:
@@ -72,7 +74,10 @@ def _locked(path: Path, name: str, doing: str) -> int:
 
 
 def _busy(path: Path, name: str) -> NameBusy:
-    pid, _, doing = path.read_text(errors="replace").strip().partition(" ")
+    give_up = time.monotonic() + _SAYS_S
+    while not (said := path.read_text(errors="replace").strip()) and time.monotonic() < give_up:
+        time.sleep(0.01)  # who has just got the lock is about to write down what for
+    pid, _, doing = said.partition(" ")
     by = f": {doing} (pid {pid})" if doing else ""
     end = f"; kill {pid} ends it, as Ctrl-C would" if pid else ""
     return NameBusy(f"another awstune is at work on {name}{by}", f"wait for it, then repeat the command{end}")

@@ -1,0 +1,43 @@
+"""One awstune at a time on a NAME, and a word on who that is."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import threading
+
+import pytest
+
+from awstune.errors import NameBusy
+from awstune.flow import claim
+
+
+def test_who_has_it_is_told(tmp_path):
+    """Whoever comes second learns what goes on there, and how it ends; afterwards the name is free."""
+    first = claim.take(tmp_path, "a/r", ["lab"], "launch")
+    with pytest.raises(NameBusy, match=f"at work on lab: launch .pid {os.getpid()}") as busy:
+        claim.take(tmp_path, "a/r", ["lab", "other"], "terminate")
+    assert f"kill {os.getpid()} ends it" in busy.value.hint
+    first.release()
+    claim.take(tmp_path, "a/r", ["other", "lab"], "terminate").release()
+
+
+def test_who_has_only_just_got_it_is_told_too(tmp_path):
+    """Between the lock and its holder's word whoever comes second waits for the word."""
+    file = tmp_path / claim.FOLDER / "a" / "r" / "lab"
+    file.parent.mkdir(parents=True)
+    with file.open("w") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        told = []
+
+        def second():
+            with pytest.raises(NameBusy) as busy:
+                claim.take(tmp_path, "a/r", ["lab"], "terminate")
+            told.append(busy.value.message)
+
+        comes = threading.Thread(target=second)
+        comes.start()
+        held.write("12345 launch\n")
+        held.flush()
+        comes.join()
+    assert told == ["another awstune is at work on lab: launch (pid 12345)"]
