@@ -73,7 +73,9 @@ class Plan:
         for step in told(self.steps):
             lines.append(step.prose())
             lines += [f"    in the console: {step.console}"] if explain else []
-        return [*lines, *self.notes]
+        for number, note in enumerate(self.notes):
+            lines += [note, *([f"    in the console: {_NO_PRICE}"] if explain and not number else [])]
+        return lines
 
     def to_json(self, *, explain: bool = False) -> dict[str, Any]:
         """The object of ``launch --dry-run --json``, with ``console`` at each step where explained."""
@@ -114,6 +116,7 @@ def make_plan(wanted: Wanted, actual: Actual) -> Plan:
     return _priced(actual, Plan(actual.region, (*before, *runs, Wait(missing)), existing), runs)
 
 
+_NO_PRICE = "nothing says so; the Pricing Calculator does, once all of this is typed into it"
 # More would be other machines than what was asked for.
 _FALLBACKS = 3
 

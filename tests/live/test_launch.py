@@ -20,6 +20,7 @@ CAP_USD = 1.0
 SPEND = ["--max-usd", str(CAP_USD)]
 REAL = ["--type", "g4dn.xlarge", "--ttl", "30m", "--idle", "10m", "--at-end", "terminate", *SPEND]
 EMBEDDED = ["--ttl", "30m", *SPEND]
+SPACE = ["-p", "x=0.0..1.0", "--metric", "loss", "--mode", "min"]
 NOTHING_THERE = 2  # the status of an unknown NAME
 
 
@@ -55,7 +56,7 @@ def real_environment():
 
 
 def test_the_story_of_an_instance(awstune, is_live):
-    """Plan within a cap, launch, launch again, list, log in, move the end, stop, start, end; nothing left."""
+    """Plan within a cap, launch twice, list, log in, sweep, move the end, stop, start, end; nothing left."""
     wishes = REAL if is_live else EMBEDDED
     plan = awstune("launch", NAME, *wishes, "--dry-run")
     assert plan["usd_worst_case"] <= CAP_USD, "the launch could cost more than this test may"
@@ -66,6 +67,9 @@ def test_the_story_of_an_instance(awstune, is_live):
     assert NAME in [one["name"] for one in awstune("ls")]
     said = awstune("ssh", NAME, "--", "echo $((6 * 7)); exit 7", status=(7,), as_json=False)
     assert said.strip() == "42"
+    sweep = ["sweep", "--on", NAME, "--name", NAME, "--trials", "2", *SPACE, "--yes"]
+    awstune(*sweep, "--", "python3", "-c", "print('awstune: loss={x}')", as_json=False)
+    assert [one["status"] for one in awstune("results", NAME)["trials"]] == ["succeeded", "succeeded"]
     before = awstune("ls")[0]["ttl_left_s"]
     awstune("extend", NAME, "5m", "--yes")
     assert awstune("ls")[0]["ttl_left_s"] > before

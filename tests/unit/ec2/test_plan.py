@@ -104,6 +104,7 @@ def test_each_line_beside_the_console_step_it_replaces():
             "Instances > Refresh until Instance state is Running and Status check is 2/2 checks passed, "
             "then copy the Public IPv4 address for ssh -i key.pem ubuntu@ADDRESS"
         ),
+        "nothing says so; the Pricing Calculator does, once all of this is typed into it",
     ]
     bare = make_plan(Wanted("lab"), NOTHING).prose()
     assert [line for line in lines if not line.startswith(console)] == bare
