@@ -28,7 +28,6 @@ With 30 a good prior saved 31 to 47 % of the trials and a wrong one cost none; w
 Before a prior that the trials contradict was dropped, a wrong one cost 20 to 100 %.
 """
 LEAST_TOLD = 4
-NAMES = ("ei", "ucb", "thompson")
 
 
 class Score(Protocol):

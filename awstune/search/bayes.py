@@ -57,9 +57,8 @@ from bayes_opt import BayesianOptimization
 from bayes_opt.acquisition import AcquisitionFunction
 from bayes_opt.target_space import TargetSpace
 
-from awstune.errors import UsageError
 from awstune.search import acquisition, propose
-from awstune.search.acquisition import NAMES, log_expected_improvement
+from awstune.search.acquisition import log_expected_improvement
 from awstune.search.curves import Curves
 from awstune.search.modelling import LEAST_VALUES, Fits, Model, one_thread
 from awstune.search.outputs import resolution
@@ -91,9 +90,6 @@ class BayesSearcher:
         seed: of the search.
         acquisition: ``ei``, ``ucb`` or ``thompson``; or an acquisition function of bayes_opt.
         metric: whose reports tell what a trial that was stopped early would have reached.
-
-    Raises:
-        UsageError: an acquisition that there is not.
     """
 
     def __init__(
@@ -104,9 +100,6 @@ class BayesSearcher:
         acquisition: str | AcquisitionFunction = "ei",
         metric: str | None = None,
     ) -> None:
-        if isinstance(acquisition, str) and acquisition not in NAMES:
-            hint = f"--acquisition is one of {', '.join(NAMES)}"
-            raise UsageError(f"there is no acquisition called {acquisition}", hint)
         self.mode = mode
         self.metric = metric
         self.seed = seed

@@ -9,6 +9,7 @@ from functools import singledispatchmethod
 from typing import TYPE_CHECKING, Any
 
 from awstune.errors import SweepBusy, UsageError
+from awstune.search import searchers
 from awstune.search.folding import Fold
 from awstune.search.runs import Run
 from awstune.search.trials import Report, Status, TrialRecord, by_completion, next_number
@@ -270,6 +271,7 @@ class _Sweep:
 
     @_hear.register
     def _(self, message: Started) -> None:
+        searchers.load(self._searcher)
         turn = self._running[message.trial]
         which = {} if turn.first else {"run" if turn.confirms else "repeat": turn.index}
         self._add(

@@ -1,12 +1,15 @@
 """What every searcher promises (house.md, Searcher): each implementation runs this suite."""
 
 import math
+import subprocess
+import sys
+import threading
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from awstune.search.searchers import make
+from awstune.search.searchers import Late, load, make
 from awstune.search.space import Choice, Fixed, Float, Int, Space
 from awstune.search.trials import Status, TrialRecord
 from tests.unit.search.spaces import spaces
@@ -185,3 +188,37 @@ def test_bayes_finds_more_than_random(mode):
         trials = run(make(name, mode=mode, seed=1), SPACES["mixed"], score, 30)
         found[name] = min(sign * trial.value for trial in trials) - 0.09  # about the optimum
     assert found["bayes"] < 0.2 * found["random"]
+
+
+FIRST = """
+import sys
+from awstune.search.searchers import Late, load, make
+from awstune.search.space import Float, Space
+
+searcher = make(sys.argv[1], mode="min", seed=0)
+print([one.why for one in searcher.suggest(Space(x=Float(0, 1)), [], 1)], "scipy.stats" in sys.modules)
+"""
+
+
+@pytest.mark.parametrize("name", ["random", "bayes"])
+def test_the_first_trial_waits_for_nothing(name):
+    """The baseline is the first trial whoever searches: nothing that takes a second is imported for it."""
+    said = subprocess.run([sys.executable, "-c", FIRST, name], capture_output=True, text=True, check=True)
+    assert said.stdout == "['baseline'] False\n"
+
+
+def test_what_is_loaded_while_the_first_trial_runs_fails_where_it_is_needed():
+    """What goes wrong meanwhile is raised by the second suggestion, as if nothing had been loaded ahead."""
+    asked = []
+
+    def build():
+        asked.append(threading.current_thread().name)
+        raise ImportError("no scipy here")
+
+    late = Late(build)
+    space = SPACES["one"]
+    (first,) = late.suggest(space, [], 1)
+    load(late)
+    with pytest.raises(ImportError, match="no scipy here"):
+        late.suggest(space, [TrialRecord(0, first.params)], 1)
+    assert asked == ["searcher", threading.main_thread().name]
