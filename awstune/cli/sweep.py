@@ -46,15 +46,16 @@ def sweep_command(
     happens is kept in sweeps/SWEEP/, and `awstune resume` goes on after any stop. A sweep whose first
     trials all fail in the same words, three or as many as run at a time, ends with status 3.
     """
-    from awstune.cli import planning, sweeping
-    from awstune.flow import follow, forecast, ship, spec
-    from awstune.sweeps.folder import Folder
+    from awstune.flow import entering, spec
 
     if launch and on is not None:
         raise UsageError("--launch and --on are two places", "leave one of them out")
     machine = machine_of(typed, launch=launch, allowed=() if on is None else ("at_end",))
     options = kept_of(typed)
-    with Screen(config) as screen:
+    with (
+        Screen(config) as screen,
+        entering.Entry(config, None if try_ else on, screen.warn, log_in=not dry_run) as entry,
+    ):
         screen.if_interrupted(*_not_begun(on, try_=try_))
         screen.doing(f"looking into {typed['target'] or 'the target'}")
         made = spec.make(
@@ -63,6 +64,10 @@ def sweep_command(
             elsewhere=not try_ and (launch or on is not None),
         )
         screen.still()
+        from awstune.cli import planning, sweeping
+        from awstune.flow import follow, forecast, ship
+        from awstune.sweeps.folder import Folder
+
         if try_:
             return sweeping.show_tried(screen, config, made)
         if on is None and not launch:
@@ -92,6 +97,7 @@ def sweep_command(
                 config,
                 made,
                 on,
+                entry,
                 name,
                 at_end=machine["at_end"],
                 notify=notify,
@@ -126,6 +132,7 @@ def _on_instance(
     config: Config,
     made: Any,
     on: str,
+    entry: Any,
     name: str | None,
     *,
     at_end: str | None,
@@ -135,12 +142,10 @@ def _on_instance(
     yes: bool,
 ) -> int:
     from awstune.cli import planning, sweeping
-    from awstune.ec2 import instances, prices
+    from awstune.ec2 import prices
     from awstune.flow import follow, forecast, ship
 
-    open_cloud = sweeping.opener(screen)
-    cloud = open_cloud(config)
-    one = instances.find(cloud, on)
+    cloud, one = entry.found()
     rate = one.usd_per_hour(prices.shipped())
     ahead = forecast.make(config, made, elsewhere=True, usd_per_hour=rate, instance=one, suggest=dry_run)
     if dry_run:
@@ -153,9 +158,18 @@ def _on_instance(
         when = "when the sweep has ended" + (" and is here" if at_end == "terminate" else "")
         screen.confirm(f"{at_end.capitalize()} {on} {when}?", yes=yes)
     story = ship.to_instance(
-        config, cloud, one, made, name, parcel, at_end=at_end, notify=notify, followed=not detach
+        config,
+        cloud,
+        one,
+        made,
+        name,
+        parcel,
+        at_end=at_end,
+        notify=notify,
+        followed=not detach,
+        opened=entry.opened,
     )
     folder = screen.follow(story)
     if detach:
         return sweeping.leave(screen, config, folder, where=on)
-    return sweeping.watch(screen, config, folder, follow.attach(config, folder, open_cloud), where=on)
+    return sweeping.watch(screen, config, folder, follow.attach(config, folder, lambda _: cloud), where=on)

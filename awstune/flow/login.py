@@ -47,6 +47,7 @@ def enter(
     cloud: Cloud,
     one: Instance,
     *,
+    opened: ssh.Connection | None = None,
     patience_s: float = 0.0,
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
@@ -57,6 +58,7 @@ def enter(
         config: the options.
         cloud: where the instance is.
         one: as AWS describes it now.
+        opened: a connection that may be open already.
         patience_s: how long nobody may answer.
         now: a clock in seconds.
         sleep: waits that long.
@@ -66,13 +68,15 @@ def enter(
         KeyFileError: its private key is not here, or others can read it.
         RemoteError: it cannot be reached, or lets nobody in.
     """
-    address = access.address_of(config, cloud, one)
-    if moved := admit(cloud, one, address):
-        yield _opened(one, moved)
-    try:
-        connection = access.connect(address, patience_s=patience_s, now=now, sleep=sleep)
-    except ConnectionLost as error:
-        raise explained(cloud, one, error) from error
+    connection = opened
+    if connection is None or not connection.alive:
+        address = access.address_of(config, cloud, one)
+        if moved := admit(cloud, one, address):
+            yield _opened(one, moved)
+        try:
+            connection = access.connect(address, patience_s=patience_s, now=now, sleep=sleep)
+        except ConnectionLost as error:
+            raise explained(cloud, one, error) from error
     try:
         access.note_hours(cloud, one, connection)
         if closing.due(one):

@@ -7,7 +7,7 @@ import os
 import re
 import shlex
 import shutil
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -66,6 +66,7 @@ def to_instance(
     notify: str | None = None,
     ahead: Ahead | None = None,
     followed: bool = True,
+    opened: Callable[[], Connection | None] = lambda: None,
 ) -> Story[Folder]:
     """Sends the project, the spec and awstune to an instance and starts the sweep there.
 
@@ -81,6 +82,7 @@ def to_instance(
         notify: an address that the worker there tells of the end.
         ahead: sends to the instance already.
         followed: whether the caller attaches next, so that the instance's end waits for that.
+        opened: gives a connection to it, where one is open already.
 
     Returns:
         The sweep's folder here, which knows where the sweep runs.
@@ -95,7 +97,7 @@ def to_instance(
     yield Doing(f"{one.name}: opening a verified SSH connection")
     began: list[str] = []
     try:
-        with (yield from login.enter(config, cloud, one)) as connection:
+        with (yield from login.enter(config, cloud, one, opened=opened())) as connection:
             weight = f"{len(parcel.files)} files, {parcel.size / 1e6:.1f} MB"
             yield Doing(f"{one.name}: sending {parcel.root.name} ({weight})")
             goods = yield from ahead.pack() if ahead else luggage.pack(config, spec, parcel)
