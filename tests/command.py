@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 
 import psutil
 
@@ -74,7 +75,8 @@ class Running:
         started = psutil.Process(self.process.pid).children(recursive=True)
         for number in numbers or (signal.SIGINT,):
             if number in TO_ALL:
-                os.killpg(self.process.pid, number)
+                with suppress(ProcessLookupError):  # it may have ended by the one before; its status tells
+                    os.killpg(self.process.pid, number)
             else:
                 self.process.send_signal(number)
         return self.ended(status, started)
