@@ -39,6 +39,7 @@ REQUESTS_FILE = "requests.jsonl"
 
 # Where things are kept on an instance, below the login's home.
 REMOTE_ROOT = ".awstune"
+STANDBY_DIR = "standby"  # below it: sockets of what waits for the next sweep
 GOING_DIR = "going"  # below it: a file for each sweep that shall run, and starts it
 
 # Environment marks, by which the processes of an instance or of a sweep are found again.

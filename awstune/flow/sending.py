@@ -18,11 +18,12 @@ from awstune.errors import AwstuneError
 from awstune.flow import access, luggage, wanting
 from awstune.flow.events import Doing, Story
 from awstune.flow.luggage import Luggage
-from awstune.names import REMOTE_ROOT
+from awstune.names import REMOTE_ROOT, STANDBY_DIR
 from awstune.remote import bootstrap, delivery, project, sync
 from awstune.remote.bootstrap import Runtime
 from awstune.remote.delivery import Delivered
 from awstune.remote.ssh import Connection
+from awstune.sweeps import warm
 from awstune.sweeps.spec import Spec
 
 Words = Generator[str, None, Runtime]
@@ -121,6 +122,7 @@ class Ahead:
             address = access.address_of(self._config, self._cloud, one)
             with access.connect(address, patience_s=PATIENCE_S) as connection:
                 self._runtime = self._heard(send(connection, *self._goods))
+                self._prepare(connection, self._runtime)
                 self._deliver(connection, self._runtime)
         except (AwstuneError, OSError, StopIteration):
             return
@@ -139,6 +141,13 @@ class Ahead:
             self._said.put(f"sending {name} ({size / 1e6:.1f} MB)")
             found, manifest = self._luggage.data, self._luggage.manifest
             self.delivered = delivery.deliver(connection, runtime, found, manifest)
+
+    def _prepare(self, connection: Connection, runtime: Runtime) -> None:
+        """Has torch imported there while the status checks go on."""
+        spec = self._goods[0]
+        if spec.python is None and warm.mentions_torch(spec.target.to_json(self._config.cwd)):
+            command = runtime.command("awstune.sweeps.recruiting", f"{REMOTE_ROOT}/{STANDBY_DIR}")
+            connection.run(command, check=False)
 
     def _heard(self, words: Words) -> Runtime:
         while True:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-_PACKAGE = Path(__file__).resolve().parent.parent
+PACKAGE = Path(__file__).resolve().parent.parent
 
 _BOOT = """
 import importlib.util, runpy, sys
@@ -33,4 +33,4 @@ def command(python: str, module: str, *arguments: str) -> list[str]:
         module: the module's last name.
         arguments: what the module finds in ``sys.argv[1:]``.
     """
-    return [python, "-c", _BOOT, str(_PACKAGE), module, *arguments]
+    return [python, "-c", _BOOT, str(PACKAGE), module, *arguments]

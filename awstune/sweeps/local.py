@@ -21,13 +21,16 @@ if TYPE_CHECKING:
     from awstune.sweeps.spec import Spec
 
 
-def make_executor(spec: Spec, folder: Folder, cwd: Path | None = None) -> Executor:
+def make_executor(
+    spec: Spec, folder: Folder, cwd: Path | None = None, *, standbys: Path | None = None
+) -> Executor:
     """The executor for a sweep's trials; nothing is started before its first trial.
 
     Args:
         spec: the sweep's.
         folder: the sweep's.
         cwd: the folder that trials run in; the one one is in.
+        standbys: on an instance, the folder of processes that trials may begin sooner by.
 
     Raises:
         TargetError: a command leaves a parameter out, or has a hole too many.
@@ -54,6 +57,7 @@ def make_executor(spec: Spec, folder: Folder, cwd: Path | None = None) -> Execut
         python=spec.python or sys.executable,
         limits=limits,
         mode=spec.options.get("start", "fork"),
+        standbys=standbys,
         **share,
     )
 

@@ -62,6 +62,11 @@ class Site:
             s3=environ.get(names.S3_ENDPOINT_VARIABLE) or None,
         )
 
+    @property
+    def standbys(self) -> Path:
+        """The folder of what waits for the next sweep."""
+        return self.going.parents[1] / names.STANDBY_DIR
+
     def file(self, path: str) -> Path:
         """A file of the system, such as the guard's."""
         return self.root / path.lstrip("/")

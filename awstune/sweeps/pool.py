@@ -52,6 +52,7 @@ class Pool:
         gauge: measures a trial, to decide anew; for ``--parallel auto``.
         clock: seconds, for durations.
         oom_kills: how many processes the kernel has ended for want of memory.
+        standbys: the folder of processes that the server may be forked from.
     """
 
     def __init__(
@@ -69,11 +70,13 @@ class Pool:
         gauge: Gauge | None = None,
         clock: Callable[[], float] = time.monotonic,
         oom_kills: Callable[[], int | None] = oom.kills,
+        standbys: Path | None = None,
     ) -> None:
         self._oom_kills = oom_kills
         self._packer = Packer(packing or Packing(slots, tuple(use_gpus), cores()), gauge)
         self._target, self._cwd, self._folder, self._python = target, cwd, folder, python
         self._limits, self._mode, self._clock = limits, mode, clock
+        self._standbys = standbys
         self._serving: Serving | None = None
         self._server_gone = False
         self._orphans = Orphans()
@@ -120,7 +123,9 @@ class Pool:
                 "target": self._target.to_json(self._cwd),
                 "rehearse": not self._packer.measuring and self._busy_cores() < cores(),
             }
-            self._serving = Serving(options, cwd=self._cwd, python=self._python, folder=self._folder)
+            self._serving = Serving(
+                options, cwd=self._cwd, python=self._python, folder=self._folder, standbys=self._standbys
+            )
         return self._serving
 
     def _busy_cores(self) -> int:

@@ -5,8 +5,10 @@ a passed descriptor, or ``{"kill": KEY, "signal": N}``. It says ``{"ready": MODE
 ``{"key": KEY, "pid": PID}`` for each start and ``{"key": KEY, "status": STATUS}`` for each end.
 
 In mode "fork" the target is imported here, once, and trials are forks; in mode "spawn" they are fresh
-interpreters; in mode "command" other programs. The kernel kills this process with its sweep, and the
-trials with this process. Runs under the trials' Python: standard library only, but for the target.
+interpreters; in mode "command" other programs. The kernel kills this process with its sweep
+(`awstune.sweeps.lifeline`), and the trials with this process. It is started, or forked from one that has
+torch already (`awstune.sweeps.standby`). Runs under the trials' Python: standard library only, but for the
+target.
 """
 
 from __future__ import annotations
@@ -21,11 +23,10 @@ import sys
 import traceback
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from pathlib import Path
 from typing import Any, NoReturn
 
 from awstune.names import NOT_EXECUTABLE_STATUS, NOT_FOUND_STATUS, TRIAL_MARK
-from awstune.sweeps import boot, child, seeding, warm
+from awstune.sweeps import boot, child, lifeline, seeding, warm
 from awstune.sweeps.loading import load_function
 
 Function = Callable[[Any], Any]
@@ -36,12 +37,20 @@ class Server:
 
     Args:
         control: the socket to the sweep.
+        line: the end of a pipe with which this process dies.
         options: ``mode, target``, and ``rehearse`` where cores have nothing better to do.
+        collapsed: what `warm.collapse` has done already.
     """
 
-    def __init__(self, control: socket.socket, options: Mapping[str, Any]) -> None:
-        self._control = control
-        self._options = options
+    def __init__(
+        self,
+        control: socket.socket,
+        line: int,
+        options: Mapping[str, Any],
+        collapsed: Mapping[int, int] | None = None,
+    ) -> None:
+        self._control, self._line = control, line
+        self._options, self._collapsed = options, collapsed or {}
         self._function: Function | None = None
         self._children: dict[int, int] = {}
         self._trials: dict[int, int] = {}
@@ -68,7 +77,7 @@ class Server:
 
     def _warm_up(self) -> str | None:
         """Import the target; where that makes forking unsafe, begin again as a spawning server."""
-        before = _mentions_torch(self._options["target"])
+        before = warm.mentions_torch(self._options["target"])
         if before:
             warm.preload_torch()
         try:
@@ -83,15 +92,16 @@ class Server:
         why = warm.why_not_fork()
         if why:
             self._spawn_instead(why)
-        warm.collapse()
+        warm.collapse(self._collapsed)
         return None
 
     def _spawn_instead(self, why: str) -> NoReturn:
         """Become a server without the target, and without its threads; the socket stays."""
         options = json.dumps({**self._options, "mode": "spawn", "why": why})
-        descriptor = self._control.fileno()
-        os.set_inheritable(descriptor, True)
-        words = boot.command(sys.executable, "server", str(descriptor), str(os.getppid()), options)
+        kept = (self._control.fileno(), self._line)
+        for descriptor in kept:
+            os.set_inheritable(descriptor, True)
+        words = boot.command(sys.executable, "server", *map(str, kept), options)
         os.execv(words[0], words)  # noqa: S606  no shell is wanted
 
     def _send(self, message: Mapping[str, Any]) -> None:
@@ -168,6 +178,7 @@ class Server:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             self._control.close()
+            os.close(self._line)
             work()
         except BaseException:  # noqa: BLE001  a fork that failed must not go on as a second server
             traceback.print_exc()
@@ -248,22 +259,13 @@ def _wake_on_child() -> int:
     return reading
 
 
-def _mentions_torch(target: Mapping[str, Any]) -> bool:
-    if target["kind"] != "function" or not target["file"]:
-        return False
-    try:
-        return "torch" in Path(target["file"]).read_text(errors="replace")
-    except OSError:  # importing it says more
-        return False
-
-
 def main() -> None:
-    """Serve the socket whose descriptor is the first argument, for the parent that is the second."""
-    descriptor, parent, options = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
-    child.die_with(parent)
+    """Serve the socket whose descriptor is the first argument, as long as the pipe of the second is open."""
+    descriptor, line, options = int(sys.argv[1]), int(sys.argv[2]), json.loads(sys.argv[3])
+    lifeline.die_with(line)
     control = socket.socket(fileno=descriptor)
     control.set_inheritable(False)
-    Server(control, options).serve()
+    Server(control, line, options).serve()
     os._exit(0)
 
 

@@ -8,15 +8,15 @@ import select
 import socket
 import subprocess
 import sys
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import IO, TYPE_CHECKING, Any
 
 from awstune import names
 from awstune.errors import TargetError
-from awstune.sweeps import boot, marks, warm
+from awstune.sweeps import boot, lifeline, marks, recruiting, warm
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
 _PATIENCE_S = 5.0
@@ -31,35 +31,79 @@ class Serving:
         cwd: the folder that trials run in.
         python: the interpreter of the trials.
         folder: the sweep's, for the mark and for what the target prints when it is imported.
+        standbys: the folder of processes that one may be forked from; None where there are none.
     """
 
-    def __init__(self, options: Mapping[str, Any], *, cwd: Path, python: str, folder: Path) -> None:
+    def __init__(
+        self,
+        options: Mapping[str, Any],
+        *,
+        cwd: Path,
+        python: str,
+        folder: Path,
+        standbys: Path | None = None,
+    ) -> None:
         self.mark = marks.of_run(folder)
         self._text = b""
         self._guardian, self._lifeline = _start_guardian(self.mark)
-        self._control, theirs = socket.socketpair()
-        words = (str(theirs.fileno()), str(os.getpid()), json.dumps(options))
+        self._options, self._cwd, self._python = options, cwd, python
         single = warm.single_threaded() if options["mode"] == "fork" else {}
-        with theirs, (folder / names.POOL_LOG_FILE).open("ab") as log:
+        self._env = {**os.environ, **single, names.SWEEP_MARK: self.mark}
+        self._child: subprocess.Popen[bytes] | None = None
+        with (folder / names.POOL_LOG_FILE).open("ab") as log:
+            if not self._forked(standbys, log):
+                self._start(log)
+
+    def _forked(self, standbys: Path | None, log: IO[bytes]) -> bool:
+        """Whether a process that has torch already is the server now."""
+        of_torch = self._options["mode"] == "fork" and warm.mentions_torch(self._options["target"])
+        if standbys is None or not of_torch:
+            return False
+        request = {"cwd": str(self._cwd.resolve()), "mark": self.mark, "options": self._options}
+        with self._ends() as ends:
+            if recruiting.ask(standbys, self._python, self._env, request, [*ends, log.fileno()]):
+                return True
+        self._close_ends()
+        return False
+
+    def _start(self, log: IO[bytes]) -> None:
+        with self._ends() as ends:
+            words = boot.command(self._python, "server", *map(str, ends), json.dumps(self._options))
             try:
-                self._server = subprocess.Popen(
-                    boot.command(python, "server", *words),
-                    cwd=cwd,
-                    env={**os.environ, **single, names.SWEEP_MARK: self.mark},
+                self._child = subprocess.Popen(
+                    words,
+                    cwd=self._cwd,
+                    env=self._env,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
-                    pass_fds=(theirs.fileno(),),
+                    pass_fds=ends,
                     start_new_session=True,
                 )
             except OSError as error:
+                self._close_ends()
                 self._let_go()
                 hint = "--python names another one"
-                if not cwd.is_dir():
+                if not self._cwd.is_dir():
                     raise TargetError(
-                        f"{cwd}, where trials run, is gone", "start from a folder that is there"
+                        f"{self._cwd}, where trials run, is gone", "start from a folder that is there"
                     ) from None
-                raise TargetError(f"{python} cannot be run: {error.strerror}", hint) from None
+                raise TargetError(f"{self._python} cannot be run: {error.strerror}", hint) from None
+
+    @contextmanager
+    def _ends(self) -> Iterator[tuple[int, int]]:
+        """The server's end of the socket, and of the pipe that it dies with."""
+        self._control, control = socket.socketpair()
+        line, self._line = os.pipe()
+        try:
+            yield control.fileno(), line
+        finally:
+            control.close()
+            os.close(line)
+
+    def _close_ends(self) -> None:
+        self._control.close()
+        os.close(self._line)
 
     def fileno(self) -> int:
         """For `select`: readable when the server says something, or is gone."""
@@ -91,12 +135,15 @@ class Serving:
     def close(self) -> None:
         """End the server, its trials, and whatever they started."""
         self._control.close()
-        _ended(self._server, _LEAVING_S)
+        if self._child is None:
+            lifeline.is_over(self._line, _LEAVING_S)
+        else:
+            _ended(self._child, _LEAVING_S)
+        os.close(self._line)
         self._let_go()
 
     def _let_go(self) -> None:
         """Have the guardian end what is left, and wait for it."""
-        self._control.close()
         os.close(self._lifeline)
         if not _ended(self._guardian, _PATIENCE_S):  # too slow, on a machine with too much to do
             marks.end(self.mark)

@@ -15,10 +15,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
 _MADV_COLLAPSE = 25  # Linux 6.1
 _HUGE = 2 << 20
+
+
+def mentions_torch(target: Mapping[str, Any]) -> bool:
+    """Whether a target's own file does."""
+    if target["kind"] != "function" or not target["file"]:
+        return False
+    try:
+        return "torch" in Path(target["file"]).read_text(errors="replace")
+    except OSError:  # importing it says more
+        return False
 
 
 def preload_torch() -> None:
@@ -76,21 +86,30 @@ def why_not_fork() -> str | None:
     return None
 
 
-def collapse() -> None:
+def collapse(done: Mapping[int, int] | None = None) -> dict[int, int]:
     """Move this process' memory into huge pages, so that a fork copies few page tables.
 
     Takes about half a second and makes forks and exits several times faster. Where the kernel does not
     know how, nothing happens.
+
+    Args:
+        done: what the process that this is a fork of had moved, which would only be copied again.
+
+    Returns:
+        What is moved now: where each range begins, to where it ends.
     """
     gc.collect()
     gc.freeze()  # a collection in a trial would touch, and so copy, all that there is
     if sys.platform != "linux":
-        return
+        return {}
     madvise = ctypes.CDLL(None, use_errno=True).madvise
     madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
     with suppress(OSError):
         for start, end in _private_memory():
-            madvise(start, end - start, _MADV_COLLAPSE)
+            new = (done or {}).get(start, start)
+            if end - new >= _HUGE:
+                madvise(new, end - new, _MADV_COLLAPSE)
+    return dict(_private_memory())
 
 
 def _private_memory() -> list[tuple[int, int]]:

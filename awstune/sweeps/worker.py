@@ -10,12 +10,13 @@ import os
 import platform
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import NoReturn
 
 from awstune.errors import AwstuneError, SweepBusy, UsageError
 from awstune.names import WORKER_PID_FILE
-from awstune.sweeps import journal, loop, notifying
+from awstune.sweeps import journal, loop, notifying, recruiting, warm
 from awstune.sweeps.bucket import Copy
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
@@ -30,7 +31,8 @@ def main() -> None:
     """Run, and leave with the sweep's exit status."""
     signal.signal(signal.SIGTERM, _interrupt)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    folder, site = Folder(Path(sys.argv[1]).resolve()), Site.of(os.environ)
+    began = dict(os.environ)  # what is imported later, such as scikit-learn, adds to it
+    folder, site = Folder(Path(sys.argv[1]).resolve()), Site.of(began)
     notify = notifying.take(os.environ)
     copy = None if site is None else site.copy(folder, _warn)
     status = work(folder, site)
@@ -39,7 +41,16 @@ def main() -> None:
         _notify(notify, folder, status)
     if site is not None and history(folder).ended is not None:
         _end(site, kept=kept)
+    if site is not None and site.at_end is None:
+        _leave_standby(site, folder, began)
     sys.exit(status)
+
+
+def _leave_standby(site: Site, folder: Folder, environ: Mapping[str, str]) -> None:
+    """Whoever has the instance may well begin another sweep soon."""
+    spec = Spec.read(folder.spec_file)
+    if warm.mentions_torch(spec.target.to_json(Path.cwd())):
+        recruiting.begin(site.standbys, spec.python or sys.executable, environ)
 
 
 def _sent(site: Site, copy: Copy) -> bool:
@@ -56,7 +67,8 @@ def work(folder: Folder, site: Site | None = None) -> int:
         site: the instance that this is; None for a machine that nobody takes away.
     """
     try:
-        executor = make_executor(Spec.read(folder.spec_file), folder)
+        standbys = None if site is None else site.standbys
+        executor = make_executor(Spec.read(folder.spec_file), folder, standbys=standbys)
         watch = None if site is None else site.watch()
         events = loop.run(folder, executor, node=platform.node(), watch=watch)
         for number, event in enumerate(events):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -9,11 +10,12 @@ from awstune.sweeps import journal, marks
 from tests.waiting import PATIENCE_S, until
 
 
-def start(folder, tmp_path):
-    """A detached worker, as the command line starts one."""
+def start(folder, tmp_path, variables=None):
+    """A detached worker, as the command line starts one, with these variables beside its own."""
     words = [sys.executable, "-m", "awstune.sweeps.worker", str(folder.path)]
+    env = {**os.environ, **(variables or {})}
     with folder.worker_log_file.open("ab") as log:
-        return subprocess.Popen(words, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(words, cwd=tmp_path, env=env, stdout=log, stderr=log, start_new_session=True)
 
 
 def finish(folder, tmp_path):

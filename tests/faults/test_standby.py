@@ -1,0 +1,228 @@
+"""A server that is forked from a process which was there already: as one that was started, only sooner."""
+
+from __future__ import annotations
+
+import os
+import sys
+from types import SimpleNamespace
+
+import psutil
+import pytest
+
+from awstune import names
+from awstune.search.space import Float, Space
+from awstune.sweeps import imds, journal, marks, recruiting
+from awstune.sweeps.executor import Finished, Job, Noted, Reported
+from awstune.sweeps.folder import Folder
+from awstune.sweeps.pool import Pool
+from awstune.sweeps.spec import Spec
+from awstune.sweeps.target import Target
+from tests.faults.workers import nothing_lives, reaches, start
+from tests.waiting import hear, so_many, until
+
+# What is asked of torch before a trial computes with it; importing it takes no time.
+TORCH = """
+class Device:
+    is_available = is_initialized = staticmethod(lambda: False)
+    manual_seed = staticmethod(lambda seed: None)
+
+cuda = mps = xpu = Device
+set_num_threads = Device.manual_seed
+class random:
+    default_generator = Device
+"""
+PARENT = """
+import os, random, sys
+import torch
+
+def parent(pid):
+    return int(open(f"/proc/{pid}/stat").read().rpartition(")")[2].split()[1])
+"""
+SEEN = (
+    PARENT
+    + """
+import numpy
+
+def train(trial):
+    trial.report(
+        drawn=random.random(), numpy=numpy.random.rand(), torch=torch.rand(1).item(),
+        threads=torch.get_num_threads(), given=float(os.environ["GIVEN"]),
+        here=float(os.getcwd() == sys.path[0]),
+    )
+    print("server of", parent(os.getppid()))
+"""
+)
+TOLD = (
+    PARENT
+    + """
+def train(trial):
+    trial.report(of=parent(os.getppid()))
+"""
+)
+THREAD = (
+    """
+import threading, time
+threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
+"""
+    + TOLD
+)
+# Waits while it is imported, and again in its only trial, for a gate that never is.
+STUCK = """
+import pathlib, torch
+
+def wait(where):
+    pathlib.Path(where).touch()
+    while not pathlib.Path("gate").exists():
+        pass  # busy, as an import is
+
+if pathlib.Path("slowly").exists():
+    wait("importing")
+
+def train(trial):
+    wait("training")
+"""
+
+
+@pytest.fixture
+def lab(tmp_path, monkeypatch):
+    """A place for standbys and their processes, all of which end with the test; torch costs nothing there."""
+    (tmp_path / "lib" / "torch").mkdir(parents=True)
+    (tmp_path / "lib" / "torch" / "__init__.py").write_text(TORCH)
+    monkeypatch.setenv(
+        "PYTHONPATH", os.pathsep.join([str(tmp_path / "lib"), os.environ.get("PYTHONPATH", "")])
+    )
+    yield SimpleNamespace(home=tmp_path, standbys=tmp_path / names.STANDBY_DIR)
+    for process in ours(tmp_path):
+        process.kill()
+
+
+def ours(folder):
+    """The standbys of a folder."""
+    found = psutil.process_iter(["cmdline"])
+    return [p for p in found if {"standby"} & set(p.info["cmdline"] or ()) and str(folder) in str(p.info)]
+
+
+def begun(lab, **options):
+    """A standby, which listens by now."""
+    recruiting.begin(lab.standbys, sys.executable, os.environ, **options)
+    until(lambda: any(file.is_socket() for file in lab.standbys.iterdir()), "a standby", 10)
+    return ours(lab.home)[0]
+
+
+def run(lab, script, *, standbys=True, mode="fork"):
+    """What the only trial of a script reports, what is noted, and its log."""
+    (lab.home / "train.py").write_text(script)
+    target = Target("function", file="train.py", function="train")
+    places = lab.standbys if standbys else None
+    pool = Pool(target, cwd=lab.home, folder=lab.home, mode=mode, standbys=places)
+    try:
+        job = Job(0, {}, 7, lab.home / mode)
+        pool.start(job)
+        heard = hear(pool, so_many(Finished), log=lab.home / "pool.log")
+    finally:
+        pool.close()
+    assert not marks.marked(marks.of_sweep(lab.home))
+    assert [m.error for m in heard if isinstance(m, Finished)] == [None]
+    (report,) = (dict(m.metrics) for m in heard if isinstance(m, Reported))
+    return report, [m.text for m in heard if isinstance(m, Noted)], job.log_file.read_text()
+
+
+def test_a_trial_sees_what_it_would_have_seen(tmp_path, monkeypatch):
+    """Seeds, threads, folder and variables are those of a server of its own; only its parent is another."""
+    lab = SimpleNamespace(home=tmp_path, standbys=tmp_path / names.STANDBY_DIR)
+    standby = begun(lab)
+    try:
+        monkeypatch.setenv("GIVEN", "17")  # since then, as --env does
+        forked, notes, log = run(lab, SEEN)
+        assert log.split()[-1] == str(standby.pid)
+        assert notes == []
+        started, _, log = run(lab, SEEN, standbys=False, mode="spawn")
+        assert log.split()[-1] != str(standby.pid)
+        assert forked == started
+    finally:
+        standby.kill()
+
+
+def test_one_serves_again_and_again(lab):
+    """A second one of its kind is not kept, and the first serves one sweep after another."""
+    standby = begun(lab)
+    recruiting.begin(lab.standbys, sys.executable, os.environ)
+    assert [run(lab, TOLD)[0] for _ in range(2)] == [{"of": standby.pid}] * 2
+    until(lambda: ours(lab.home) == [standby], "the second one to leave", 10)
+
+
+def test_where_it_cannot_serve(lab, monkeypatch):
+    """One that was killed, is of another kind, or has seen something be installed costs nothing but time."""
+    begun(lab).kill()
+    until(lambda: not ours(lab.home), "its end", 10)
+    assert run(lab, TOLD)[0]["of"] == os.getpid()
+
+    begun(lab)
+    with monkeypatch.context() as changed:
+        changed.setenv("PYTHONHASHSEED", "3")
+        assert run(lab, TOLD)[0]["of"] == os.getpid()
+    (lab.home / "lib" / "new.py").touch()
+    assert run(lab, TOLD)[0]["of"] == os.getpid()
+    until(lambda: not ours(lab.home), "it to leave", 10)
+
+
+def test_it_leaves_when_nobody_asks(lab):
+    """After a time without a question it ends, and leaves no socket."""
+    recruiting.begin(lab.standbys, sys.executable, os.environ, idle_s=0.05)
+    until(lambda: list(lab.standbys.glob("*.lock")) and not ours(lab.home), "its end", 10)
+    assert [file.suffix for file in lab.standbys.iterdir()] == [".lock"]
+
+
+def test_only_its_owner_may_ask(lab):
+    """What can have anything run as this user lies in a folder of his alone."""
+    begun(lab)
+    assert lab.standbys.stat().st_mode & 0o777 == 0o700
+
+
+def test_where_the_target_may_not_be_forked(lab):
+    """A forked server becomes a spawning one as another does, and says why."""
+    begun(lab)
+    _, notes, _ = run(lab, THREAD)
+    assert len(notes) == 1
+    assert "started 1 threads" in notes[0]
+
+
+@pytest.mark.parametrize("how", ["forked", "started"])
+@pytest.mark.parametrize("doing", ["importing", "training"])
+def test_the_worker_is_killed(lab, how, doing):
+    """A kill -9 of a sweep's process ends all of it, whatever the server was busy with, however it began."""
+    if how == "forked":
+        begun(lab)
+    if doing == "importing":
+        (lab.home / "slowly").touch()
+    (lab.home / "train.py").write_text(STUCK)
+    folder = Folder.create(lab.home, "killed", "train")
+    target = Target("function", file="train.py", function="train")
+    Spec(target, Space(x=Float(1, 2)), metric="loss", mode="min", search="random").write(folder.spec_file)
+    site = {names.GOING_VARIABLE: str(lab.home / "going" / "killed"), imds.VARIABLE: "http://127.0.0.1:9"}
+    worker = start(folder, lab.home, {**site, names.ROOT_VARIABLE: str(lab.home)})
+    until((lab.home / doing).exists, f"{doing}: {folder.worker_log_file.read_text()}", 30)
+    parents = {p.ppid() for p in marks.marked(marks.of_sweep(folder.path))}
+    assert bool(parents & {p.pid for p in ours(lab.home)}) == (how == "forked")
+    worker.kill()
+    worker.wait()
+    nothing_lives(folder)
+
+
+def test_the_next_sweep_finds_one(lab):
+    """On an instance a sweep leaves a standby behind; the next one's trials are forked from it."""
+    (lab.home / "train.py").write_text(TOLD.replace("of=", "loss="))
+    target = Target("function", file="train.py", function="train")
+    site = {names.GOING_VARIABLE: str(lab.home / "going" / "one"), imds.VARIABLE: "http://127.0.0.1:9"}
+    seen = []
+    for name in ("one", "two"):
+        folder = Folder.create(lab.home, name, "train")
+        spec = Spec(target, Space(x=Float(1, 2)), metric="loss", mode="min", search="random", trials=1)
+        spec.write(folder.spec_file)
+        worker = start(folder, lab.home, {**site, names.ROOT_VARIABLE: str(lab.home)})
+        reaches(folder, "finished", 0)
+        assert worker.wait(30) == 0
+        seen += [e["value"] for e in journal.read(folder.journal_file).events if e["event"] == "finished"]
+        (standby,) = until(lambda: ours(lab.home), "a standby", 10)
+    assert seen[0] != standby.pid
+    assert seen[1] == standby.pid
