@@ -227,15 +227,16 @@ def test_a_project_with_requirements(world, image, tmp_path):
 
 
 def test_requirements_of_a_command_under_an_old_python(world, image, tmp_path):
-    """A command under an image's old Python finds what its project requires, beside what the image has."""
+    """A command under an image's old Python finds its project's code and what that requires."""
     image.gpu("Tesla K80, 410.104, 3.7")
     able = {**ABLE, "arches": ["sm_37"], "capability": [3, 7], "paths": [sysconfig.get_paths()["purelib"]]}
     image.python(image.root / "opt/conda/bin/python", (3, 6, 5), **able)
     image.python(image.bin / "python3", dists=ABLE["dists"])
-    program = (
-        "import sys, thing; print('awstune: loss=' + sys.argv[1], 'thing', thing.version, sys.executable)"
-    )
+    program = "import sys, own, thing as t; print('awstune: loss=' + sys.argv[1], 'thing', t.version, sys.executable)"
     (tmp_path / "one.py").write_text(program + "\n")
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src" / "own.py").touch()
+    (tmp_path / "pyproject.toml").write_text("[project]\nname = 'own'\n")
     (tmp_path / "requirements.txt").write_text(f"./{wheel(tmp_path, 'thing', '1.0')}\n")
     words = ("--on", "lab", "--trials", "1", "--name", "aged", "--metric", "loss", "-p", "x=0..1")
     said = World(world.home, tmp_path).run("sweep", *words, "--", "python", "one.py", "{x}").stderr
