@@ -232,8 +232,11 @@ def test_requirements_of_a_command_under_an_old_python(world, image, tmp_path):
     able = {**ABLE, "arches": ["sm_37"], "capability": [3, 7], "paths": [sysconfig.get_paths()["purelib"]]}
     image.python(image.root / "opt/conda/bin/python", (3, 6, 5), **able)
     image.python(image.bin / "python3", dists=ABLE["dists"])
-    program = "import sys, own, thing as t; print('awstune: loss=' + sys.argv[1], 'thing', t.version, sys.executable)"
-    (tmp_path / "one.py").write_text(program + "\n")
+    program = (
+        "import sys, own, thing\n"
+        "print('awstune: loss=' + sys.argv[1], 'thing', thing.version, sys.executable)\n"
+    )
+    (tmp_path / "one.py").write_text(program)
     (tmp_path / "src").mkdir()
     (tmp_path / "src" / "own.py").touch()
     (tmp_path / "pyproject.toml").write_text("[project]\nname = 'own'\n")
