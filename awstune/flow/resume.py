@@ -57,7 +57,7 @@ class Changes:
         limits = {"max_usd": self.max_usd, "max_time": self.max_time}
         changed = replace(
             spec,
-            trials=spec.trials if self.trials is None else _trials(self.trials, spec.trials),
+            trials=spec.trials if self.trials is None else self._whole(self.trials, spec, folder),
             metric=self.metric or spec.metric,
             mode=self.mode_over(spec),
             options={**spec.options, **{key: limit for key, limit in limits.items() if limit is not None}},
@@ -73,7 +73,7 @@ class Changes:
         """
         spec = Spec.read(folder.spec_file)
         trials = results.history(folder).trials
-        if self.trials is not None and _trials(self.trials, spec.trials) < len(trials):
+        if self.trials is not None and self._whole(self.trials, spec, folder) < len(trials):
             raise UsageError(
                 f"{folder.name} has {len(trials)} trials already, and they stay",
                 f"awstune resume {folder.name} --trials +{len(trials)} goes on with as many more",
@@ -97,6 +97,11 @@ class Changes:
                 f"is a higher or a lower {self.metric} better?", f"{typed} max, or the same with --mode min"
             )
 
+    def _whole(self, typed: str, spec: Spec, folder: Folder) -> int:
+        # All points of a grid are no number: what there is counts.
+        before = len(results.history(folder).trials) if spec.trials is None else spec.trials
+        return _trials(typed, before)
+
     def mode_over(self, spec: Spec) -> Any:
         """The mode from now on: another metric does not inherit it, since it may be the other way round."""
         if self.mode is not None or self.metric in (None, spec.metric) or spec.metric is None:
@@ -118,10 +123,10 @@ class Changes:
             raise SweepBusy(f"{name} is running", f"awstune attach {name} follows it")
 
 
-def _trials(typed: str, before: int | None) -> int:
+def _trials(typed: str, before: int) -> int:
     digits = typed.removeprefix("+")
     more = int(digits) if digits.isdecimal() and len(digits) <= len(str(MOST_TRIALS)) else 0
-    whole = more + (before or 0 if typed.startswith("+") else 0)
+    whole = more + (before if typed.startswith("+") else 0)
     if more == 0 or whole > MOST_TRIALS:
         raise UsageError(
             f"--trials {typed} is no number of trials from 1 to {MOST_TRIALS}",

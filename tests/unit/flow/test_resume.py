@@ -7,6 +7,7 @@ import pytest
 from awstune.errors import SweepBusy, UsageError
 from awstune.flow import resume
 from awstune.flow.resume import Changes
+from awstune.search.space import Choice, Space
 from awstune.sweeps.spec import Spec
 from tests.unit.sweeps.scripted import Scripted, new_sweep, reports, run
 
@@ -22,6 +23,14 @@ def test_of_two_at_once_one_counts(tmp_path):
     with resume.here(folder, Changes(trials="+1")):
         pass
     assert Spec.read(folder.spec_file).trials == 6
+
+
+def test_more_than_all_points_of_a_grid(tmp_path):
+    """A grid's number of trials is its points': one more is one more than there are."""
+    folder = new_sweep(tmp_path, Space(x=Choice(1, 2, 3)), search="grid", trials=None)
+    run(folder, Scripted(reports(1.0)))
+    with resume.here(folder, Changes(trials="+1")):
+        assert Spec.read(folder.spec_file).trials == 4
 
 
 def test_a_metric_that_no_trial_reports(tmp_path):

@@ -47,6 +47,8 @@ try:
         client.execute_interactive(cell, timeout=150, output_hook=told.append)
         for message in told:
             content = message["content"]
+            if content.get("name") == "stderr":
+                continue  # its lines come before those of stdout, or after them
             print(content.get("text") or content.get("evalue") or "", end="")
             print(*content.get("traceback", ()), sep="\\n", end="")
 finally:
