@@ -238,47 +238,38 @@ def test_another_laptop(world, site, reference, tmp_path):
     assert folder.journal_file.read_bytes() == site.folder.journal_file.read_bytes()
 
 
+def attach_and_sleep(world, site):
+    """Attach, and as soon as the connection is cut be away until the instance has stopped itself."""
+    port, cutter = site.port(), site.cut_after(20_000)
+    config = Config("local", None, None, world.home, world.cwd)
+    cloud = clouds.open_for(config, warn=print)
+    for event in follow.attach(config, site.folder, lambda _: cloud):
+        if isinstance(event, Warned) and site.state() == "running":
+            cutter.close()
+            site.tell_port(port)
+            site.open_gate()
+            site.reaches("ended")
+            hold = site.home.parents[1] / HOLD_FILE.lstrip("/")
+            hold.unlink(missing_ok=True)  # as if two minutes had passed
+            until(lambda: site.state() != "running", "the instance to stop itself")
+
+
 def test_nobody_is_there_at_the_end(world, reference):
-    """An instance that is its sweep's stops itself at the end; the next attach fetches and terminates."""
+    """An instance that is its sweep's stops itself at the end; the next attach fetches and terminates.
+
+    Whoever was attached and lost it meanwhile is told so: it is not started again unasked.
+    """
     world.run("sweep", *SWEEP, "--launch", "--name", "alone", "--detach", "--max-usd", "50")
     site = Site(world, "alone")
     site.reaches("checkpoint", 2)
-    site.open_gate()
-    until(lambda: site.state() != "running", "the instance to stop itself")
+    with pytest.raises(UnknownName, match="has stopped meanwhile") as refused:
+        attach_and_sleep(world, site)
+    assert refused.value.hint.startswith("awstune attach alone")
     done = world.run("attach", "alone")
     assert "for that its dollar cap of $50.00 does not hold" in " ".join(done.stderr.split())
     assert "alone is gone" in done.stderr.replace(
         "alone was to end with its sweep, and is gone", "alone is gone"
     )
-    as_if_nothing_had_happened(site.folder, reference)
-    assert world.json("ls") == []
-
-
-def test_it_stops_while_the_connection_is_lost(world, reference):
-    """An instance that has stopped when a laptop is back is not started again unasked; attach does so."""
-    world.run("sweep", *SWEEP, "--launch", "--name", "away", "--detach")
-    site = Site(world, "away")
-    site.reaches("checkpoint", 2)
-    port, cutter = site.port(), site.cut_after(20_000)
-    cloud = clouds.open_for(config := Config("local", None, None, world.home, world.cwd), warn=print)
-
-    def asleep():
-        cutter.close()
-        site.tell_port(port)
-        site.open_gate()
-        site.reaches("ended")
-        (site.home.parents[1] / HOLD_FILE.lstrip("/")).unlink(missing_ok=True)  # as if two minutes had passed
-        until(lambda: site.state() == "stopped", "the instance to stop itself")
-
-    def attach():
-        for event in follow.attach(config, site.folder, lambda _: cloud):
-            if isinstance(event, Warned) and site.state() == "running":
-                asleep()
-
-    with pytest.raises(UnknownName, match="has stopped meanwhile") as refused:
-        attach()
-    assert refused.value.hint.startswith("awstune attach away")
-    world.run("attach", "away")
     as_if_nothing_had_happened(site.folder, reference)
     assert world.json("ls") == []
 
