@@ -92,6 +92,8 @@ class Commands(Pool):
             **dict.fromkeys(ports, str(port)),
             names.DIR_VARIABLE: str(run.job.dir.resolve()),
             "PYTHONUNBUFFERED": "1",
+            # As many as torchrun may be told to start a process on.
+            **({gpus.VARIABLE: ",".join(share)} if (share := run.packing.share(run.slot)) else {}),
         }
 
     def _next_deadline(self) -> float:

@@ -93,6 +93,12 @@ class Packing:
         """The GPU of a slot; None without any."""
         return self.gpus[self.place(slot)] if self.gpus else None
 
+    def share(self, slot: int) -> tuple[str, ...]:
+        """The GPUs of a slot for a program that may use several; with fewer slots than GPUs none is idle."""
+        if slot < self.slots < len(self.gpus):
+            return self.gpus[slot :: self.slots]
+        return self.gpus[self.place(slot) :][:1]
+
     def slots_at(self, place: int) -> list[int]:
         """The slots on one GPU."""
         return list(range(place, self.slots, self.places))

@@ -167,7 +167,7 @@ def test_a_trial_has_a_group_and_the_folder_one_is_in(bench):
 
 def test_a_trial_knows_its_share(bench):
     """Number, seed, threads and the slot's one GPU stand in the environment of all of a trial's processes."""
-    bench.alone("describe", slots=1, use_gpus=["3", "4"], limits=Limits(threads=2))
+    bench.alone("describe", slots=2, use_gpus=["3", "4"], limits=Limits(threads=2))
     assert json.loads((bench.job(0).dir / "facts").read_text())["variables"] == {
         "AWSTUNE_TRIAL": "0",
         "AWSTUNE_SEED": "100",

@@ -128,10 +128,10 @@ def test_a_trial_of_several_processes_ends_whole(tmp_path):
 SHOW = "import json, os, sys; json.dump(dict(os.environ), open(sys.argv[1] + '/environ', 'w'))"
 
 
-def environ_of(tmp_path, number):
+def environ_of(tmp_path, number, **share):
     """What a trial's process found in its environment."""
     target = Target("command", command=(sys.executable, "-c", SHOW, "{dir}"))
-    executor = Commands(target, cwd=tmp_path, folder=tmp_path / "train-3")
+    executor = Commands(target, cwd=tmp_path, folder=tmp_path / "train-3", **share)
     (tmp_path / "train-3").mkdir(exist_ok=True)
     folder = tmp_path / str(number)
     try:
@@ -140,6 +140,15 @@ def environ_of(tmp_path, number):
     finally:
         executor.close()
     return json.loads((folder / "environ").read_text())
+
+
+@pytest.mark.parametrize(
+    ("slots", "gpus", "seen"),
+    [(1, ["0", "1", "2", "3"], "0,1,2,3"), (2, ["0", "1", "2", "3"], "0,2"), (4, ["0", "1"], "0")],
+)
+def test_a_command_has_its_share_of_the_gpus(tmp_path, slots, gpus, seen):
+    """Fewer trials at a time than GPUs leave no GPU idle: torchrun starts its processes on several."""
+    assert environ_of(tmp_path, 0, slots=slots, use_gpus=gpus)["CUDA_VISIBLE_DEVICES"] == seen
 
 
 def test_ports_and_names_are_given(tmp_path, monkeypatch):
