@@ -271,7 +271,8 @@ class _Sweep:
 
     @_hear.register
     def _(self, message: Started) -> None:
-        searchers.load(self._searcher)
+        if self._spec.trials != 1:
+            searchers.load(self._searcher)
         turn = self._running[message.trial]
         which = {} if turn.first else {"run" if turn.confirms else "repeat": turn.index}
         self._add(

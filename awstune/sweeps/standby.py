@@ -39,8 +39,9 @@ _PATIENCE_S = 5.0
 def main() -> None:
     """See the module."""
     place, idle_s = Path(sys.argv[1]), float(sys.argv[2])
+    os.chdir("/")  # whose sweep has left it may take its folder away
+    installed = _installed()
     with _listening(place) as listener:
-        installed = _installed()
         warm.preload_torch()
         if "torch" not in sys.modules or warm.why_not_fork() is not None:
             return
