@@ -10,7 +10,7 @@ The guard and whoever works on the instance meet in files below ``/`` (on the em
 =========================  ===============================================================================
 ``etc/awstune/ends``       the end: seconds since the epoch, or ``none``. `flow.extending` moves it
 ``etc/awstune/limits``     idle time, dollar cap and prices: see `Limits`
-``run/awstune/armed``      the guard, at each look: the end that it guards. `flow.launch` waits for it
+``run/awstune/armed``      the guard, at each look but one that ends it: the end. `flow.launch` waits for it
 ``run/awstune/active``     touched by whoever uses the instance: it is not idle for two minutes
 ``run/awstune/notice``     the guard: why the end is near, in words. It is there two minutes before the time
                            to live is over, and from the moment of any other end; gone again when the end

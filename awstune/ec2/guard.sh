@@ -102,12 +102,13 @@ why() { # why it has to end; nothing while it need not
   [ -z "$idle_s" ] || [ "$(idle)" -lt "$idle_s" ] || echo "idle"
 }
 
-end() { # whoever fetches results may hold the end off for a while
+end() { # fails where it has come: whoever fetches results may hold it off for a while
   [ -e "$run/due" ] || echo "$now" > "$run/due"
   echo "$1" > "$run/notice"
   if young "$run/hold" && [ "$now" -lt $(($(number "$run/due" "$now") + hold_s)) ]; then return; fi
   echo "$1" > "$run/ended"
   shutdown -h now
+  return 1
 }
 
 warn() {
@@ -130,7 +131,8 @@ check() {
   esac
   count_hours
   reason=$(why)
-  if [ -n "$reason" ]; then end "$reason"; else warn; fi
+  # What goes down is not called guarded: whoever has just started it would take it for ready.
+  if [ -n "$reason" ]; then end "$reason" || return 0; else warn; fi
   echo "$ends" > "$run/armed"
 }
 

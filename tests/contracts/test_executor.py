@@ -246,7 +246,7 @@ def test_what_starts_trials_is_lost(bench):
     found = heard(executor, 1)
     assert [m.trial for m in found if isinstance(m, Displaced)] == [0, 1]
     assert (found[-1].trial, found[-1].status) == (1, Status.SUCCEEDED)
-    until(lambda: not alive(pids), "what it had started to end", 10)
+    until(lambda: not alive(pids), "what it had started to end")
     executor.close()
 
 

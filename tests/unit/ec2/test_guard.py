@@ -77,8 +77,9 @@ def test_an_instance_before_its_end_is_armed_and_left_alone(root):
 def test_an_instance_past_its_end_is_shut_down(root):
     """At the end the guard calls shutdown, found through PATH."""
     _boot(root, _document(ends=time.time() - 1))
-    _guard(root)
+    assert _guard(root) == 0
     assert (root / "shutdowns").read_text() == "-h now\n"
+    assert not Path(f"{root}{names.ARMED_FILE}").exists()  # nobody who waits for it takes it for ready
 
 
 def test_no_end_is_typed_and_kept(root):
