@@ -36,7 +36,8 @@ def main() -> None:
     notify = notifying.take(os.environ)
     copy = None if site is None else site.copy(folder, _warn)
     status = work(folder, site)
-    kept = _sent(site, copy) if site is not None and copy is not None else False
+    # One that another was quicker than leaves at once: that one copies.
+    kept = site is not None and copy is not None and _has_run(folder) and _sent(site, copy)
     if notify is not None:
         _notify(notify, folder, status)
     if site is not None and history(folder).ended is not None:
@@ -51,6 +52,14 @@ def _leave_standby(site: Site, folder: Folder, environ: Mapping[str, str]) -> No
     spec = Spec.read(folder.spec_file)
     if warm.mentions_torch(spec.target.to_json(Path.cwd())):
         recruiting.begin(site.standbys, spec.python or sys.executable, environ)
+
+
+def _has_run(folder: Folder) -> bool:
+    """Whether this process is the last that took the journal."""
+    try:
+        return int((folder.path / WORKER_PID_FILE).read_text()) == os.getpid()
+    except (OSError, ValueError):
+        return False
 
 
 def _sent(site: Site, copy: Copy) -> bool:
