@@ -12,12 +12,13 @@ from awstune.config import Config, ensure_home
 from awstune.ec2 import extend, guard, hostkeys, instances, keys
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import CloudError, ConnectionLost, KeyFileError, RemoteError, UnknownName
+from awstune.errors import CloudError, ConnectionLost, HostKeyError, KeyFileError, RemoteError, UnknownName
 from awstune.names import ROOT_VARIABLE
 from awstune.remote import hosts, ssh
 from awstune.remote.where import Where
 
 RETRY_S = 0.25
+_CHANGES = 3  # both keys are accepted, the new one is shown, it alone is accepted
 
 
 def keys_dir(config: Config, cloud: Cloud) -> Path:
@@ -116,6 +117,36 @@ def described(cloud: Cloud, where: Where) -> Instance | None:
 def _by_id(instance_id: str) -> list[dict[str, Any]]:
     # A filter rather than an id: AWS answers an id that it has forgotten with an error.
     return [{"Name": "instance-id", "Values": [instance_id]}]
+
+
+def enter(
+    config: Config,
+    cloud: Cloud,
+    one: Instance,
+    *,
+    patience_s: float = 0.0,
+    now: Callable[[], float] = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
+) -> ssh.Connection:
+    """Opens a verified connection to an instance; see `connect`.
+
+    Another launch or login may change its host key at the same moment: where another one is accepted by
+    now, that is tried.
+
+    Raises:
+        UnknownName: it has no address: it is not running.
+        KeyFileError: its private key is not here, or others can read it.
+        RemoteError: it cannot be reached, or lets nobody in.
+    """
+    tries = _CHANGES
+    while True:
+        address, tries = address_of(config, cloud, one), tries - 1
+        try:
+            return connect(address, patience_s=patience_s, now=now, sleep=sleep)
+        except HostKeyError:
+            one = next(iter(instances.describe(cloud, filters=_by_id(one.id))), one)
+            if not tries or address_of(config, cloud, one).host_keys == address.host_keys:
+                raise
 
 
 def connect(

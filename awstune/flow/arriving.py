@@ -81,7 +81,7 @@ def _arrival(config: Config, cloud: Cloud, one: Instance, patience_s: float, beg
     """Logs in for the first time and shuts what is due; whether the guard is armed."""
     yield Doing(f"{one.name}: opening a verified SSH connection")
     try:
-        with access.connect(access.address_of(config, cloud, one), patience_s=patience_s) as connection:
+        with access.enter(config, cloud, one, patience_s=patience_s) as connection:
             guarded = connection.run(_ARMED.format(looks=round(patience_s)), check=False).status == 0
             access.note_hours(cloud, one, connection)
             if guarded:

@@ -74,7 +74,7 @@ def enter(
         if moved := admit(cloud, one, address):
             yield _opened(one, moved)
         try:
-            connection = access.connect(address, patience_s=patience_s, now=now, sleep=sleep)
+            connection = access.enter(config, cloud, one, patience_s=patience_s, now=now, sleep=sleep)
         except ConnectionLost as error:
             raise explained(cloud, one, error) from error
     try:

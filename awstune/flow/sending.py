@@ -14,7 +14,7 @@ from awstune.config import Config
 from awstune.ec2 import fits, instances
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import AwstuneError, HostKeyError
+from awstune.errors import AwstuneError
 from awstune.flow import access, luggage, wanting
 from awstune.flow.events import Doing, Story
 from awstune.flow.luggage import Luggage
@@ -118,7 +118,8 @@ class Ahead:
                 self._pack()
             finally:
                 self._looked.set()
-            with self._enter(name) as connection:
+            one = next(one for one in instances.named(self._cloud, [name]) if one.live)
+            with access.enter(self._config, self._cloud, one, patience_s=PATIENCE_S) as connection:
                 self._runtime = self._heard(send(connection, *self._goods))
                 self._prepare(connection, self._runtime)
                 self._deliver(connection, self._runtime)
@@ -126,18 +127,6 @@ class Ahead:
             return
         finally:
             self._said.put(None)
-
-    def _enter(self, name: str) -> Connection:
-        """A connection; the launch changes the host key meanwhile, and pins the new one beside the old."""
-        tries = 3
-        while True:
-            one = next(one for one in instances.named(self._cloud, [name]) if one.live)
-            address, tries = access.address_of(self._config, self._cloud, one), tries - 1
-            try:
-                return access.connect(address, patience_s=PATIENCE_S)
-            except HostKeyError:
-                if not tries:
-                    raise
 
     def _pack(self) -> None:
         spec, parcel, _ = self._goods

@@ -15,9 +15,10 @@ import boto3
 import pytest
 
 from awstune import names
+from awstune.config import Config
 from awstune.ec2 import hostkeys, instances
 from awstune.ec2.session import open_cloud
-from awstune.flow import login
+from awstune.flow import access, clouds, login
 from awstune.localcloud import client, lifecycle
 from awstune.remote.ssh import Address
 from tests.world import TRAIN, World, running
@@ -140,6 +141,20 @@ def test_killed_at_any_step_of_a_rotation(world, ec2, lab, tmp_path_factory):
     assert tags[names.TAG_HOST_KEY] == _key_there(world)
     assert len(told) == STEPS
     assert "its tag names only the new host key" in told[-1]
+
+
+def test_a_host_key_that_another_laptop_has_just_changed(world, ec2, lab, tmp_path_factory):
+    """Whoever looked before that gets in all the same: he looks once more."""
+    late = _laptop(world, tmp_path_factory, "late")
+    config = Config("local", None, None, late.home, late.cwd)
+    cloud = clouds.open_for(config, warn=print)
+    one = instances.find(cloud, "lab")
+    before = access.pinned_keys(late.home, one)
+    ec2.create_tags(Resources=[lab["id"]], Tags=[{"Key": hostkeys.TAG_ROTATED, "Value": "no"}])
+    world.run("ssh", "lab", "--", "true")
+    with access.enter(config, cloud, one) as connection:
+        assert connection.run("echo in").text == "in\n"
+    assert access.pinned_keys(late.home, one) != before
 
 
 def test_the_open_port_follows_its_owner(world, ec2, lab, monkeypatch):
