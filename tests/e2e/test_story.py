@@ -150,7 +150,11 @@ def test_terminate_brings_home_and_leaves_nothing(world):
     (spare,) = world.json("launch", "spare")
     world.run("sweep", "--on", "spare", "train.py", "--trials", "2", "--detach", "--name", "last")
     gone = world.json("terminate", "spare")
-    assert gone == {"instances": [{"name": "spare", "id": spare["id"], "state": "terminated"}], "left": [], "removed": []}
+    assert gone == {
+        "instances": [{"name": "spare", "id": spare["id"], "state": "terminated"}],
+        "left": [],
+        "removed": [],
+    }
     assert (world.cwd / "sweeps" / "last" / "journal.jsonl").exists()
     assert not Path(spare["key_file"]).exists()
     assert "spare" not in [one["name"] for one in world.json("ls")]
