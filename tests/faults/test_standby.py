@@ -66,14 +66,13 @@ threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 """
     + TOLD
 )
-# Waits while it is imported, and again in its only trial, for a gate that never is.
+# Stays where it is while it is imported, and again in its only trial.
 STUCK = """
-import pathlib, torch
+import pathlib, time, torch
 
 def wait(where):
     pathlib.Path(where).touch()
-    while not pathlib.Path("gate").exists():
-        pass  # busy, as an import is
+    time.sleep(60)  # until all of it is killed
 
 if pathlib.Path("slowly").exists():
     wait("importing")
@@ -92,8 +91,9 @@ def lab(tmp_path, monkeypatch):
         "PYTHONPATH", os.pathsep.join([str(tmp_path / "lib"), os.environ.get("PYTHONPATH", "")])
     )
     yield SimpleNamespace(home=tmp_path, standbys=tmp_path / names.STANDBY_DIR)
-    for process in ours(tmp_path):
-        process.kill()
+    for process in psutil.process_iter(["cmdline"]):
+        if str(tmp_path) in " ".join(process.info["cmdline"] or ()):
+            process.kill()
 
 
 def ours(folder):
@@ -206,7 +206,7 @@ def test_the_worker_is_killed(lab, how, doing):
     Spec(target, Space(x=Float(1, 2)), metric="loss", mode="min", search="random").write(folder.spec_file)
     site = {names.GOING_VARIABLE: str(lab.home / "going" / "killed"), imds.VARIABLE: "http://127.0.0.1:9"}
     worker = start(folder, lab.home, {**site, names.ROOT_VARIABLE: str(lab.home)})
-    until((lab.home / doing).exists, f"{doing}: {folder.worker_log_file.read_text()}", 30)
+    until((lab.home / doing).exists, lambda: f"{doing}: {folder.worker_log_file.read_text()}")
     parents = {p.ppid() for p in marks.marked(marks.of_sweep(folder.path))}
     assert bool(parents & {p.pid for p in ours(lab.home)}) == (how == "forked")
     worker.kill()
