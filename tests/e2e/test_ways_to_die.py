@@ -249,7 +249,7 @@ def attach_and_sleep(world, site):
             site.tell_port(port)
             site.open_gate()
             site.reaches("ended")
-            hold = site.home.parents[1] / HOLD_FILE.lstrip("/")
+            hold = site.home.parents[1] / "root" / HOLD_FILE.lstrip("/")
             hold.unlink(missing_ok=True)  # as if two minutes had passed
             until(lambda: site.state() != "running", "the instance to stop itself")
 
