@@ -81,7 +81,8 @@ class Screen(AbstractContextManager["Screen"]):
     def result(self, text: str) -> None:
         """What the command was called for, as it is: a table, a line to be copied."""
         self.still()
-        self._write(f"{text}\n".encode())
+        # What was typed may be no text: a byte of another encoding is shown as one.
+        self._write(f"{text}\n".encode(errors="backslashreplace"))
 
     def sentence(self, text: str) -> None:
         """What the command was called for, in words: they break where whoever reads them has no room."""

@@ -112,10 +112,9 @@ def make(config: Config, typed: Typed, *, elsewhere: bool) -> Spec:
         raise UsageError(f"--acquisition does not belong to --search {search}", "leave one of them out")
     # Made once here, so that what they refuse is refused before anything begins.
     Endings(made)
+    searcher = searcher_of(made)
     if search == "grid":
-        searcher_of(made).suggest(made.space, [], 1)
-    elif "acquisition" in made.options:  # else bayes refuses nothing, and takes a second to be loaded
-        searcher_of(made)
+        searcher.suggest(made.space, [], 1)
     local.check(made)
     return made
 

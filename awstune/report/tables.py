@@ -88,11 +88,6 @@ def _dated(rows: Sequence[Document]) -> list[str]:
     ]
 
 
-def _few(words: Sequence[str]) -> str:
-    more = len(words) - MOST_NAMED
-    return ", ".join(words[:MOST_NAMED]) + (f" and {more} more" if more > 0 else "")
-
-
 def _left(vcpus: float | None, used: float | None) -> str:
     """What one's quota still allows, of how much."""
     return "-" if vcpus is None else f"{max(0.0, vcpus - (used or 0.0)):g} of {vcpus:g}"
@@ -178,9 +173,9 @@ def _error(trials: Sequence[Document]) -> str:
     return f"trial {first}: {trials[0]['error']}; trial {_few(others)} alike"
 
 
-def _few(numbers: Sequence[int]) -> str:
-    shown = ", ".join(map(str, numbers[:MOST_NAMED]))
-    return f"{shown} and {len(numbers) - MOST_NAMED} more" if len(numbers) > MOST_NAMED else shown
+def _few(named: Sequence[str] | Sequence[int]) -> str:
+    shown = ", ".join(map(str, named[:MOST_NAMED]))
+    return f"{shown} and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else shown
 
 
 def _commands(trials: Sequence[Document]) -> list[str]:

@@ -14,7 +14,7 @@ from awstune import names
 from awstune.errors import NothingSucceeded, TargetError, UsageError
 from awstune.search.space import Space
 from awstune.search.trials import Mode, TrialRecord, best_of
-from awstune.sweeps import carrying, guarding, loop
+from awstune.sweeps import carrying, guarding, loading, loop
 from awstune.sweeps.choosing import searcher_of
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
@@ -175,6 +175,7 @@ def _refuse(function: Callable[[Trial], Any], here: Path) -> Target | None:
         raise TargetError(f"{carrying.name_of(function)} cannot be given a trial: {error}", _ONE) from None
     except ValueError:  # written in C: nobody can say what it takes
         pass
+    loading.refuse_unrun(function, carrying.name_of(function))
     target = carrying.importable(function, here)
     file = str((here / target.file).resolve()) if target and target.file else None
     line = guarding.unguarded(sys._getframe(2), file)  # noqa: SLF001  the caller of sweep()

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import importlib
 import importlib.util
+import inspect
 import pickle
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from awstune.errors import TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -69,3 +72,16 @@ def _unpickle(target: Mapping[str, Any]) -> Callable[[Any], Any]:
     sys.path += [folder for folder in packed["path"] if folder not in sys.path]
     function: Callable[[Any], Any] = pickle.loads(packed["function"])  # noqa: S301  see above
     return function
+
+
+def refuse_unrun(function: Any, name: str) -> None:
+    """Refuses a function of which nothing runs when it is called: a generator's, a coroutine's.
+
+    Raises:
+        TargetError: with what to write instead.
+    """
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise TargetError(f"{name} has a yield: called, it runs nothing", "trial.report(...) in its place")
+    if inspect.iscoroutinefunction(function):
+        way = "write it without async, and asyncio.run(...) what it awaits"
+        raise TargetError(f"{name} is async: called, it runs nothing", way)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from awstune.errors import AwstuneError, SpaceError, TargetError
 from awstune.sweeps import child
-from awstune.sweeps.loading import import_target
+from awstune.sweeps.loading import import_target, refuse_unrun
 
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
@@ -88,6 +88,7 @@ def _describe(module: ModuleType, function: str) -> Answer:
     found = getattr(module, function, None)
     if not callable(found):
         return {"problem": "no_function", "functions": _functions(module)}
+    refuse_unrun(found, function)
     space = getattr(module, "space", None)
     return {
         "space": None if space is None else _table(space),

@@ -29,6 +29,20 @@ TARGETS = HANGS + tuple(
         ("sweep bad.py", "def train(trial:\n", "bad.py has a syntax error at line 1", "bad.py", "target"),
         (
             "sweep bad.py",
+            f"{SPACE}def train(trial):\n    yield 1.0\n",
+            "train has a yield: called, it runs nothing",
+            "trial.report(...) in its place",
+            "target",
+        ),
+        (
+            "sweep bad.py",
+            f"{SPACE}async def train(trial):\n    trial.report(loss=1.0)\n",
+            "train is async: called, it runs nothing",
+            "asyncio.run(...)",
+            "target",
+        ),
+        (
+            "sweep bad.py",
             "import argparse\nargparse.ArgumentParser().add_argument('--lr', required=True)\n"
             "p = argparse.ArgumentParser()\np.add_argument('--lr', required=True)\np.parse_args()\n"
             + SPACE
