@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -72,7 +73,8 @@ def types(rows: Sequence[Document], region: str, *, room: int | None = None) -> 
     header = ("TYPE", "GPU", "GiB EACH", "VCPUS", "AN HOUR", "VCPUS LEFT", "SPOT", "SPOT LEFT", "")
     spare = [header.index(name) for name in ("SPOT LEFT", "VCPUS", "GiB EACH", "VCPUS LEFT")]
     table = fitted(cells, header, "llrrrrrr", room=room, spare=spare, whole="--json has all columns")
-    return "\n".join([table, *_dated(rows)])
+    folded = [textwrap.fill(line, room) if room else line for line in _dated(rows)]
+    return "\n".join([table, *folded])
 
 
 def _dated(rows: Sequence[Document]) -> list[str]:

@@ -72,13 +72,19 @@ def test_rows_fit(room, cells):
 
 
 def test_a_region_s_types_on_80_columns():
-    """Each type keeps its line; the price stays."""
+    """Each type keeps its line; the price stays, and of when it is."""
     row = dict.fromkeys(
         ["quota_vcpus", "quota_used_vcpus", "spot_quota_vcpus", "spot_quota_used_vcpus"], 64.0
     )
     row |= {"type": "p6-b300.48xlarge", "gpu": "RTX PRO Server 6000", "gpus": 8, "gpu_memory_gib": 268.6}
     row |= {"vcpus": 192, "usd_per_hour": 98.32, "spot_usd_per_hour": 30.1, "offered": True}
-    header, line, below = tables.types([row], "us-east-1", room=80).splitlines()
+    row |= {"price_region": "us-east-1", "price_date": "2026-11-23"}
+    header, line, below, dated = tables.types([row], "us-east-1", room=80).splitlines()
     assert "AN HOUR" in header
     assert len(line) <= 80
     assert below.startswith("(no room for SPOT LEFT")
+    assert dated == "prices on demand: us-east-1, 2026-11-23"
+    old = [row | {"type": f"p6-b{number}.48xlarge", "price_date": "2026-06"} for number in range(100, 108)]
+    *_, folded, rest = tables.types([*[row] * 9, *old], "us-east-1", room=80).splitlines()
+    assert f"{folded} {rest}".endswith("and 3 more)")
+    assert max(len(folded), len(rest)) <= 80
