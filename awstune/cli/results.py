@@ -46,15 +46,13 @@ def results_command(config: Config, sweep: str | None, best: bool, shape: str) -
                 f"awstune results {folder.name} --format parquet > {folder.name}.parquet",
             )
         screen.follow(look.refresh(config, folder, sweeping.opener(screen)))
-        # A trial that is running, of a sweep that is not, was interrupted.
-        state = look.status(folder, time.time())["state"]
-        document = {**results.results(folder), "state": state}
+        document = look.found(folder, time.time())
         if best and document["best"]:
             document["findings"] = results.findings(folder)
         if config.json or shape == "json":
             screen.document(document)
         else:
-            _show(screen, folder, document, shape, best=best, going_on=state == "running")
+            _show(screen, folder, document, shape, best=best, going_on=document["state"] == "running")
 
 
 def _best(document: dict[str, Any], folder: Any) -> str:
@@ -75,7 +73,9 @@ def _show(
         else:
             screen.result(tables.results(document, going_on=going_on, room=room_of(sys.stdout)))
         return
-    chosen = [document["best"]] if best and document["best"] else document["trials"]
+    chosen = document["trials"]
+    if best and shape not in ("args", "toml"):  # those are the best trial's anyway
+        chosen = [document["best"]] if document["best"] else []
     written = formats.FORMATS[shape]({**document, "trials": chosen})
     if isinstance(written, bytes):
         screen.raw(written)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -171,7 +172,9 @@ def watch(screen: Screen, config: Config, folder: Folder, story: Any, *, where: 
     screen.if_interrupted(*left(folder, where))
     document = screen.follow(story, Progress(screen, stream=config.json))
     if config.json:
-        screen.document(document)
+        from awstune.flow import look
+
+        screen.document(look.found(folder, time.time()))
         return 0 if document["best"] else NothingSucceeded.exit_status
     if document["best"] is None:
         elsewhere = where is not None and where != BACKGROUND
@@ -189,9 +192,9 @@ def leave(screen: Screen, config: Config, folder: Folder, *, where: str) -> int:
     """The last word of a sweep that goes on without this terminal."""
     screen.if_interrupted(*left(folder, where))
     if config.json:
-        from awstune.sweeps import results
+        from awstune.flow import look
 
-        screen.document(results.results(folder))
+        screen.document(look.found(folder, time.time()))
         return 0
     screen.result(folder.name)
     screen.say(f"next: awstune attach {folder.name} · awstune status {folder.name}")

@@ -20,6 +20,7 @@ import boto3
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import create_credential_resolver
+from botocore.exceptions import BotoCoreError
 from botocore.utils import JSONFileCache
 
 from awstune import names
@@ -217,6 +218,14 @@ def owner_of(arn: str) -> str:
     if len(owner) <= MAX_TAG_VALUE:
         return owner
     return f"sha256:{hashlib.sha256(owner.encode()).hexdigest()}"
+
+
+def asks_for_a_code(profile: str | None) -> bool:
+    """Whether a profile's role may ask at the terminal for the code of a second factor."""
+    try:
+        return "mfa_serial" in botocore.session.Session(profile=profile).get_scoped_config()
+    except BotoCoreError:  # told where the session is made
+        return False
 
 
 def _profile_session(profile: str | None) -> boto3.Session:

@@ -89,7 +89,7 @@ def disks(patient: Patient) -> Check:
     volumes = patient.cloud.ec2.describe_volumes(Filters=mine)["Volumes"]
     plain = [one["VolumeId"] for one in volumes if not one.get("Encrypted")]
     if plain:
-        fix = "what awstune launches is encrypted: move what is on them to a new instance"
+        fix = "the disks of a new launch are encrypted: move what is on them to a new instance"
         return mend("disks", f"not encrypted: {', '.join(plain)}", fix)
     return fine("disks", f"{len(volumes)}, all encrypted")
 

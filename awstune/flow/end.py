@@ -81,9 +81,7 @@ def terminate(
                 yield from _fetched(config, cloud, one, f"; {stands}" if len(there) > 1 else "")
             stands = f"{names}: some of it may still be there, and cost"
             for cloud, what in claimed:
-                left += yield from _end(config, cloud, what)
-                for _, base in what.leftovers:
-                    removed(base)
+                left += yield from _end(config, cloud, what, removed)
         except KeyboardInterrupt:
             raise Interrupted(stands, goes_on) from None
     return left
@@ -108,8 +106,8 @@ def _claimed(config: Config, cloud: Cloud, what: Doomed, claims: ExitStack) -> S
     return replace(what, leftovers=tuple(mine))
 
 
-def _end(config: Config, cloud: Cloud, what: Doomed) -> Story[Left]:
-    yield from _removed(config, cloud, what)
+def _end(config: Config, cloud: Cloud, what: Doomed, removed: Callable[[str], object]) -> Story[Left]:
+    yield from _removed(config, cloud, what, removed)
     try:
         for one in what.instances:
             hosts.unpin(config.home, one.id)
@@ -127,17 +125,22 @@ def sharing(cloud: Cloud, what: Doomed) -> list[str]:
     return sorted(one.name for one in instances.own(cloud) if end.base_name(one) in bases)
 
 
-def _removed(config: Config, cloud: Cloud, what: Doomed) -> Story[None]:
+def _removed(config: Config, cloud: Cloud, what: Doomed, removed: Callable[[str], object]) -> Story[None]:
     """Ends and removes; what takes too long is told, and is still there when one looks afterwards."""
     keys_dir = access.keys_dir(config, cloud)
     try:
         for event in end.terminate(cloud, what.instances, keys_dir):
             yield _told(event)
-        for owner, base in what.leftovers:
-            for event in end.clean(cloud, base, keys_dir, owner=owner):
-                yield _told(event)
     except LeftBehind as error:
         yield Warned(error.message)
+    for owner, base in what.leftovers:
+        try:
+            for event in end.clean(cloud, base, keys_dir, owner=owner):
+                yield _told(event)
+        except LeftBehind as error:
+            yield Warned(error.message)
+        else:
+            removed(base)
 
 
 def stop(cloud: Cloud, which: Sequence[Instance]) -> Story[None]:

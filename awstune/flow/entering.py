@@ -38,7 +38,7 @@ class Entry:
     ) -> None:
         self._config, self._name, self._warn, self._log_in = config, name, warn, log_in
         self._warnings: list[object] = []
-        self._found: queue.SimpleQueue[Found | BaseException] = queue.SimpleQueue()
+        self._found: queue.SimpleQueue[Found | BaseException | None] = queue.SimpleQueue()
         self._opened: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
         self._left, self._imported = False, threading.Event()
         if name is None:
@@ -62,7 +62,7 @@ class Entry:
         Raises:
             AwstuneError: what looking for it has met.
         """
-        found = self._found.get()
+        found = self._found.get() or self._look()
         self._tell()
         if isinstance(found, BaseException):
             raise found
@@ -85,12 +85,15 @@ class Entry:
     def _run(self) -> None:
         try:
             try:
-                from awstune.ec2 import instances
+                from awstune.ec2 import session
                 from awstune.flow import clouds, follow, ship  # noqa: F401  # all that is needed soon
             finally:
                 self._imported.set()
-            cloud = clouds.open_for(self._config, warn=self._warnings.append)
-            one = instances.find(cloud, self._name)
+            if self._config.cloud != "local" and session.asks_for_a_code(self._config.profile):
+                self._opened.put(None)
+                self._found.put(None)  # a terminal is asked where nothing else is written to it
+                return
+            cloud, one = self._look()
         except BaseException as error:  # noqa: BLE001  raised where it is asked for, whatever it is
             self._found.put(error)
             return
@@ -104,6 +107,13 @@ class Entry:
             self._opened.put(opened)
             if self._left:
                 self._close()
+
+    def _look(self) -> Found:
+        from awstune.ec2 import instances
+        from awstune.flow import clouds
+
+        cloud = clouds.open_for(self._config, warn=self._warnings.append)
+        return cloud, instances.find(cloud, self._name or "")
 
     def _enter(self, cloud: Cloud, one: Instance) -> Connection | None:
         from awstune.flow import access

@@ -61,6 +61,16 @@ def status(folder: Folder, now: float) -> dict[str, Any]:
     return {**document, "where": there.name, "usd_so_far": cost}
 
 
+def found(folder: Folder, now: float) -> dict[str, Any]:
+    """The document of ``results --json``, from what is here: of a sweep that goes on or not, as it says.
+
+    Args:
+        folder: the sweep's.
+        now: seconds since the epoch.
+    """
+    return {**results.results(folder), "state": status(folder, now)["state"]}
+
+
 def let_go(config: Config) -> None:
     """Notes which sweeps of this folder ended with their instances, where the embedded cloud had them."""
     for folder in Folder.all(config.cwd):

@@ -37,7 +37,10 @@ def main(python: Path, folder: Path) -> None:
     for program in sorted(folder.iterdir()) if folder.is_dir() else ():
         mine = python.parent / program.name
         if program.is_file() and os.access(str(program), os.X_OK) and not mine.exists():
-            script = script_of(program)
+            try:
+                script = script_of(program)
+            except OSError:  # it may be run and not read
+                continue
             if script is not None:
                 mine.write_bytes(HEAD.format(python=python).encode() + script)
                 mine.chmod(0o755)

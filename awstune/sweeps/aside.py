@@ -26,5 +26,8 @@ def whole(target: Path, prefix: str = ".part-") -> Iterator[BinaryIO]:
         with os.fdopen(descriptor, "wb") as file:
             yield file
         Path(aside).replace(target)
+    except OSError as error:
+        error.filename = error.filename or str(target)  # a write's own error names no file
+        raise
     finally:
         Path(aside).unlink(missing_ok=True)

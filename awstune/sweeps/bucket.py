@@ -294,7 +294,8 @@ class Copy:
         except BucketError as error:
             self._tell(str(error))
             return False
-        except (OSError, TooLargeError) as error:  # the others go on without it
+        except (OSError, TooLargeError, ValueError) as error:  # the others go on without it, say of a name
+            # that is no text
             self._without.add(key)
             self._tell(f"{path} is not copied: {error}")
         return True

@@ -19,6 +19,7 @@ from typing import Any
 
 from awstune import names
 from awstune.sweeps import boot, warm
+from awstune.sweeps.passing import hand
 from awstune.sweeps.standby import MARK_ROOM, YES, reached
 
 IDLE_S = 30 * 60.0
@@ -84,8 +85,7 @@ def ask(
         with socket.socket(socket.AF_UNIX) as asking, reached(place) as short:
             asking.settimeout(_PATIENCE_S)
             asking.connect(short)
-            sent = socket.send_fds(asking, [text], list(descriptors))
-            asking.sendall(text[sent:])
+            hand(asking, text, descriptors)
             return asking.recv(len(YES)) == YES
     except OSError:
         return False

@@ -28,6 +28,7 @@ from typing import Any, NoReturn
 from awstune.names import NOT_EXECUTABLE_STATUS, NOT_FOUND_STATUS, TRIAL_MARK
 from awstune.sweeps import boot, child, lifeline, seeding, warm
 from awstune.sweeps.loading import load_function
+from awstune.sweeps.passing import hand
 
 Function = Callable[[Any], Any]
 
@@ -146,8 +147,7 @@ class Server:
         (pid, theirs), self._spare = self._spare, None
         with theirs:
             try:
-                text = json.dumps(job).encode() + b"\n"
-                theirs.sendall(text[socket.send_fds(theirs, [text], [channel]) :])
+                hand(theirs, json.dumps(job).encode() + b"\n", [channel])
             except OSError:  # it has died; another one starts cold
                 return None
         return pid

@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING, Any
 from awstune import names
 from awstune.errors import TargetError
 from awstune.sweeps import boot, lifeline, marks, recruiting, warm
+from awstune.sweeps.passing import hand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -113,8 +114,7 @@ class Serving:
         """Have a trial started, with this channel to the sweep."""
         text = json.dumps({"start": job}).encode() + b"\n"
         with suppress(OSError):  # it is gone, which `receive` tells
-            sent = socket.send_fds(self._control, [text], [channel.fileno()])
-            self._control.sendall(text[sent:])
+            hand(self._control, text, [channel.fileno()])
 
     def kill(self, key: int, number: int) -> None:
         """Send a signal to all processes of a trial's group."""

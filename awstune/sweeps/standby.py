@@ -99,6 +99,8 @@ def _serve(listener: socket.socket, asker: socket.socket, collapsed: Mapping[int
                 return
             text += data
         request = json.loads(text)
+        if len(descriptors) != 3:  # noqa: PLR2004  # control, line and log; the system has no more to give
+            return
         if os.fork() == 0:
             listener.close()
             _become(request, asker, collapsed, *descriptors)

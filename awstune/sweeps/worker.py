@@ -11,6 +11,7 @@ import platform
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
@@ -49,9 +50,10 @@ def main() -> None:
 
 def _leave_standby(site: Site, folder: Folder, environ: Mapping[str, str]) -> None:
     """Whoever has the instance may well begin another sweep soon."""
-    spec = Spec.read(folder.spec_file)
-    if warm.mentions_torch(spec.target.to_json(Path.cwd())):
-        recruiting.begin(site.standbys, spec.python or sys.executable, environ)
+    with suppress(AwstuneError):  # a spec that cannot be read is told already
+        spec = Spec.read(folder.spec_file)
+        if warm.mentions_torch(spec.target.to_json(Path.cwd())):
+            recruiting.begin(site.standbys, spec.python or sys.executable, environ)
 
 
 def _has_run(folder: Folder) -> bool:
