@@ -253,6 +253,8 @@ class Screen(AbstractContextManager["Screen"]):
         try:
             click.confirm(fold(question, width_of(sys.stderr)), abort=True, err=True)
         except click.Abort as no:
+            if isinstance(no.__context__, EOFError) and not self.answers:
+                raise nobody from None  # the terminal went away before the answer was read: no Ctrl-D
             said = "" if isinstance(no.__context__, KeyboardInterrupt) else "not done, as you said: "
             what, hint = self._interrupted
             raise Interrupted(f"{said}{what}", hint) from None

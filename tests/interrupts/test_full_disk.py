@@ -193,6 +193,35 @@ def test_a_terminal_that_goes_away_at_a_question(lab):
     assert lab.states() == {}
 
 
+LEAVES = """
+import os, pathlib, pty, sys
+from awstune import config
+from awstune.cli import screen
+from awstune.errors import NoAnswer
+
+terminal, stdin = pty.openpty()
+os.dup2(stdin, 0)
+
+class Leaves:
+    encoding = "utf-8"
+    def write(self, text): os.dup2(os.open(os.devnull, os.O_RDONLY), terminal)
+    def flush(self): pass
+    def isatty(self): return False
+
+sys.stderr = Leaves()
+try:
+    screen.Screen(config.load({}, {}, pathlib.Path.cwd())).confirm("Launch?", yes=False)
+except NoAnswer as nobody:
+    print(nobody)
+"""
+
+
+def test_a_terminal_that_goes_away_before_its_answer_is_read():
+    """A window that closes between the question and the reading of its answer has said neither yes nor no."""
+    said = subprocess.run([sys.executable, "-c", LEAVES], capture_output=True, text=True, timeout=PATIENCE_S)
+    assert "Nobody is at a terminal to answer" in said.stdout, said.stderr
+
+
 def test_who_does_something_goes_on(lab):
     """A launch, or a sweep, whose reader has gone does its work to the end."""
     lab.has()
