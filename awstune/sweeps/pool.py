@@ -91,7 +91,7 @@ class Pool:
     @property
     def slots(self) -> int:
         """How many trials may run at this moment; see `Executor.slots`."""
-        free = len(self._packer.places.free())
+        free = 0 if self._apart() else len(self._packer.places.free())
         return len(self._runs) + self._packer.waiting + max(free, len(self._orphans))
 
     def start(self, job: Job) -> None:
@@ -110,11 +110,14 @@ class Pool:
 
     def _start_waiting(self) -> None:
         """Start what lost its process, and what waits for a GPU of its own, where there is room now."""
-        while self._orphans and self._packer.places.free():
+        while self._orphans and self._packer.places.free() and not (self._runs and self._apart()):
             self.start(self._orphans.pop())
-        while found := self._packer.next_alone(self._keys + 1):
+        while not self._apart() and (found := self._packer.next_alone(self._keys + 1)):
             self._keys += 1
             self._begin(*found, alone=True)
+
+    def _apart(self) -> bool:
+        return self._orphans.apart(run.job.trial for run in self._runs.values())
 
     def _server(self) -> Serving:
         if self._serving is None:
@@ -294,6 +297,7 @@ class Pool:
         if beside and run.out_of_memory:
             self._messages += self._packer.displace(run, "memory")
             return
+        self._orphans.ended(run.job.trial)
         seconds = self._clock() - (run.began if run.began is not None else run.asked)
         self._messages.append(Finished(run.job.trial, status, error, seconds))
 
@@ -307,12 +311,14 @@ class Pool:
         serving, self._serving, self._server_gone = self._serving, None, False
         if serving is not None:
             serving.close()  # first: what a trial has said until its end is then here in full
+        self._standbys = None  # what one was forked from may be what ends it
         self._leaving.clear()
+        alone = len(self._runs) == 1
         for run in list(self._runs.values()):
             self._hear_trial(run)
             if not run.done:
                 known = run.ended or run.killed
-                why = None if known else self._orphans.lose(run.job.trial)
+                why = None if known else self._orphans.lose(run.job.trial, alone=alone)
                 run.orphaned = not (known or why)
                 self._finish(run, *(known or (Status.FAILED, why)))
 

@@ -258,6 +258,19 @@ def test_a_trial_that_ends_what_starts_it(bench, monkeypatch):
     assert "lost 3 times while it ran: see pool.log" in finished.error
 
 
+@pytest.mark.parametrize("guilty", [0, 1])
+def test_which_one_ends_what_starts_them(bench, guilty):
+    """Where several were lost together they run alone, so that the one whose doing it was fails alone."""
+    executor = bench.executor(slots=2)
+    does = {guilty: "end_all", 1 - guilty: "bear"}
+    messages = bench.run(executor, *(bench.job(number, do=does[number]) for number in (0, 1)))
+    executor.close()
+    ends = {m.trial: m for m in messages if isinstance(m, Finished)}
+    assert ends[1 - guilty].status is Status.SUCCEEDED
+    assert ends[guilty].status is Status.FAILED
+    assert "lost 3 times while it ran" in ends[guilty].error
+
+
 def test_whether_the_kernel_counts(tmp_path):
     """What it counts is read; where it does not, nobody knows."""
     (tmp_path / "vmstat").write_text("pgfault 7\noom_kill 3\nzone 1\n")

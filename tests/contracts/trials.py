@@ -67,6 +67,30 @@ def do_end_starter(trial):
     trial.report(loss=before)
 
 
+def do_end_all(trial):
+    """End the process that starts trials, twice beside another trial, and then at once."""
+    times = _again(trial)
+    while times <= 2 and len(list(trial.dir.parent.glob(f"*/times-{times}"))) < 2:
+        time.sleep(0.01)  # for the other one, which nobody tells this one of
+    os.kill(os.getppid(), signal.SIGKILL)
+    time.sleep(600)  # until it is ended
+
+
+def do_bear(trial):
+    """Be ended twice, and then get to one's end."""
+    times = _again(trial)
+    if times <= 2:
+        time.sleep(600)  # until it is ended
+    trial.report(loss=times)
+
+
+def _again(trial):
+    """How often this trial has begun by now, for others to see."""
+    times = 1 + len(list(trial.dir.glob("times-*")))
+    (trial.dir / f"times-{times}").touch()
+    return times
+
+
 def do_noise(trial):
     """Write much more than any pipe holds, then report."""
     for _ in range(200):

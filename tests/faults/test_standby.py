@@ -66,6 +66,19 @@ threading.Thread(target=time.sleep, args=(600,), daemon=True).start()
 """
     + TOLD
 )
+FRAIL = (
+    PARENT
+    + """
+import signal, time
+
+def train(trial):
+    of = parent(os.getppid())
+    if of == int(os.environ["STANDBY"]):
+        os.kill(os.getppid(), signal.SIGKILL)
+        time.sleep(60)  # until it is killed with it
+    trial.report(of=of)
+"""
+)
 # Stays where it is while it is imported, and again in its only trial.
 STUCK = """
 import pathlib, time, torch
@@ -169,6 +182,12 @@ def test_where_it_cannot_serve(lab, monkeypatch):
     begun(lab).kill()
     until(lambda: not ours(lab.home), "its end")
     assert run(lab, TOLD)[0]["of"] == os.getpid()
+
+
+def test_one_whose_servers_die(lab, monkeypatch):
+    """Where a server was lost it is not asked again: the next one is started, as without a standby."""
+    monkeypatch.setenv("STANDBY", str(begun(lab).pid))
+    assert run(lab, FRAIL)[0] == {"of": os.getpid()}
 
 
 def test_it_leaves_when_nobody_asks(lab):
