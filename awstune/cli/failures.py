@@ -18,7 +18,7 @@ import click
 
 from awstune.cli.carrying import carrying
 from awstune.cli.options import NOT_BEGUN, asks_for_json
-from awstune.cli.wrapping import fold, width_of
+from awstune.cli.wrapping import fold, visible, width_of
 from awstune.errors import DISK_FULL, AwstuneError, Interrupted, OutputError, UsageError
 
 
@@ -57,7 +57,8 @@ def _document(known: AwstuneError, typed: Mapping[str, Any]) -> dict[str, str]:
 def _offer(paste: str) -> None:
     """What is to be pasted goes to stdout: it can go to a file, too; a terminal shows a gap before it."""
     if paste:
-        print(f"\n{paste}" if sys.stdout.isatty() else paste, flush=True)
+        shown = visible(paste)
+        print(f"\n{shown}" if sys.stdout.isatty() else shown, flush=True)
 
 
 def prose(error: AwstuneError) -> str:

@@ -12,9 +12,10 @@ from awstune.cli.options import command, option, sweep_argument
 from awstune.cli.screen import Screen
 from awstune.cli.wrapping import room_of
 from awstune.config import Config
-from awstune.errors import UsageError
+from awstune.errors import NothingSucceeded, UsageError
 
 SHAPES = ("table", "csv", "parquet", "json", "args", "toml")
+OF_BEST = ("args", "toml")
 
 
 @command("results", example="awstune results train-3 --best")
@@ -28,13 +29,14 @@ SHAPES = ("table", "csv", "parquet", "json", "args", "toml")
     show_default=True,
     help="args and toml are the best trial's values.",
 )
-def results_command(config: Config, sweep: str | None, best: bool, shape: str) -> None:
+def results_command(config: Config, sweep: str | None, best: bool, shape: str) -> int:
     """Show a sweep's trials as a table.
 
     A left-out SWEEP is the newest one here. The best trial is marked with a star.
     """
     from awstune.cli import sweeping
     from awstune.flow import look
+    from awstune.report import formats
     from awstune.sweeps import results
     from awstune.sweeps.folder import Folder
 
@@ -51,33 +53,33 @@ def results_command(config: Config, sweep: str | None, best: bool, shape: str) -
             document["findings"] = results.findings(folder)
         if config.json or shape == "json":
             screen.document(document)
+            return NothingSucceeded.exit_status if best and not document["best"] else 0
+        if best or shape in OF_BEST:
+            formats.refuse_without_best(document)
+        if shape == "table":
+            _show_table(screen, folder, document, best=best)
         else:
-            _show(screen, folder, document, shape, best=best, going_on=document["state"] == "running")
+            _show_format(screen, document, shape, best=best)
+        return 0
 
 
-def _best(document: dict[str, Any], folder: Any) -> str:
+def _show_table(screen: Screen, folder: Any, document: dict[str, Any], *, best: bool) -> None:
     from awstune.report import tables
 
-    found = tables.findings(document, document["findings"]) if "findings" in document else ""
-    return "\n".join(filter(None, (tables.best(document, folder.path), found)))
-
-
-def _show(
-    screen: Screen, folder: Any, document: dict[str, Any], shape: str, *, best: bool, going_on: bool
-) -> None:
-    from awstune.report import formats, tables
-
-    if shape == "table":
-        if best:
-            screen.sentence(_best(document, folder))
-        else:
-            screen.result(tables.results(document, going_on=going_on, room=room_of(sys.stdout)))
+    if best:
+        found = tables.findings(document, document["findings"])
+        screen.sentence("\n".join(filter(None, (tables.best(document, folder.path), found))))
         return
-    chosen = document["trials"]
-    if best and shape not in ("args", "toml"):  # those are the best trial's anyway
-        chosen = [document["best"]] if document["best"] else []
+    going_on = document["state"] == "running"
+    screen.result(tables.results(document, going_on=going_on, room=room_of(sys.stdout)))
+
+
+def _show_format(screen: Screen, document: dict[str, Any], shape: str, *, best: bool) -> None:
+    from awstune.report import formats
+
+    chosen = [document["best"]] if best else document["trials"]
     written = formats.FORMATS[shape]({**document, "trials": chosen})
     if isinstance(written, bytes):
         screen.raw(written)
     else:
-        screen.result(written.rstrip("\n"))
+        screen.result(written.rstrip("\n"), exact=True)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Self, TextIO, TypeVar
 import click
 
 from awstune.cli.carrying import carrying
-from awstune.cli.wrapping import fold, width_of
+from awstune.cli.wrapping import fold, visible, width_of
 from awstune.config import Config
 from awstune.errors import Interrupted, NoAnswer, OutputError
 
@@ -78,11 +78,17 @@ class Screen(AbstractContextManager["Screen"]):
         """Whether a line that changes can be seen."""
         return self.config.verbosity >= 0 and sys.stderr.isatty()
 
-    def result(self, text: str) -> None:
-        """What the command was called for, as it is: a table, a line to be copied."""
+    def result(self, text: str, *, exact: bool = False) -> None:
+        """What the command was called for: a table, a line to be copied.
+
+        Args:
+            text: without the last end of a line.
+            exact: whether a program reads it, for which no sign of it may change.
+        """
         self.still()
         # What was typed may be no text: a byte of another encoding is shown as one.
-        self._write(f"{text}\n".encode(errors="backslashreplace"))
+        shown = text if exact else visible(text)
+        self._write(f"{shown}\n".encode(errors="backslashreplace"))
 
     def sentence(self, text: str) -> None:
         """What the command was called for, in words: they break where whoever reads them has no room."""
@@ -90,7 +96,7 @@ class Screen(AbstractContextManager["Screen"]):
 
     def document(self, value: Any) -> None:
         """The one JSON document of this call, or one line of a stream."""
-        self.result(json.dumps(value, default=str))
+        self.result(json.dumps(value, default=str), exact=True)
 
     def raw(self, data: bytes) -> None:
         """Bytes that are the command's result, as they are."""
@@ -123,7 +129,7 @@ class Screen(AbstractContextManager["Screen"]):
         if self.config.verbosity >= 0:
             with self._heard():
                 told = carrying(text, self.config.typed)
-                shown = text if whole else fold(told, width_of(sys.stderr))
+                shown = visible(text) if whole else fold(told, width_of(sys.stderr))
                 self.console.print(shown, style=style, markup=False)
 
     def warn(self, what: object) -> None:
@@ -157,7 +163,7 @@ class Screen(AbstractContextManager["Screen"]):
             return
         from awstune.cli.terminal import Ticking
 
-        line = Ticking(text, clock)
+        line = Ticking(visible(text), clock)
         with self._heard():
             if self._status is None:
                 self._status = self.console.status(line, spinner="dots")

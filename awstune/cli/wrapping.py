@@ -17,6 +17,8 @@ _QUOTED = r"'[^'\n]{1,60}'"  # a shell's word; an apostrophe stands within a wor
 _PIECE = re.compile(rf"[(\[\"']*(?:`[^`]*`|{_SHELL}|{_PYTHON})\S*|(?<!\S){_QUOTED}\S*|\S+")
 # A path, or a trial's command, is of whatever length; a backslash goes on with the line below.
 _WHOLE = re.compile(r"command: |checkpoint: |.*\\$")
+# All but tabs and the ends of lines that steers a terminal, or turns the direction of what follows.
+_STEERING = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def width_of(stream: TextIO) -> int | None:
@@ -34,17 +36,23 @@ def room_of(stream: TextIO) -> int | None:
     return width_of(stream) if stream.isatty() else None
 
 
+def visible(text: str) -> str:
+    """Text of whatever origin, for a terminal: what would steer it is shown as an escape, and does not."""
+    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
 def fold(text: str, width: int | None) -> str:
     """Lines that fit, as far as words and what is copied allow it.
 
     Args:
-        text: lines; the indentation of one is kept, and its second line hangs below it.
+        text: lines; the indentation of one is kept, and its second line hangs below it. Of it see `visible`.
         width: in columns; None where nobody has a width.
 
     Returns:
         The same words. A path, an address, what stands in backticks and a command are never broken, also
         where they are wider than that.
     """
+    text = visible(text)
     if width is None:
         return text
     lines, goes_on = [], False

@@ -74,23 +74,16 @@ def as_parquet(document: Document) -> bytes:
 
 
 def as_args(document: Document) -> str:
-    """The best trial as ``--name value ...``, as ``{args}`` of a command has it, quoted for a shell.
-
-    Raises:
-        NothingSucceeded: there is no best trial.
-    """
-    typed = [word for name, number in _best(document).items() for word in (f"--{name}", words.show(number))]
-    return shlex.join(typed)
+    """The best trial as ``--name value ...``, quoted for a shell; ``name=value ...`` for a Hydra script."""
+    hole = "{hydra}" if "hydra" in words.holes([document["target"]]) else "{args}"
+    return shlex.join(words.fill([hole], document["best"]["params"]))
 
 
 def as_toml(document: Document) -> str:
-    """The best trial as TOML, a line a parameter.
-
-    Raises:
-        NothingSucceeded: there is no best trial.
-    """
+    """The best trial as TOML, a line a parameter."""
     # TOML has no word for None: such a parameter is left out.
-    return tomlkit.dumps({name: number for name, number in _best(document).items() if number is not None})
+    params = document["best"]["params"]
+    return tomlkit.dumps({name: number for name, number in params.items() if number is not None})
 
 
 FORMATS: Mapping[str, Callable[[Document], str | bytes]] = {
@@ -101,13 +94,15 @@ FORMATS: Mapping[str, Callable[[Document], str | bytes]] = {
 }
 
 
-def _best(document: Document) -> Mapping[str, Any]:
+def refuse_without_best(document: Document) -> None:
+    """What is about the best trial needs one.
+
+    Raises:
+        NothingSucceeded: there is none.
+    """
     if document["best"] is None:
-        raise NothingSucceeded(
-            f"{document['sweep']}: no trial has succeeded", f"awstune results {document['sweep']}"
-        )
-    params: Mapping[str, Any] = document["best"]["params"]
-    return params
+        name = document["sweep"]
+        raise NothingSucceeded(f"{name}: no trial has succeeded", f"awstune results {name} shows all of them")
 
 
 def _flat(number: Any) -> Any:

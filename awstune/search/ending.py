@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 LEAST_VALUES = 10
 LEAST_ALIKE = 3  # one more than what two unlucky draws, or two crashes of the machine, bring
-FORMS = "--stop-when worth=50 (dollars a unit of the metric), gain=1% or patience=20"
+FORMS = "worth=50 (dollars a unit of the metric), gain=1% or patience=20"
 
 _ITS_OWN = re.compile(r"trials/\d+|seed \d+|0x[0-9a-f]+")  # of the one trial that failed
 _VALUES_MATTER = re.compile("memory", re.IGNORECASE)  # a smaller batch may well fit
@@ -58,7 +58,7 @@ def parse_rule(text: str, *, space: Space, mode: Mode, seed: int = 0, metric: st
     """
     match = re.fullmatch(r"(worth|gain|patience)=(\d+(?:\.\d+)?(?:e-?\d+)?)(%?)", text)
     if not match or (match[3] and match[1] != "gain") or not float(match[2]):
-        raise UsageError(f"--stop-when {text} is no rule to stop by", f"write {FORMS}")
+        raise UsageError(f"{text} is no rule to stop a sweep by", f"write {FORMS}")
     number = float(match[2]) / (100 if match[3] else 1)
     if match[1] == "patience":
         return Patience(math.ceil(number), mode)

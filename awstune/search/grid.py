@@ -28,10 +28,12 @@ class GridSearcher:
     Args:
         budget: how many trials there will be; the resolution is spread over the parameters so that the
             grid has no more points. None runs every point, and each float then needs ``n`` or ``step``.
+        said: how a budget is given to whoever made this searcher, for the hints of what is refused.
     """
 
-    def __init__(self, *, budget: int | None = None) -> None:
+    def __init__(self, *, budget: int | None = None, said: str = "budget=50") -> None:
         self.budget = budget
+        self._said = said
         self._known = Seen()
 
     def suggest(self, space: Space, trials: Sequence[TrialRecord], count: int) -> list[Suggestion]:
@@ -41,7 +43,8 @@ class GridSearcher:
             SpaceError: a float without ``n`` or ``step``, and no budget.
         """
         taken = self._known.keys(space, trials)
-        left = (s for s in self._plan(space, axes(space, self.budget)) if not _seen(space, s, taken))
+        grid = axes(space, self.budget, said=self._said)
+        left = (s for s in self._plan(space, grid) if not _seen(space, s, taken))
         return list(itertools.islice(left, max(count, 0)))
 
     def _plan(self, space: Space, grid: Axes) -> Iterator[Suggestion]:
@@ -61,7 +64,7 @@ def _seen(space: Space, suggestion: Suggestion, taken: set[str]) -> bool:
     return False
 
 
-def axes(space: Space, budget: int | None) -> Axes:
+def axes(space: Space, budget: int | None, *, said: str = "budget=50") -> Axes:
     """The values of each searched parameter on the grid.
 
     What names its resolution (``n``, ``step``) or has options keeps it. The rest share what the budget
@@ -71,11 +74,11 @@ def axes(space: Space, budget: int | None) -> Axes:
     Raises:
         SpaceError: a float without ``n`` or ``step``, and no budget.
     """
-    _refuse_too_many(space, budget)
+    _refuse_too_many(space, budget, said)
     fixed = {name: _own(space, name) for name in space.searched}
     open_ended = [name for name, values in fixed.items() if values is None]
     if budget is None:
-        _refuse_floats(space, open_ended)
+        _refuse_floats(space, open_ended, said)
         return [
             values or p.level(p.count or 1)
             for values, p in zip(fixed.values(), space.searched.values(), strict=True)
@@ -93,12 +96,12 @@ def _own(space: Space, name: str) -> list[Any] | None:
     return parameter.level(parameter.count or 1) if parameter.step is not None else None
 
 
-def _refuse_too_many(space: Space, budget: int | None) -> None:
+def _refuse_too_many(space: Space, budget: int | None, said: str) -> None:
     # Axes are lists: what has no end in sight is refused before it fills the memory.
     counts = {name: _points(space, name, budget) for name in space.searched}
     if math.prod(counts.values()) > MOST_POINTS:
         name = max(counts, key=lambda n: counts[n])
-        hint = f"write {name}=...:n=5, or give the number of trials with --trials"
+        hint = f"write {name}=...:n=5, or give the number of trials: {said}"
         raise SpaceError(f"the grid has more than {MOST_POINTS} points, most by {name}", hint)
 
 
@@ -112,10 +115,10 @@ def _points(space: Space, name: str, budget: int | None) -> int:
     return 1 if budget is not None and parameter.step is None else parameter.count or 1
 
 
-def _refuse_floats(space: Space, names: list[str]) -> None:
+def _refuse_floats(space: Space, names: list[str], said: str) -> None:
     for name in names:
         if space.searched[name].count is None:
-            hint = f"write {name}={show(space[name])}:n=5, or give the number of trials with --trials"
+            hint = f"write {name}={show(space[name])}:n=5, or give the number of trials: {said}"
             raise SpaceError(f"grid search cannot run every value of {name}", hint)
 
 

@@ -47,9 +47,7 @@ def make_stopper(name: str | None, *, metric: str, mode: Mode, trials: int | Non
     if name is None or (trials is not None and trials < LEAST_TRIALS and name in makers):
         return None
     if name not in makers:
-        raise UsageError(
-            f"there is no rule {name} to stop early by", f"--stop-early is one of {', '.join(NAMES)}"
-        )
+        raise UsageError(f"there is no rule {name} to stop early by", f"there are {', '.join(NAMES)}")
     return makers[name](metric=metric, mode=mode)
 
 

@@ -26,7 +26,8 @@ def make(name: str, *, mode: Mode, seed: int, **options: Any) -> Searcher:
         name: ``bayes``, ``random`` or ``grid``; ``again`` searches nothing.
         mode: ``min`` or ``max``: which values are better.
         seed: of the search; the same seed and the same trials give the same suggestions.
-        options: ``budget`` for grid (see ``GridSearcher``); the others take none.
+        options: ``budget`` and ``said`` for grid (see ``GridSearcher``), ``acquisition`` and ``metric`` for
+            bayes (see ``BayesSearcher``).
 
     Raises:
         UsageError: no searcher is called so, or it has no such option.
@@ -38,11 +39,11 @@ def make(name: str, *, mode: Mode, seed: int, **options: Any) -> Searcher:
         "again": _again,
     }
     if name not in makers:
-        raise UsageError(f"there is no search called {name}", f"--search is one of {', '.join(NAMES)}")
+        raise UsageError(f"there is no search called {name}", f"there are {', '.join(NAMES)}")
     try:
         return makers[name](mode=mode, seed=seed, **options)
     except TypeError as error:
-        hint = f"leave out what does not belong to --search {name}"
+        hint = f"leave out what does not belong to the search {name}"
         raise UsageError(f"{name} search cannot take these options: {error}", hint) from error
 
 
@@ -88,7 +89,7 @@ def load(searcher: Searcher) -> None:
 
 def _bayes(*, mode: Mode, seed: int, acquisition: Any = "ei", metric: str | None = None) -> Searcher:
     if isinstance(acquisition, str) and acquisition not in ACQUISITIONS:
-        hint = f"--acquisition is one of {', '.join(ACQUISITIONS)}"
+        hint = f"there are {', '.join(ACQUISITIONS)}"
         raise UsageError(f"there is no acquisition called {acquisition}", hint)
 
     def build() -> Searcher:
@@ -109,11 +110,11 @@ def _random(*, mode: Mode, seed: int) -> Searcher:
     return Late(build)
 
 
-def _grid(*, mode: Mode, seed: int, budget: int | None = None) -> Searcher:
+def _grid(*, mode: Mode, seed: int, **options: Any) -> Searcher:
     from awstune.search.grid import GridSearcher
 
     del mode, seed
-    return GridSearcher(budget=budget)
+    return GridSearcher(**options)
 
 
 def _again(*, mode: Mode, seed: int) -> Searcher:

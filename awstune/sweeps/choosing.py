@@ -11,13 +11,17 @@ if TYPE_CHECKING:
     from awstune.sweeps.spec import Spec
 
 
-def searcher_of(spec: Spec) -> Searcher:
+def searcher_of(spec: Spec, *, said: str = "--trials 50") -> Searcher:
     """The searcher that a spec asks for, cold.
+
+    Args:
+        spec: the sweep's.
+        said: how a number of trials is given, for the hints of what is refused.
 
     Raises:
         UsageError: it is asked for with options that are not its.
     """
-    options: dict[str, Any] = {"budget": spec.trials} if spec.search == "grid" else {}
+    options: dict[str, Any] = {"budget": spec.trials, "said": said} if spec.search == "grid" else {}
     if spec.search == "bayes":
         options = {"metric": spec.metric}
     if "acquisition" in spec.options:

@@ -93,7 +93,8 @@ def check(spec: Spec) -> None:
         picking.Picker(_patterns(spec))
     elif "metric_regex" in spec.options:
         raise UsageError(
-            "--metric-regex is for commands", "a function reports by itself: trial.report(val_loss=0.3)"
+            "a pattern that finds the metric is for commands",
+            "a function reports by itself: trial.report(val_loss=0.3)",
         )
 
 

@@ -35,7 +35,8 @@ def check(pattern: str, kind: str) -> None:
     """
     if kind != "command":
         raise UsageError(
-            "--metric-file is for commands", "a function reports by itself: trial.report(val_loss=0.3)"
+            "a file that holds the metric is for commands",
+            "a function reports by itself: trial.report(val_loss=0.3)",
         )
     try:
         list(Path("/nowhere").glob(pattern.lstrip("/") or "x"))

@@ -29,7 +29,9 @@ def history(folder: Folder) -> History:
 
 
 def results(folder: Folder) -> dict[str, Any]:
-    """``{sweep, metric, mode, best: TRIAL | None, confirmed, trials: [TRIAL...], runs: [RERUN...]}``.
+    """``{sweep, target, metric, mode, best: TRIAL | None, confirmed, trials: [TRIAL...], runs: [RERUN...]}``.
+
+    ``target`` is as one types it: ``train.py:train``, or ``-- python train.py {args}``.
 
     A TRIAL is ``{trial, params, value, status, started, seconds, steps, error, node, why, checkpoint, sd,
     repeats, confirmed, command}``: ``started`` in ISO 8601 (UTC), ``steps`` the number of reports,
@@ -44,6 +46,7 @@ def results(folder: Folder) -> dict[str, Any]:
     best = best_of(trials, spec.mode) if spec.mode else None
     return {
         "sweep": folder.name,
+        "target": spec.target.text,
         "metric": spec.metric,
         "mode": spec.mode,
         "best": None if best is None else _trial(folder, spec, best),

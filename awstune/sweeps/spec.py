@@ -13,6 +13,7 @@ import tomlkit
 from awstune import names
 from awstune.errors import SweepError, UsageError
 from awstune.search.space import Space
+from awstune.sweeps import kinds
 from awstune.sweeps.aside import whole
 from awstune.sweeps.target import Target, mode_of
 
@@ -76,23 +77,6 @@ OF_A_TRIAL = frozenset(
     )
 )
 _EXAMPLE = f"{names.SPEC_FILE} of any sweep shows how it looks"
-# What each key may be; the rest is looked at where it is used.
-_TYPES: Mapping[str, tuple[type, ...]] = {
-    "version": (int,),
-    "created": (int, float),
-    "target": (str, list),
-    "metric": (str,),
-    "search": (str,),
-    "trials": (int,),
-    "parallel": (int, str),
-    "seed": (int,),
-    "python": (str,),
-    "repeats": (int,),
-    "confirm": (int,),
-    "data": (str,),
-}
-_COUNTS = ("trials", "parallel", "repeats", "confirm")
-_WORDS = {"mode": ("min", "max"), "value": ("last", "best")}
 
 
 @dataclass(frozen=True)
@@ -163,7 +147,7 @@ class Spec:
             UsageError: it is of a newer version, or has no target or space.
             SpaceError: its space says nothing, or nonsense.
         """
-        _refuse_wrong_types(plain)
+        kinds.refuse_others(plain, "the spec says")
         if plain.get("version", VERSION) > VERSION:
             raise UsageError(
                 f"a newer awstune wrote this spec (version {plain['version']})", "upgrade awstune"
@@ -215,23 +199,6 @@ class Spec:
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise UsageError(f"{path} is no TOML: {error}", f"mend it; {_EXAMPLE}") from None
         return cls.from_json(plain)
-
-
-def _refuse_wrong_types(plain: Mapping[str, Any]) -> None:
-    for key, value in plain.items():
-        if key not in (*_TYPES, *_WORDS):
-            continue
-        wrong = key in _TYPES and (not isinstance(value, _TYPES[key]) or isinstance(value, bool))
-        wrong = wrong or (isinstance(value, list) and not all(isinstance(word, str) for word in value))
-        if key == "parallel" and value == AUTO:
-            continue
-        small = key in _COUNTS and not wrong and not _counts(value)
-        if wrong or small or (key in _WORDS and value not in _WORDS[key]):
-            raise UsageError(f"the spec says {key} = {value!r}, which cannot be", _EXAMPLE)
-
-
-def _counts(value: object) -> bool:
-    return isinstance(value, int) and 1 <= value <= names.MOST_TRIALS
 
 
 def _table(space: Mapping[str, Any]) -> Any:

@@ -13,7 +13,7 @@ import pytest
 
 from awstune import names
 from awstune.cli.main import run
-from awstune.cli.wrapping import fold
+from awstune.cli.wrapping import fold, visible
 from awstune.ec2.session import Endpoint, open_cloud
 from awstune.localcloud import lifecycle
 from tests.cli.cases import ABSENT, CASES, GOES_ON, SUBJECTS, TRIALS, Case, Trials
@@ -210,6 +210,8 @@ def test_a_trial_that(row, places, monkeypatch, capfd):
     assert living_of(home) == []
     assert {path.name for path in cwd.iterdir()} - {"__pycache__"} == {"bad.py", "s.toml", "sweeps"}
     assert run(["results", "s"]) == 0
+    told = capfd.readouterr()
+    assert visible(told.out + told.err) == told.out + told.err
     assert run(["logs", "s"]) == 0
     assert row.log in capfd.readouterr().out
 

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from awstune.cli.wrapping import HANGING, fold
+from awstune.cli.wrapping import HANGING, fold, visible
 from awstune.report.words import too_late
 from tests.cli.cases.case import SPEC, SPEC_SPACE
 from tests.waiting import PATIENCE_S
@@ -94,6 +94,21 @@ def test_a_starter_is_not_folded():
         "hint: awstune sweep \\\n  -p lr=1e-5..1e-1:log \\\n  -- python train.py --lr {lr} --verbose --much"
     )
     assert fold(text, 40) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("\x1b[31mred\x1b[0m", r"\x1b[31mred\x1b[0m"),
+        ("over\rwritten\a", r"over\rwritten\x07"),
+        ("\x9b2J\x7f", r"\x9b2J\x7f"),
+        ("\u202etxt.exe", r"\u202etxt.exe"),
+        ("größer\t✓ 日本\nnext", "größer\t✓ 日本\nnext"),
+    ],
+)
+def test_nothing_steers_the_terminal(text, shown):
+    """What would colour, clear, ring or turn what follows is shown; letters of any language stay."""
+    assert fold(text, None) == fold(text, 80) == shown == visible(shown)
 
 
 def test_a_table_keeps_its_columns():

@@ -96,10 +96,18 @@ AGAIN = (
         Case(
             "sweep --spec s.toml",
             line.replace('"', "'"),
-            "sweep.toml",
+            f"{line.partition(' ')[0]} is ",
             files={"s.toml": f"{SPEC}{line}\n{SPEC_SPACE}"},
         )
-        for line in ("repeats = 0", 'confirm = "x"', "data = 3")
+        for line in (
+            "repeats = 0",
+            'confirm = "x"',
+            "data = 3",
+            'trial_timeout = "60s"',
+            "max_usd = -1",
+            'keep = "some"',
+            'env = "KEY"',
+        )
     ),
     Case(
         "sweep --spec s.toml",

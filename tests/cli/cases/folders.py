@@ -87,7 +87,7 @@ FOLDERS = (
     Case("results old --format xml", "'xml'", "awstune results --help", files=sweep()),
     *(
         Case(
-            f"results old --format {shape}",
+            f"results old {options}",
             "no trial has succeeded",
             "awstune results old",
             status=3,
@@ -95,6 +95,10 @@ FOLDERS = (
             files=sweep(),
             with_json=False,
         )
-        for shape in ("args", "toml")
+        for options in (
+            "--best",
+            *(f"--format {shape}" for shape in ("args", "toml")),
+            *(f"--best --format {shape}" for shape in ("csv", "parquet")),
+        )
     ),
 )

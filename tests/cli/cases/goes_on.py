@@ -54,6 +54,7 @@ GOES_ON = (
     Case(
         """sweep bad.py --trials 2 -p 'v=["a\\nb","--"]'""", "best of 2 trials", "", files={"bad.py": TRAIN}
     ),
+    Case("sweep bad.py --trials 2 -p 'v=a\udcff,b'", "best of 2 trials", "a\\udcff", files={"bad.py": TRAIN}),
     Case(
         "sweep --trials 2 -p 'v=$(touch x),;ls' --metric loss -- echo awstune: loss=1 {v}",
         "best of 2 trials",

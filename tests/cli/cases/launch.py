@@ -16,7 +16,7 @@ LAUNCH = (
     Case("sweep train.py --trial-timeout 0s", "'0s' is no time at all", "awstune sweep --help"),
     Case("sweep train.py --max-time 0s", "'0s' is no time at all", "awstune sweep --help"),
     Case("sweep train.py --on lab --launch", "two places", "leave one of them out"),
-    Case("sweep train.py --stop-when soon", "no rule to stop by", "--stop-when"),
+    Case("sweep train.py --stop-when soon", "no rule to stop a sweep by", "patience=20"),
     Case("sweep train.py --env NOPE --on lab", "NOPE is not set here", "export NOPE"),
     Case("launch --idle soon", "'soon' is no duration", "awstune launch --help"),
     Case("launch --tag team", "'team' is no tag; write KEY=VALUE", "awstune launch --help"),

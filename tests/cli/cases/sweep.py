@@ -103,7 +103,7 @@ SWEEP = (
         )
         for where in ("", " --metric loss --launch")
     ),
-    Case("sweep train.py -p x=0..1.0 --metric-regex loss=(.*)", "--metric-regex is for commands", "report"),
+    Case("sweep train.py -p x=0..1.0 --metric-regex loss=(.*)", "the metric is for commands", "report"),
     Case("sweep train.py", "cannot write", "", files={"sweeps": "a file"}),
     Case("sweep train.py --space nowhere.toml", "cannot read nowhere.toml", "--space", kind="space"),
     Case("sweep train.py --space .", "cannot read .", "--space", kind="space"),

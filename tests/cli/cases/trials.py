@@ -41,6 +41,9 @@ TRIALS = (
     Trials("raises", "1 / 0", "ZeroDivisionError", log="ZeroDivisionError"),
     Trials("raises with a message of two lines", "raise ValueError('a\\nb')", "ValueError: a"),
     Trials("raises in unicode", "raise ValueError('größer \\u2713')", "größer", log="größer"),
+    Trials(
+        "raises in colour", "raise ValueError('\x1b[31mred\x1b[0m\\rover\\x07')", "red", log="\x1b[31mred"
+    ),
     Trials("reports NaN", "trial.report(loss=float('nan'))", "nan"),
     Trials("reports infinity", "trial.report(loss=float('inf'))", "inf"),
     Trials("returns NaN", "return float('nan')", "never reported loss, only value"),
