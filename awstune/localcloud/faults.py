@@ -60,6 +60,7 @@ class Faults:
     def _strike(self, rule: Rule, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         if rule.after_commit:
             commit(self._app, environ)
+            self._rules.acted(rule)
         if rule.delay_s:
             self._rules.hold(rule)
         if rule.reset:

@@ -120,7 +120,10 @@ class Rules:
             )
 
     def take(self, service: str, action: str, region: str, params: Mapping[str, str]) -> Rule | None:
-        """The first rule that strikes this step, which counts as struck; None lets it pass."""
+        """The first rule that strikes this step; None lets it pass.
+
+        It counts as struck, unless it lets the call act first: then `acted` counts it.
+        """
         with self._lock:
             for rule in list(self._rules.values()):
                 if rule.matches(service, action, region, params) and self._strikes(rule):
@@ -135,8 +138,17 @@ class Rules:
             if rule.times <= 0:
                 return False
             self._rules[rule.id] = replace(rule, times=rule.times - 1)
-        self._struck[rule.id] = self._struck.get(rule.id, 0) + 1
+        if not rule.after_commit:
+            self._count(rule)
         return True
+
+    def acted(self, rule: Rule) -> None:
+        """The call that a rule let act first has acted: whoever sees the rule struck finds what that did."""
+        with self._lock:
+            self._count(rule)
+
+    def _count(self, rule: Rule) -> None:
+        self._struck[rule.id] = self._struck.get(rule.id, 0) + 1
 
     def switch(self, name: str, on: bool) -> None:
         """Turn one of `SWITCHES` on or off.

@@ -4,7 +4,10 @@ import threading
 
 import pytest
 
+from awstune.localcloud import gate
+from awstune.localcloud.faults import Faults
 from awstune.localcloud.rules import Rule, Rules, from_json
+from awstune.localcloud.sigv4 import Scope
 from tests.waiting import PATIENCE_S
 
 STEP = ("ec2", "RunInstances", "us-east-1", {"InstanceType": "p2.xlarge"})
@@ -62,6 +65,21 @@ def test_counts_are_shown():
     rules.add(Rule(skip=1))
     strikes(rules, 3)
     assert rules.shown()[0]["struck"] == 2
+
+
+def test_what_acts_first_has_struck_once_it_has_acted():
+    """Whoever waits until such a rule has struck, and kills the caller then, finds what the call has done."""
+    rules, counts = Rules(), []
+    rules.add(Rule(action="RunInstances", after_commit=True))
+
+    def acts(_environ, _start_response):
+        counts.append(rules.shown()[0]["struck"])
+        return []
+
+    call = {gate.SCOPE: Scope("", "", "us-east-1", "ec2", (), ""), gate.BODY: b"Action=RunInstances"}
+    with pytest.raises(ConnectionResetError):
+        Faults(acts, rules)(call, lambda *_: None)
+    assert [*counts, rules.shown()[0]["struck"]] == [0, 1]
 
 
 def test_removed_and_cleared():
