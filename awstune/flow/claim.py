@@ -1,7 +1,7 @@
 """One awstune at a time on a NAME: two that launch it would make twins, or one would undo the other's work.
 
 A claim is a lock that the kernel takes back when its holder ends, however it ends; the file that carries
-it stays, and says who had it last.
+it stays, and says who has it.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def _locked(path: Path, name: str, doing: str) -> int:
 
 def _busy(path: Path, name: str) -> NameBusy:
     give_up = time.monotonic() + _SAYS_S
-    while not (said := path.read_text(errors="replace").strip()) and time.monotonic() < give_up:
+    while not (said := _said(path)) and time.monotonic() < give_up:
         time.sleep(0.01)  # who has just got the lock is about to write down what for
     pid, _, doing = said.partition(" ")
     by = f": {doing} (pid {pid})" if doing else ""
@@ -83,6 +83,16 @@ def _busy(path: Path, name: str) -> NameBusy:
     return NameBusy(f"another awstune is at work on {name}{by}", f"wait for it, then repeat the command{end}")
 
 
+def _said(path: Path) -> str:
+    """What its holder has written down; nothing while that is still the word of one who was killed."""
+    import psutil
+
+    said = path.read_text(errors="replace").strip()
+    pid = said.partition(" ")[0]
+    return said if pid.isdigit() and psutil.pid_exists(int(pid)) else ""
+
+
 def _close(descriptors: Sequence[int]) -> None:
     for descriptor in descriptors:
+        os.ftruncate(descriptor, 0)  # or who comes third would take the first one's word for the second's
         os.close(descriptor)

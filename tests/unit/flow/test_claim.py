@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -22,11 +24,23 @@ def test_who_has_it_is_told(tmp_path):
     claim.take(tmp_path, "a/r", ["other", "lab"], "terminate").release()
 
 
-def test_who_has_only_just_got_it_is_told_too(tmp_path):
-    """Between the lock and its holder's word whoever comes second waits for the word."""
+def _released(tmp_path):
+    claim.take(tmp_path, "a/r", ["lab"], "extend").release()
+
+
+def _killed(tmp_path):
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        pass
     file = tmp_path / claim.FOLDER / "a" / "r" / "lab"
     file.parent.mkdir(parents=True)
-    with file.open("w") as held:
+    file.write_text(f"{ended.pid} extend\n")
+
+
+@pytest.mark.parametrize("before", [_released, _killed])
+def test_who_has_only_just_got_it_is_told_too(tmp_path, before):
+    """Between the lock and its holder's word whoever comes second waits for it, whoever was there before."""
+    before(tmp_path)
+    with (tmp_path / claim.FOLDER / "a" / "r" / "lab").open("r+") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         told = []
 
@@ -37,7 +51,8 @@ def test_who_has_only_just_got_it_is_told_too(tmp_path):
 
         comes = threading.Thread(target=second)
         comes.start()
-        held.write("12345 launch\n")
+        held.truncate(0)
+        held.write(f"{os.getpid()} launch\n")
         held.flush()
         comes.join()
-    assert told == ["another awstune is at work on lab: launch (pid 12345)"]
+    assert told == [f"another awstune is at work on lab: launch (pid {os.getpid()})"]
