@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 from awstune.config import Config, ensure_home
 from awstune.ec2 import end, events, prices, survey, unfetched
 from awstune.ec2 import launch as ec2_launch
-from awstune.ec2.faults import Unreachable
 from awstune.ec2.instances import Instance
 from awstune.ec2.launch import PartLaunched
 from awstune.ec2.plan import Plan, make_plan
@@ -21,7 +20,6 @@ from awstune.errors import (
     DISK_FULL,
     AwstuneError,
     CloudError,
-    CredentialsError,
     InstanceDied,
     Interrupted,
     LeftBehind,
@@ -129,7 +127,7 @@ def carry_out(
 
     Raises:
         PartLaunched: some of several are there, others are not.
-        InstanceDied: one ended while it was waited for.
+        InstanceDied: one ended while it was waited for, or looked at.
         NotReady: one did not pass its checks, or lets nobody in by SSH.
         CloudError: AWS refused.
     """
@@ -164,13 +162,13 @@ def carry_out(
     except (InstanceDied, NotReady) as error:
         raise _as_part(cloud, error, made.launched) from error
     except CloudError as error:
-        # A refusal with nothing launched has been undone; else there is something to be told.
-        told = isinstance(error, PartLaunched)
-        if not told and (made.launched or isinstance(error, Unreachable | CredentialsError)):
-            what, hint = _stands(proposal, made, again)
-            error.message, error.hint = f"{error.message}; {what}", f"{error.hint}; then: {hint}"
+        _tell_what_stands(proposal, made, again, error)
         raise
-    return [describe(config, cloud, one) for one in arriving.live(cloud, proposal.wanted.names)]
+    there = arriving.live(cloud, proposal.wanted.names)
+    if gone := sorted({*proposal.wanted.names} - {one.name for one in there}):
+        what = f"{' '.join(gone)} was ended meanwhile: AWS shows it no more"
+        raise InstanceDied(what, "awstune ls shows what is there; the same command again launches another")
+    return [describe(config, cloud, one) for one in there]
 
 
 def _waited(proposal: Proposal) -> list[str]:
@@ -258,15 +256,22 @@ class _Made:
     launched: list[Instance] = field(default_factory=list)
 
 
+def _tell_what_stands(proposal: Proposal, made: _Made, again: str, error: CloudError) -> None:
+    """A refusal with nothing launched has been undone; of all else the error says what there may be."""
+    if isinstance(error, PartLaunched):  # it does already
+        return
+    keys_dir = access.keys_dir(proposal.config, proposal.cloud)
+    if made.launched or ec2_launch.unsettled(proposal.cloud, proposal.plan, keys_dir, error):
+        what, hint = _stands(proposal, made, again)
+        error.message, error.hint = f"{error.message}; {what}", f"{error.hint}; then: {hint}"
+
+
 def _stands(proposal: Proposal, made: _Made, again: str, *, asked: bool = True) -> tuple[str, str]:
-    """What an unfinished launch has left, and the commands that finish or end it."""
+    """What an unfinished launch has left, what that costs, and the commands that finish or end it."""
     name, names = proposal.wanted.name, " ".join(one.name for one in made.launched)
-    finish = f"{again} finishes it"
+    finish, missing = f"{again} finishes it", len(proposal.plan.launches) - len(made.launched)
     if made.launched:
-        planned = proposal.plan.usd_per_hour
-        rate = planned and planned * len(made.launched) / len(proposal.plan.launches)
-        price = f", at {dollars(rate)} an hour together" if rate and not proposal.cloud.local else ""
-        missing = len(proposal.plan.launches) - len(made.launched)
+        price = _hourly(proposal, len(made.launched))
         more = f"; AWS may have accepted {missing} more, awstune ls shows them" if missing > 0 else ""
         verbs = "is launched and goes on" if len(made.launched) == 1 else "are launched and go on"
         return f"{names} {verbs}{price}{more}", f"{finish}; awstune terminate {names} ends it"
@@ -276,8 +281,18 @@ def _stands(proposal: Proposal, made: _Made, again: str, *, asked: bool = True) 
     before = [step for step in proposal.plan.steps if not isinstance(step, (RunInstance, Wait))]
     what = "nothing was launched"
     if asked and made.steps >= len(before) and proposal.plan.launches:
-        what = "AWS may have accepted an instance a moment ago; awstune ls shows it"
+        which, them = ("an instance", "it") if missing == 1 else (f"up to {missing} instances", "them")
+        price = _hourly(proposal, missing)
+        what = f"AWS may have accepted {which} a moment ago{price}; awstune ls shows {them}"
     return what, f"{finish}; awstune terminate {name} removes what is there"
+
+
+def _hourly(proposal: Proposal, count: int) -> str:
+    """What so many of the new instances cost, as a message has it; empty where nobody knows, or nothing."""
+    planned = proposal.plan.usd_per_hour
+    rate = planned and planned * count / len(proposal.plan.launches)
+    together = " together" if count > 1 else ""
+    return f", at {dollars(rate)} an hour{together}" if rate and not proposal.cloud.local else ""
 
 
 def _apply(proposal: Proposal, made: _Made) -> Story[None]:
@@ -293,6 +308,7 @@ def _apply(proposal: Proposal, made: _Made) -> Story[None]:
         elif isinstance(event, events.NoRoom):
             yield Warned(f"{event.name}: no {event.type} in {event.zone or 'any zone'}: {event.error}")
         elif isinstance(event, events.NoBackstop):
+            made.steps += 1  # it is over, too
             yield Warned(f"{event.name}: no end from outside, only its own guard: {event.error}")
         elif isinstance(event, events.Removed):
             yield Done(f"removed again: the {event.kind.replace('-', ' ')} {event.id}")

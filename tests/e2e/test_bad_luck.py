@@ -11,7 +11,7 @@ import pytest
 from awstune.config import Config
 from awstune.ec2 import instances, prices, restart
 from awstune.ec2.wanted import Wanted
-from awstune.errors import Interrupted, LeftBehind, NoGuard, NotReady, RemoteError
+from awstune.errors import InstanceDied, Interrupted, LeftBehind, NoGuard, NotReady, RemoteError
 from awstune.flow import clouds, demo, end, launch
 from awstune.flow.events import Doing, Done
 from awstune.localcloud import client, lifecycle
@@ -94,6 +94,19 @@ def test_a_key_that_others_can_read(world, switched):
         list(story)
     assert failed.value.hint.endswith("; awstune terminate bare ends it")
     world.run("terminate", "bare", "--discard")
+
+
+def test_an_instance_that_somebody_ends_meanwhile(world, switched):
+    """A launch that finds its instance, and then finds it gone, says so, and how to have another."""
+    _there(world, "brief")
+    config = Config("local", None, None, world.home, world.cwd)
+    again = launch.propose(config, Wanted("brief"), warn=print)
+    assert again.plan.launches == ()
+    again.claim.release()  # as it is while an instance is waited for
+    world.run("terminate", "brief")
+    with pytest.raises(InstanceDied, match="brief was ended meanwhile") as failed:
+        list(launch.carry_out(again))
+    assert "launches another" in failed.value.hint
 
 
 def _shipment(proposal, one):
