@@ -27,7 +27,11 @@ def lab(tmp_path_factory):
 
 def at_once(world, *commands):
     """Runs commands together; (exit status, what it said) of each."""
-    started = [Running(world, *command.split()) for command in commands]
+    return done([Running(world, *command.split()) for command in commands])
+
+
+def done(started):
+    """Waits for commands; (exit status, what it said) of each."""
     for one in started:
         one.process.wait(PATIENCE_S)
         one.reader.join(PATIENCE_S)
@@ -113,11 +117,9 @@ def test_sweeps_on_one_instance(lab):
     other = World(lab.world.home, lab.world.cwd / "other")
     other.cwd.mkdir()
     (other.cwd / "train.py").write_text(TRAIN)
-    both = [Running(one, *words.split(), "--name", "same") for one in (lab.world, other)]
-    statuses = sorted(one.process.wait(PATIENCE_S) for one in both)
-    assert statuses == [0, 2], [one.text for one in both]
-    (text,) = [one.text for one in both if one.process.returncode]
-    assert "lab has a sweep same already" in text
+    both = done([Running(one, *words.split(), "--name", "same") for one in (lab.world, other)])
+    assert sorted(status for status, _ in both) == [0, 2], both
+    assert "lab has a sweep same already" in dict(both)[2]
 
 
 def test_one_sweep_folder(lab):
