@@ -40,6 +40,7 @@ REQUESTS_FILE = "requests.jsonl"
 # Where things are kept on an instance, below the login's home.
 REMOTE_ROOT = ".awstune"
 STANDBY_DIR = "standby"  # below it: sockets of what waits for the next sweep
+ORIGIN_FILE = "origins/{sweep}.json"  # where a sweep runs, for a laptop that never saw it
 GOING_DIR = "going"  # below it: a file for each sweep that shall run, and starts it
 
 # Environment marks, by which the processes of an instance or of a sweep are found again.
@@ -78,6 +79,9 @@ BUCKET_PREFIX = "sweeps/{sweep}/{instance}/"
 S3_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_S3"  # as AWS's own tools read it: another server than S3
 # The instance profile that infra/results-bucket.yaml makes.
 RESULTS_PROFILE = "awstune-results"
+# The schedules of the ends from outside, and the role that they act under: infra/ttl-backstop.yaml makes both.
+BACKSTOP_GROUP = "awstune"
+BACKSTOP_ROLE = "awstune-backstop"
 
 DEFAULT_REGION = "us-east-1"
 DEFAULT_NAME = "awstune"

@@ -22,11 +22,19 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 class GroupedOption(click.Option):
-    """An option that stands under a heading of its command's help."""
+    """An option that stands under a heading of its command's help.
 
-    def __init__(self, *args: Any, group: str = "Options", **kwargs: Any) -> None:
+    Args:
+        args: click's.
+        group: the heading.
+        section: whose section of awstune.toml says it where it is not typed; None is its command's own.
+        kwargs: click's.
+    """
+
+    def __init__(self, *args: Any, group: str = "Options", section: str | None = None, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.group = group
+        self.section = section
 
     def type_cast_value(self, ctx: click.Context, value: Any) -> Any:
         """Refuses an empty text: in a script it is a variable that was forgotten, and no wish."""
@@ -115,6 +123,8 @@ class Command(Listing):
         """Has the project's awstune.toml say what was not typed."""
         if self.name in SECTIONS:
             extra.setdefault("default_map", file_defaults(self.name, self.params))
+        elif any(getattr(one, "section", None) for one in self.params):
+            extra.setdefault("default_map", _borrowed(self.params))
         return super().make_context(info_name, args, parent, **extra)
 
 
@@ -212,6 +222,17 @@ def file_defaults(section: str, params: list[click.Parameter]) -> dict[str, Any]
             what = f"awstune.toml has an unknown key {key!r} in [{section}]"
             raise UsageError(what, f"awstune {section} --help lists the options; they are the keys")
     return {str(known[key].name): _as_typed(section, known[key], key, table[key]) for key in table}
+
+
+def _borrowed(params: list[click.Parameter]) -> dict[str, Any]:
+    """What the sections of other commands have for these."""
+    found = {}
+    for param in params:
+        section, key = getattr(param, "section", None), param.opts[0].removeprefix("--")
+        table = read_file(here()).get(section, {}) if section else {}
+        if section and key in table:
+            found[str(param.name)] = _as_typed(section, param, key, table[key])
+    return found
 
 
 def _as_typed(section: str, param: click.Parameter, key: str, value: Any) -> Any:

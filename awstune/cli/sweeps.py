@@ -11,7 +11,7 @@ from awstune.cli.launching import machine_of, with_launch_options
 from awstune.cli.options import command, option, sweep_argument
 from awstune.cli.params import Dollars, Span, Url
 from awstune.cli.screen import Screen
-from awstune.config import Config, read_file
+from awstune.config import Config
 from awstune.errors import AwstuneError
 
 CHANGES, WHERE = "What changes", "Where"
@@ -82,21 +82,26 @@ def _understood(folder: Any) -> Any:
 
 @command("attach", example="awstune attach train-3")
 @sweep_argument
-@option("--results-bucket", metavar="NAME", help="Where a sweep may be whose instance is gone.")
-def attach_command(config: Config, sweep: str | None, results_bucket: str | None) -> int:
+@option(
+    "--results-bucket",
+    metavar="NAME",
+    section="launch",
+    help="Where a sweep may be whose instance is gone.",
+)
+@option("--from", "writer", metavar="ID", help="The instance that wrote it there, where several have.")
+def attach_command(config: Config, sweep: str | None, results_bucket: str | None, writer: str | None) -> int:
     """Follow a sweep live.
 
     From its first trial until it ends; one that has ended is shown as it was. Ctrl-C leaves it running.
-    One that is not known here is looked for on your running instances, then in the bucket that they, or
-    those that are gone, wrote it to.
+    One that is not known here is looked for on your running instances, in all regions, then in the bucket
+    that they, or those that are gone, wrote it to: once EC2 says that it runs nowhere else.
     """
     from awstune.cli import sweeping
     from awstune.flow import finding, follow, look
 
     with Screen(config, looks=True) as screen:
         opener = sweeping.opener(screen)
-        bucket = results_bucket or read_file(config.cwd).get("launch", {}).get("results-bucket")
-        folder = _understood(screen.follow(finding.find(config, sweep, opener, bucket)))
+        folder = _understood(screen.follow(finding.find(config, sweep, opener, results_bucket, writer)))
         story = follow.attach(config, folder, opener)
         return sweeping.watch(screen, config, folder, story, where=look.where(folder) or sweeping.BACKGROUND)
 

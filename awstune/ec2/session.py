@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import re
+import shlex
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -72,6 +73,12 @@ class Cloud:
     def local(self) -> bool:
         """Whether this is the embedded cloud, which bills nothing."""
         return self.endpoint is not None
+
+    def aws(self, command: str) -> str:
+        """A command of AWS's own tool, to be pasted: it asks this region, as this caller."""
+        profile = self.session.profile_name
+        named = "" if profile == "default" else f" --profile {shlex.quote(profile)}"
+        return f"`aws {command} --region {self.region}{named}`"
 
     @property
     def look_every_s(self) -> float:
@@ -159,7 +166,9 @@ class Cloud:
         )
 
     def at(self, region: str) -> Cloud:
-        """The same caller in another region."""
+        """The same caller in that region."""
+        if region == self.region:
+            return self
         there = Cloud(self.session, region, self.endpoint)
         there.__dict__["_identity"] = self._identity
         return there

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from awstune.config import Config
 from awstune.ec2 import instances, stored, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import AwstuneError, CloudError, CloudNotRunning, UnknownName
-from awstune.flow import login, look, salvage
+from awstune.errors import AwstuneError, CloudError, CloudNotRunning, NameTaken, UnknownName
+from awstune.flow import login, look, salvage, writers
 from awstune.flow.events import Doing, Done, Story, Warned
+from awstune.flow.writers import Writer
 from awstune.names import BUCKET_PREFIX, SPEC_FILE
 from awstune.remote import mirror
 from awstune.remote.mirror import Mirror
@@ -19,21 +21,32 @@ from awstune.remote.where import Where
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
 
+_RUNS = ("pending", "running", "stopping")  # and will, or would start its sweep again at once
 
-def find(config: Config, name: str | None, open_cloud: look.Open, bucket: str | None = None) -> Story[Folder]:
+
+def find(
+    config: Config,
+    name: str | None,
+    open_cloud: look.Open,
+    bucket: str | None = None,
+    writer: str | None = None,
+) -> Story[Folder]:
     """The sweep of that name: here, else on one of one's running instances, else in a results bucket.
 
     Args:
         config: says which folder one is in.
         name: the sweep's; None is the newest here, else the only one there.
         open_cloud: called only where it is not here.
-        bucket: looked into beside those that one's instances have written to, as far as AWS still shows them.
+        bucket: looked into beside those that instances have written to, as far as AWS still shows them.
+        writer: the id of the instance whose copy is meant, where several sweeps of that name are in it.
 
     Returns:
         Its folder here, which knows where it runs.
 
     Raises:
-        UnknownName: it is nowhere to be found, or on an instance that is stopped.
+        UnknownName: it is nowhere to be found, or on an instance that does not run; or there are several.
+        NameTaken: it runs on somebody else's.
+        UsageError: whether it still runs cannot be known.
         KeyFileError: the only instance that may have it has a key that is not on this machine.
     """
     try:
@@ -41,30 +54,37 @@ def find(config: Config, name: str | None, open_cloud: look.Open, bucket: str | 
     except UnknownName as error:
         unknown = error
     try:
-        found = yield from _look(config, name, open_cloud(config))
+        cloud = open_cloud(config)
     except CloudNotRunning:
         raise unknown from None
+    folder = yield from _on_running(config, name, cloud, instances.own(cloud))
+    if folder is None and name is not None:
+        folder = yield from _elsewhere(config, name, cloud, bucket, writer)
+    if folder is None:
+        raise unknown
+    return folder
+
+
+def _on_running(
+    config: Config, name: str | None, cloud: Cloud, own: Iterable[Instance]
+) -> Story[Folder | None]:
+    found = yield from _look(config, name, cloud, [one for one in own if one.state == "running"])
     if len(found) > 1:
         names = ", ".join(sweep for _, sweep in found)
         raise UnknownName(f"your instances have {names}", f"awstune attach {found[0][1]}")
-    if found:
-        return (yield from _adopt(config, *found[0], open_cloud(config)))
-    if name is not None:
-        left = yield from _left(config, name, open_cloud(config), bucket)
-        if left is not None:
-            return left
-    raise unknown
+    return (yield from _adopt(config, *found[0], cloud)) if found else None
 
 
-def _look(config: Config, name: str | None, cloud: Cloud) -> Story[list[tuple[Instance, str]]]:
+def _look(
+    config: Config, name: str | None, cloud: Cloud, running: Sequence[Instance]
+) -> Story[list[tuple[Instance, str]]]:
     found: list[tuple[Instance, str]] = []
     locked: list[AwstuneError] = []
-    running = [one for one in instances.own(cloud) if one.state == "running"]
     # An instance that was launched for a sweep bears its name.
     for one in sorted(running, key=lambda one: one.name != name):
         yield Doing(f"looking on {one.name}")
         try:
-            with (yield from login.enter(config, cloud, one)) as connection:
+            with (yield from login.enter(config, cloud.at(one.region), one)) as connection:
                 there = mirror.sweeps_on(connection)
         except AwstuneError as error:
             locked.append(error)
@@ -78,41 +98,89 @@ def _look(config: Config, name: str | None, cloud: Cloud) -> Story[list[tuple[In
     return found
 
 
-def _left(config: Config, name: str, cloud: Cloud, bucket: str | None) -> Story[Folder | None]:
-    """What a sweep's instance, which runs no more, has left in a bucket; None where there is nothing."""
-    known = instances.own(cloud, ended=True)
-    live = {one.id for one in known if one.live}
-    for one in known:
-        if one.state in ("stopping", "stopped") and name in (unfetched.sweeps(one) or ()):
-            hint = f"awstune start {one.name}, then awstune attach {name}"
-            raise UnknownName(f"{one.name}, which has {name}, is {one.state}", hint)
-    for place in dict.fromkeys(filter(None, (bucket, *(one.bucket for one in known)))):
+def _elsewhere(
+    config: Config, name: str, cloud: Cloud, bucket: str | None, writer: str | None
+) -> Story[Folder | None]:
+    """What runs in another region, or what a sweep's instance has left in a bucket; None where nothing is."""
+    yield Doing(f"looking for {name} in all regions")
+    sight = writers.everywhere(cloud)
+    own = [one for one in sight.instances if one.owner == cloud.owner]
+    has = [one for one in own if one.live and name in (one.name, *(unfetched.sweeps(one) or ()))]
+    far = [one for one in has if one.region != cloud.region]
+    folder = yield from _on_running(config, name, cloud, far)
+    if folder is not None:
+        return folder
+    for place in dict.fromkeys(filter(None, (bucket, *(one.bucket for one in own)))):
         yield Doing(f"looking in the bucket {place}")
         try:
-            gone = [writer for writer in stored.writers(cloud, place, name) if writer not in live]
+            found = writers.of_sweep(cloud, place, name, sight)
         except CloudError as error:
             yield Warned(f"the bucket {place} cannot be read: {error.message}")
             continue
-        if gone:
-            called = next((one.name for one in known if one.id == gone[0]), name)
-            there = Where(config.cloud, cloud.region, gone[0], called, mirror.remote_path(name), bucket=place)
-            return (yield from _salvaged(config, cloud, there, name))
+        if found:
+            alike = writers.chosen(found, name, cloud.owner, writer)
+            asked = (writers.asked(cloud, sight, one, name) for one in alike)
+            return (yield from _left(config, cloud, asked, name))
+    for one in has:
+        if name in (unfetched.sweeps(one) or ()):
+            raise _still(one, name)
     return None
 
 
-def _salvaged(config: Config, cloud: Cloud, there: Where, name: str) -> Story[Folder]:
+def _left(config: Config, cloud: Cloud, asked: Iterator[Writer], name: str) -> Story[Folder | None]:
+    """What the last writer of a sweep has left, once none of them runs."""
+    last = next(asked)
+    for one in (writer.one for writer in (last, *asked)):
+        if one is None or one.state not in _RUNS:
+            continue
+        if one.owner != cloud.owner:
+            there = f"its instance {one.name} ({one.id}, {one.region}) is {one.state}"
+            raise NameTaken(
+                f"{name} is {one.owner}'s, and {there}",
+                "it goes on there; awstune ls --everyone --all-regions shows it",
+            )
+        if one.state == "running":
+            return (yield from _on_running(config, name, cloud, [one]))
+        raise _still(one, name)
+    if last.one is not None and last.one.state == "stopped" and last.one.owner == cloud.owner:
+        raise _still(last.one, name)
+    return (yield from _salvaged(config, cloud, last, name))
+
+
+def _still(one: Instance, name: str) -> UnknownName:
+    """It is there, and it only does not run."""
+    hint = f"awstune start {one.name} --region {one.region}, then awstune attach {name}"
+    return UnknownName(f"{one.name}, which has {name}, is {one.state}", hint)
+
+
+def _salvaged(config: Config, cloud: Cloud, last: Writer, name: str) -> Story[Folder]:
+    path, one = mirror.remote_path(name), last.one
+    told = last.where or Where(config.cloud, cloud.region, last.id, name, path)
+    if one is not None:
+        told = replace(told, region=one.region, name=one.name)
     with Folder.create(config.cwd, name, name).newborn() as folder:
-        key = BUCKET_PREFIX.format(sweep=name, instance=there.instance) + SPEC_FILE
-        stored.fetch(cloud, there.bucket, key, folder.spec_file)
+        key = BUCKET_PREFIX.format(sweep=name, instance=last.id) + SPEC_FILE
+        stored.fetch(cloud, last.bucket, key, folder.spec_file)
         rate = Spec.read(folder.spec_file).options.get("usd_per_hour")
-        known = replace(there, account=cloud.account, usd_per_hour=rate, alive=False)
+        known = replace(
+            told,
+            cloud=config.cloud,
+            instance=last.id,
+            path=path,
+            bucket=last.bucket,
+            account=cloud.account,
+            usd_per_hour=rate,
+            complete=False,
+            alive=False,
+            owned=False,
+        )
         known.write(folder)
-        yield from salvage.from_bucket(cloud, known, folder)
+        yield from salvage.from_bucket(cloud.at(known.region), known, folder)
     return folder
 
 
 def _adopt(config: Config, one: Instance, sweep: str, cloud: Cloud) -> Story[Folder]:
-    made = Folder.create(config.cwd, sweep, sweep).newborn()
+    made, cloud = Folder.create(config.cwd, sweep, sweep).newborn(), cloud.at(one.region)
     with (yield from login.enter(config, cloud, one)) as connection, made as folder:
         _remember(config, cloud, one, connection, folder)
         Mirror(connection, mirror.remote_path(sweep), folder).fetch_file(SPEC_FILE)

@@ -6,21 +6,22 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import replace
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from awstune.config import Config
 from awstune.ec2 import instances, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import CloudNotRunning, SweepBusy, UsageError
-from awstune.flow import access, login, look, luggage, salvage, ship
+from awstune.errors import CloudError, CloudNotRunning, SweepBusy, UsageError
+from awstune.flow import access, login, look, luggage, salvage, ship, writers
 from awstune.flow.events import Doing, Done, Story
 from awstune.flow.resume import Changes
 from awstune.flow.sending import Ahead
 from awstune.flow.spec import refuse_unknown, relative_to_root
+from awstune.flow.writers import Writer
 from awstune.names import JOURNAL_FILE
 from awstune.remote import sync
 from awstune.remote.project import Project
@@ -76,6 +77,7 @@ def refuse(
         return None  # no instance of an embedded cloud outlives it
     _refuse_another_account(folder, where, cloud)
     old = _refuse_running(folder, (yield from _settled(folder, where, cloud, now, sleep)))
+    _refuse_moved(folder, where, cloud)
     yield from salvage.from_bucket(cloud, where, folder)
     _refuse_ended(folder, changes)
     return old
@@ -128,6 +130,20 @@ def _refuse_running(folder: Folder, one: Instance | None) -> str | None:
         f"{one.name}, which has {folder.name}, is {one.state}: two at once would run trials twice",
         f"awstune resume {folder.name} goes on there; to move, awstune terminate {one.name} fetches it first",
     )
+
+
+def _refuse_moved(folder: Folder, where: Where, cloud: Cloud) -> None:
+    """Another laptop may have had it go on elsewhere since, of which this folder knows nothing."""
+    sweep, created = PurePosixPath(where.path).name, Spec.read(folder.spec_file).created
+    found: Sequence[Writer] = ()
+    with suppress(CloudError):  # said by whoever brings here what the bucket has
+        found = writers.of_sweep(cloud, where.bucket, sweep) if where.bucket else ()
+    alike = [one.id for one in found if one.created == created]
+    if where.instance in alike[1:]:
+        raise SweepBusy(
+            f"{folder.name} has gone on on {alike[0]}, as the bucket {where.bucket} shows, and not from here",
+            f"mv {folder.path} somewhere else, then awstune attach {sweep} --results-bucket {where.bucket}",
+        )
 
 
 def stands(folder: Folder) -> str:

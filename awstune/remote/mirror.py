@@ -23,6 +23,7 @@ from awstune.errors import RemoteError
 from awstune.names import (
     HOLD_FILE,
     JOURNAL_FILE,
+    ORIGIN_FILE,
     REMOTE_ROOT,
     REQUESTS_FILE,
     ROOT_VARIABLE,
@@ -109,7 +110,7 @@ def take_name(connection: Connection, sweep: str) -> bool:
 
 def origin_path(sweep: str) -> str:
     """What is known of where a sweep runs, for a laptop that never saw it; relative to `REMOTE_ROOT`."""
-    return f"origins/{sweep}.json"
+    return ORIGIN_FILE.format(sweep=sweep)
 
 
 def origin_of(connection: Connection, sweep: str) -> Where | None:

@@ -36,6 +36,7 @@ class Where:
         account: the AWS account that it is in; empty where an older awstune did not write it down.
         root: the project's folder, as seen from the one that holds ``sweeps/``.
         bucket: where the instance writes a copy of the sweep; empty for nowhere.
+        owner: whose the instance is, as its tag says; empty where an older awstune did not write it down.
     """
 
     cloud: CloudName
@@ -53,6 +54,7 @@ class Where:
     account: str = ""
     root: str = "."
     bucket: str = ""
+    owner: str = ""
 
     def write(self, folder: Folder) -> None:
         """Remembers it in the sweep's folder."""

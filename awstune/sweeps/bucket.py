@@ -5,7 +5,8 @@ needed and kept nowhere. S3 is spoken to by the standard library: what runs here
 environment has no boto3.
 
 Sources: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv-create-signed-request.html;
-https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html.
+https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-metadata-security-credentials.html;
+https://docs.aws.amazon.com/AmazonS3/latest/userguide/object-keys.html (a key's length).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 EVERY_S = 30.0
 MOST_BYTES = 5 << 30  # of one PutObject
+LONGEST_KEY = 1024  # bytes
 _ROLE = "iam/security-credentials/"
 _TIMEOUT_S = 60.0
 _AGAIN_S = (1.0, 4.0, 15.0)  # before the last copy is tried again
@@ -115,6 +117,8 @@ class S3:
 
     def __call__(self, key: str, file: Path, size: int) -> None:
         """Keep a file's content under a key; see `Put`."""
+        if len(key.encode()) > LONGEST_KEY:
+            raise TooLargeError(f"its place in a bucket is longer than {LONGEST_KEY} bytes")
         if size > MOST_BYTES:
             raise TooLargeError(f"{key} is larger than what one upload takes ({MOST_BYTES >> 30} GiB)")
         status, region, said = self._send(key, file, size)
@@ -195,6 +199,8 @@ class Copy:
         warn: told once of each failure.
         instance: gives the id of the one that this is, whose place in the bucket is its own; None where
             nobody can say, as yet.
+        origin: what was sent along of where the sweep runs: who finds the copy asks there, and nowhere
+            else, whether it still does.
         every_s: how often.
         clock: in seconds.
     """
@@ -206,12 +212,13 @@ class Copy:
         warn: Callable[[str], object],
         *,
         instance: Callable[[], str | None],
+        origin: Path | None = None,
         every_s: float = EVERY_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._clock, self._give_up = clock, float("inf")
         self._folder, self._put, self._warn, self._every_s = folder, put, warn, every_s
-        self._instance, self._place = instance, ""
+        self._instance, self._origin, self._place = instance, origin, ""
         self._sent: dict[str, tuple[int, int]] = {}
         self._warned: set[str] = set()
         self._without: set[str] = set()
@@ -264,6 +271,8 @@ class Copy:
         self._without.clear()
         # All are tried: what is there already need not be sent in the instance's last minutes.
         there = [self._clock() < self._give_up and self._copy(path) for path in self._files()]
+        if self._origin is not None:
+            there.append(self._copy(self._origin, name=names.WHERE_FILE))
         return all(there) and self._copy(journal, size) and not self._without
 
     def _find_place(self) -> str:
@@ -280,9 +289,9 @@ class Copy:
         wanted = (path for path in walked if travels(path.relative_to(home).as_posix()))
         return sorted(path for path in wanted if _regular(path))
 
-    def _copy(self, path: Path, size: int | None = None) -> bool:
+    def _copy(self, path: Path, size: int | None = None, *, name: str | None = None) -> bool:
         """Has a file there, up to some size; False where that is to be tried again."""
-        key = self._place + path.relative_to(self._folder.path).as_posix()
+        key = self._place + (name or path.relative_to(self._folder.path).as_posix())
         try:
             about = path.stat()
             stands = (about.st_size if size is None else size, about.st_mtime_ns)

@@ -85,7 +85,8 @@ class Site:
         metadata = self.metadata
         region = metadata.get("placement/region") or names.DEFAULT_REGION
         put = S3(bucket, region, lambda: of_instance(metadata), endpoint=self.s3)
-        copy = Copy(folder, put, warn, instance=lambda: metadata.get("instance-id"))
+        origin = self.going.parents[1] / names.ORIGIN_FILE.format(sweep=folder.name)
+        copy = Copy(folder, put, warn, instance=lambda: metadata.get("instance-id"), origin=origin)
         copy.begin()
         return copy
 

@@ -131,14 +131,28 @@ def test_the_journal_is_never_ahead(folder):
     assert kept["sweeps/train-1/i-1/journal.jsonl"] == folder.journal_file.read_bytes()
 
 
-def test_a_file_that_no_bucket_takes(server, s3, folder):
-    """One that is too large is said, and keeps nothing else from the bucket; all of it is not there."""
-    with (folder.trial_dir(0) / "huge").open("wb") as file:
-        file.truncate(bucket.MOST_BYTES + 1)
+@pytest.mark.parametrize(("name", "why"), [("huge", "5 GiB"), ("ä" * 60 + "/" + "x" * 250, "1024 bytes")])
+def test_a_file_that_no_bucket_takes(server, s3, folder, name, why):
+    """One too large, or with too long a path, is said, and keeps nothing else back; not all is there then."""
+    path = folder.artifacts_dir(0) / ("deep/" * 140) / name
+    path.parent.mkdir(parents=True)
+    with path.open("wb") as file:
+        file.truncate(bucket.MOST_BYTES + 1 if name == "huge" else 1)
     warned = []
-    assert not Copy(folder, s3, warned.append, instance=lambda: "i-1").flush()
-    assert ["huge" in text and "5 GiB" in text for text in warned] == [True]
+    copy = Copy(folder, s3, warned.append, instance=lambda: "i-1")
+    assert not copy.flush()
+    assert not copy.flush()
+    assert [str(path) in text and why in text for text in warned] == [True]
+    assert server.order.count("/results/sweeps/train-1/i-1/journal.jsonl") == 1
     assert server.order[-1] == "/results/sweeps/train-1/i-1/journal.jsonl"
+
+
+def test_where_it_runs_is_told(server, s3, folder, tmp_path):
+    """Who finds the copy knows which region and account to ask whether the sweep still runs."""
+    origin = tmp_path / "train-1.json"
+    origin.write_text('{"region": "eu-west-1"}')
+    assert Copy(folder, s3, print, instance=lambda: "i-1", origin=origin).flush()
+    assert server.kept["/results/sweeps/train-1/i-1/where.json"] == b'{"region": "eu-west-1"}'
 
 
 def test_an_end_waits_so_long_and_no_longer(folder):
