@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from awstune.sweeps.aside import whole
 
 # Later than that an instance shows in DescribeInstances, by its name tag.
 FRESH_S = 900.0
@@ -39,16 +40,9 @@ class Intent:
     def write(self) -> None:
         """Writes it down, readable by its owner only, whole or not at all."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = self.path.with_suffix(f".{os.getpid()}")
-        descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                json.dump({"wishes": self.wishes, "written": self.written, "request": self.request}, file)
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(self.path)
-        finally:
-            fresh.unlink(missing_ok=True)
+        plain = {"wishes": self.wishes, "written": self.written, "request": self.request}
+        with whole(self.path, durable=True) as file:
+            file.write(json.dumps(plain).encode())
 
     def forget(self) -> None:
         """The answer is here: nothing is open any more."""

@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from awstune import errors, names
 from awstune.ec2.guard import openssh_pair
+from awstune.sweeps.aside import named
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,7 +69,7 @@ def generate(path: Path, *, key_type: str = "ed25519") -> str:
     except OSError as error:
         raise errors.KeyFileError(f"cannot write the key {path}: {error.strerror}") from error
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with named(path), os.fdopen(descriptor, "wb") as file:
             file.write(private)
             file.flush()
             os.fsync(file.fileno())

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from awstune.errors import NameBusy
+from awstune.sweeps.aside import named
 
 FOLDER = "claims"
 _SAYS_S = 5.0
@@ -63,7 +64,8 @@ def _locked(path: Path, name: str, doing: str) -> int:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.ftruncate(descriptor, 0)
-        os.write(descriptor, f"{os.getpid()} {doing}\n".encode())
+        with named(path):
+            os.write(descriptor, f"{os.getpid()} {doing}\n".encode())
     except BlockingIOError:
         os.close(descriptor)
         raise _busy(path, name) from None

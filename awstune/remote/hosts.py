@@ -5,7 +5,6 @@ The alias is the instance's id, so an address that AWS hands to somebody else la
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -55,7 +54,5 @@ def _lines(home: Path) -> list[str]:
 
 def _write(path: Path, text: str) -> None:
     # An ssh that starts meanwhile reads the old file or the new one.
-    with whole(path, ".known_hosts") as file:
+    with whole(path, ".known_hosts", durable=True) as file:
         file.write(text.encode())
-        file.flush()
-        os.fsync(file.fileno())

@@ -18,7 +18,7 @@ from typing import BinaryIO, cast
 
 from awstune.errors import RemoteError
 from awstune.remote.ssh import CHUNK, Connection
-from awstune.sweeps.aside import whole
+from awstune.sweeps.aside import named, whole
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ def push(connection: Connection, parcels: Iterable[Parcel], destination: str) ->
         RemoteError: the connection broke, or the other end could not write.
     """
     folder = shlex.quote(destination)
-    with tempfile.TemporaryFile() as packed:
+    with named(Path(tempfile.gettempdir())), tempfile.TemporaryFile() as packed:
         _pack(packed, parcels)
         size = packed.tell()
         packed.seek(0)

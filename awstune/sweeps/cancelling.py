@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from awstune.errors import UsageError
 from awstune.search.trials import History, Status, TrialRecord
 from awstune.sweeps import journal
+from awstune.sweeps.aside import named
 from awstune.sweeps.journal import Journal
 from awstune.sweeps.results import history
 
@@ -63,7 +64,7 @@ def request(trial: int | None) -> str:
 
 
 def _ask(folder: Folder, trial: int | None) -> None:
-    with folder.requests_file.open("a") as file:
+    with named(folder.requests_file), folder.requests_file.open("a") as file:
         file.write(request(trial) + "\n")
         file.flush()
         os.fsync(file.fileno())

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import cloudpickle
 
 from awstune.errors import TargetError
+from awstune.sweeps.aside import whole
 from awstune.sweeps.target import Target
 
 if TYPE_CHECKING:
@@ -65,7 +66,8 @@ def pickled(function: Callable[..., Any], folder: Path, cwd: Path) -> Target:
         TargetError: it refers to something that cannot be copied.
     """
     data = pack(function)
-    (folder / _FILE).write_bytes(data)
+    with whole(folder / _FILE) as file:
+        file.write(data)
     shown = (folder / _FILE).relative_to(cwd.resolve())
     return Target("pickle", file=str(shown), function=name_of(function))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 import tomllib
 from dataclasses import dataclass, field, replace
@@ -175,13 +174,10 @@ class Spec:
         for key, value in plain.items():
             document.add(key, _table(value) if key == "space" else value)
         try:
-            with whole(path) as file:
+            with whole(path, durable=True) as file:  # a journal with an empty spec goes on with nothing
                 file.write(tomlkit.dumps(document).encode())
-                file.flush()
-                # A journal whose spec a power cut has emptied goes on with nothing.
-                os.fsync(file.fileno())
         except OSError as error:
-            hint = f"see to the permissions and the space of {path.parent}"
+            hint = f"make room in {path.parent}, or see to its permissions; then repeat the command"
             raise SweepError(f"cannot write {path}: {error.strerror}", hint) from error
 
     @classmethod
