@@ -10,6 +10,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import TYPE_CHECKING, Self
 
 from awstune.config import Config
@@ -77,10 +78,12 @@ class Entry:
             self._warn(self._warnings.pop(0))
 
     def _close(self) -> None:
-        while not self._opened.empty():
-            connection = self._opened.get()
-            if connection is not None:
-                connection.close()
+        # Both threads may do so at one moment: none waits for what the other has taken.
+        with suppress(queue.Empty):
+            while True:
+                connection = self._opened.get_nowait()
+                if connection is not None:
+                    connection.close()
 
     def _run(self) -> None:
         try:

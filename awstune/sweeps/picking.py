@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 # Also behind what a logger, a launcher, or a progress bar without an end has put before it.
 _LINE = re.compile(r"(?:|.*[])|:>-])\s*awstune:\s+(.*)")
-_PAIR = re.compile(r"([^\s=,;]+)=([^\s,;]+)")
+# A comma ends a value, but within digits, as in 1,234.5 or 0,31: half of that is no number of anybody's.
+_PAIR = re.compile(r"([^\s=,;]+)=((?:[^\s,;]|,(?=\d[^\s,;=]*(?:[\s,;]|$)))+)")
 _STEPS = ("epoch", "step")
 _LONGEST = 1 << 16  # of a line without an end, such as a progress bar's
 

@@ -93,6 +93,14 @@ def test_lines_of_our_own_behind_others(line):
     assert Picker().feed(f"{line}\n") == [(3, {"loss": 0.5})]
 
 
+@pytest.mark.parametrize("number", ["1,234.50", "1,234,567", "0,31", "1,2;"])
+def test_a_comma_within_a_number(number):
+    """A number that is written with commas is none: half of it would be another one."""
+    assert Picker().feed(f"awstune: loss={number} acc=0.5,top5=0.75,1x=2 epoch=3\n") == [
+        (3, {"acc": 0.5, "top5": 0.75, "1x": 2.0})
+    ]
+
+
 def test_lines_that_say_nothing():
     """Lines of ours without a number, or with a step alone, are no reports."""
     assert Picker().feed("awstune: \nawstune: loss\nawstune: loss=high\nawstune: epoch=3\n") == []
