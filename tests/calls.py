@@ -15,12 +15,11 @@ from awstune.ec2 import iam
 RECORDED: set[str] = set()
 NO_SKIP = "AWSTUNE_TESTS_NO_SKIP"  # as CI has it: what is left out is a failure
 _KEY = "awstune_calls"
-_IAMS = {"ListObjectsV2": "ListBucket"}  # where IAM has a word of its own
 
 
 def named(service: str, operation: str) -> str:
     """What IAM calls an operation."""
-    return f"{service.replace('-', '')}:{_IAMS.get(operation, operation)}"
+    return f"{service.replace('-', '')}:{iam.OTHERWISE.get(operation, operation)}"
 
 
 def note(service: str, operation: str) -> str:

@@ -6,12 +6,14 @@ https://docs.aws.amazon.com/STS/latest/APIReference/CommonErrors.html.
 
 from __future__ import annotations
 
+import re
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import botocore.exceptions as boto
 
 from awstune import errors
+from awstune.ec2 import iam
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,6 +68,15 @@ class Unreachable(errors.CloudError):
     kind = "unreachable"
 
 
+def definite(error: errors.CloudError) -> bool:
+    """Whether AWS has said no, and so has not acted.
+
+    What asks for patience, or is AWS's own fault, may come after it has; of an answer that never came, or
+    that cannot be read, nobody knows.
+    """
+    return isinstance(error, Refused) and not isinstance(error, Throttled)
+
+
 _NETWORK_HINT = "name a subnet with --subnet (and, if it is not the default network's, --security-group)"
 _LOGIN_HINT = "sign in again (`aws sso login`, or new keys with `aws configure`), then repeat the command"
 _QUOTA_HINT = f"ask for more with `awstune doctor --request-quota`, or at {QUOTAS_PAGE}"
@@ -117,6 +128,7 @@ _CREDENTIALS = frozenset(
         "ExpiredTokenException",
     }
 )
+_MISSING = re.compile(r"not authorized to perform: ([a-z0-9-]+:[A-Za-z0-9]+)")
 _SKEWED = ("Signature expired", "Signature not yet current")  # as STS says that a clock is wrong
 _HINTS = {
     "VPCIdNotSpecified": _NETWORK_HINT,
@@ -175,7 +187,7 @@ def refusal(error: boto.ClientError, operation: str = "") -> errors.CloudError:
         return Refused(f"AWS refused {operation}: {words}", _HINTS["RequestExpired"], code=code)
     if code in _CREDENTIALS:
         return errors.CredentialsError(f"AWS does not accept these credentials: {code}: {words}", _LOGIN_HINT)
-    kind, hint = _class_and_hint(code, operation)
+    kind, hint = _class_and_hint(code, operation, words)
     if "IAM Instance Profile" in words:
         hint = "--results-bucket needs the profile that infra/results-bucket.yaml makes; see infra/README.md"
     message, _, encoded = message.partition(_ENCODED)
@@ -184,7 +196,7 @@ def refusal(error: boto.ClientError, operation: str = "") -> errors.CloudError:
     return refused
 
 
-def _class_and_hint(code: str, operation: str) -> tuple[type[Refused], str]:
+def _class_and_hint(code: str, operation: str, words: str) -> tuple[type[Refused], str]:
     if code in NO_CAPACITY:
         return NoCapacity, "repeat later, or with another --type, --region or without --spot"
     if code in _QUOTA:
@@ -192,7 +204,10 @@ def _class_and_hint(code: str, operation: str) -> tuple[type[Refused], str]:
     if code in _THROTTLED:
         return Throttled, "AWS asks to be called again later: repeat the command in a minute"
     if code in _NOT_PERMITTED:
-        return NotPermitted, f"allow ec2:{operation} for this caller; `awstune iam` prints the policy"
+        # Of a call that needs two permissions only AWS knows which one is missing.
+        said = _MISSING.search(words)
+        action = said[1] if said else iam.action_of(operation)
+        return NotPermitted, f"allow {action} for this caller; `awstune iam` prints the policy"
     return Refused, _HINTS.get(code, "`awstune doctor` looks for the cause")
 
 

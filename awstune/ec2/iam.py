@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from awstune import errors, names
-from awstune.ec2 import backstop
 
 _ANY = "any"
 _MADE = "made"
@@ -39,9 +38,11 @@ _NEW_OWNER = f"aws:RequestTag/{names.TAG_OWNER}"
 _RESULTS_PROFILE = f"arn:aws:iam::*:instance-profile/{names.RESULTS_PROFILE}"
 _SPOT_ROLE = "arn:aws:iam::*:role/aws-service-role/spot.amazonaws.com/AWSServiceRoleForEC2Spot"
 
+# Operations for which IAM has a word of its own.
+OTHERWISE = {"ListObjectsV2": "ListBucket"}
 _BACKSTOP = [
-    f"arn:aws:scheduler:*:*:schedule-group/{backstop.GROUP}",
-    f"arn:aws:scheduler:*:*:schedule/{backstop.GROUP}/*",
+    f"arn:aws:scheduler:*:*:schedule-group/{names.BACKSTOP_GROUP}",
+    f"arn:aws:scheduler:*:*:schedule/{names.BACKSTOP_GROUP}/*",
 ]
 
 
@@ -78,7 +79,7 @@ CALLS = (
     Call("ec2:DescribeSubnets", _ANY, "the network of --subnet"),
     Call("ec2:DescribeVolumes", _ANY, "whether a disk is left after terminate"),
     Call("ec2:DescribeNetworkInterfaces", _ANY, "whether an interface is left after terminate"),
-    Call("ec2:DescribeRegions", _ANY, "ls --all-regions", optional=True),
+    Call("ec2:DescribeRegions", _ANY, "ls --all-regions; whether a sweep runs elsewhere", optional=True),
     Call("ec2:DescribeSpotPriceHistory", _ANY, "spot prices", optional=True),
     Call("ec2:RunInstances", _MADE, "launch"),
     Call("ec2:CreateSecurityGroup", _MADE, "launch: a group that admits one's own address only"),
@@ -138,7 +139,7 @@ def policy(*, role: str | None = None, everyone: bool = False) -> dict[str, Any]
             _statement("MoreQuota", _of(_QUOTAS), "arn:aws:servicequotas:*:*:ec2/*"),
             _statement("PublicParameters", _of(_PARAMETERS), "arn:aws:ssm:*::parameter/aws/service/*"),
             _statement("Backstop", _of(_SCHEDULES), _BACKSTOP),
-            _pass_role("BackstopActsAs", backstop.ROLE, "scheduler.amazonaws.com"),
+            _pass_role("BackstopActsAs", names.BACKSTOP_ROLE, "scheduler.amazonaws.com"),
             _pass_role("ResultsWrittenAs", names.RESULTS_PROFILE, "ec2.amazonaws.com"),
             _statement("ResultsProfile", _of(_PROFILE), _RESULTS_PROFILE),
             _results("ResultsListed", _LISTED, "arn:aws:s3:::*", {"StringLike": {"s3:prefix": "sweeps/*"}}),
@@ -151,6 +152,12 @@ def policy(*, role: str | None = None, everyone: bool = False) -> dict[str, Any]
 def actions() -> frozenset[str]:
     """All actions of `CALLS`."""
     return frozenset(call.action for call in CALLS)
+
+
+def action_of(operation: str) -> str:
+    """What IAM calls an operation of `CALLS`; any other as it is."""
+    name = OTHERWISE.get(operation, operation)
+    return next((action for action in actions() if action.partition(":")[2] == name), operation)
 
 
 def _make(role: str | None) -> list[dict[str, Any]]:

@@ -6,13 +6,14 @@ import contextlib
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
 from awstune.ec2 import backstop, end, instances, keys, network, survey
 from awstune.ec2.events import Applied, Launched, NoBackstop, NoRoom, Removed, Retried
-from awstune.ec2.faults import NotPermitted, Refused, Throttled, Unreachable
+from awstune.ec2.faults import NotPermitted, Refused, Throttled, Unreachable, definite
 from awstune.ec2.fleet import run_all
+from awstune.ec2.intent import intent_path
 from awstune.ec2.run import Now, Sleep
 from awstune.ec2.steps import (
     AllowSsh,
@@ -56,7 +57,8 @@ def apply(
     Raises:
         PartLaunched: some instances of several are launched, then AWS refused.
         Refused: AWS refused, and nothing was launched; what had been made for it is gone again, or named.
-        CloudError: nobody knows what AWS did; what was made before stays, and the next launch finds it.
+        CloudError: nobody knows what AWS did (`unsettled`); what was made before stays, and the next launch
+            finds it.
     """
     made: list[Applied] = []
     launched: list[Instance] = []
@@ -66,11 +68,22 @@ def apply(
             made += [event] if isinstance(event, Applied) else []
             yield event
     except errors.CloudError as error:
-        said = _explained(cloud, error, launched, plan)
-        if isinstance(said, Refused):
+        opened = unsettled(cloud, plan, keys_dir, error)
+        said = _explained(cloud, error, launched, plan, unsettled=opened)
+        if isinstance(said, Refused) and not opened:
             yield from _undone(cloud, plan, made, said, sleep)
         raise said from error
     _until_shown(cloud, launched, sleep)
+
+
+def unsettled(cloud: Cloud, plan: Plan, keys_dir: Path, error: errors.CloudError) -> bool:
+    """Whether AWS may have acted all the same on what a launch asked last.
+
+    Then nothing is taken away, least of all the only key to what may run by now; whoever tells of the error
+    says what may stand.
+    """
+    intents = (intent_path(keys_dir, run.name, cloud.region) for run in plan.launches)
+    return not definite(error) or any(path.exists() for path in intents)
 
 
 def _steps(cloud: Cloud, plan: Plan, keys_dir: Path, *, now: Now, sleep: Sleep) -> Iterator[Event]:
@@ -84,14 +97,26 @@ def _steps(cloud: Cloud, plan: Plan, keys_dir: Path, *, now: Now, sleep: Sleep) 
 
 
 def _armed(cloud: Cloud, step: ArmBackstop) -> Iterator[Applied | NoBackstop]:
-    """It is a second end: where AWS refuses it, the instance has its own."""
+    """It is a second end: where AWS refuses it, the instance has its own.
+
+    Raises:
+        InstanceDied: it has ended since the plan was made.
+    """
+    # A filter rather than an id: AWS answers an id that it has forgotten with an error.
+    asked: Any = {"Name": "instance-id", "Values": [step.id]}
     try:
-        (one,) = instances.describe(cloud, [step.id])
-        backstop.arm(cloud, one, one.ends)
+        live = [one for one in instances.describe(cloud, filters=[asked]) if one.live]
+        for one in live:
+            backstop.arm(cloud, one, one.ends)
     except errors.CloudError as error:
         yield NoBackstop(step.name, error.message)
-    else:
-        yield Applied(step, step.id)
+        return
+    if not live:
+        raise errors.InstanceDied(
+            f"{step.name} ({step.id}) has just ended, so it costs nothing more",
+            f"the same command again launches another; awstune terminate {step.base} removes what is left",
+        )
+    yield Applied(step, step.id)
 
 
 def _undone(cloud: Cloud, plan: Plan, made: list[Applied], said: Refused, sleep: Sleep) -> Iterator[Removed]:
@@ -101,7 +126,7 @@ def _undone(cloud: Cloud, plan: Plan, made: list[Applied], said: Refused, sleep:
         return
     ends = f"awstune terminate {plan.launches[0].base}"
     try:
-        # AWS's "internal error" may come after it has acted.
+        # Another machine with the same key may be at work on the same name.
         wanted = [run.name for run in plan.launches]
         there = sorted({one.name for one in instances.named(cloud, wanted) if one.live})
         if there:
@@ -161,15 +186,16 @@ class PartLaunched(errors.CloudError):
 
 
 def _explained(
-    cloud: Cloud, error: errors.CloudError, launched: list[Instance], plan: Plan
+    cloud: Cloud, error: errors.CloudError, launched: list[Instance], plan: Plan, *, unsettled: bool
 ) -> errors.CloudError:
     if isinstance(error, NotPermitted):
         error = cloud.decoded(error)
     if not launched:
         return error
     there = ", ".join(sorted(instance.name for instance in launched))
+    more = "; AWS may have accepted more, which cost, too: awstune ls shows them" if unsettled else ""
     return PartLaunched(
-        f"{len(launched)} of {len(plan.launches)} are launched ({there}), then: {error.message}",
+        f"{len(launched)} of {len(plan.launches)} are launched ({there}), then: {error.message}{more}",
         f"repeat the command to get the rest, or `awstune terminate {there.replace(',', '')}`",
         tuple(launched),
     )
@@ -212,7 +238,8 @@ def _import_key_pair(cloud: Cloud, step: ImportKeyPair) -> str:
         # botocore repeats a call whose answer was lost: then the pair is there, and it is this one.
         there = survey.find_pair(cloud, step.pair) if error.code == "InvalidKeyPair.Duplicate" else None
         if there is None or not keys.same(there.public, public):
-            _forget_key(step)
+            if definite(error):
+                _forget_key(step)
             raise
         return step.pair
 

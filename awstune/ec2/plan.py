@@ -101,7 +101,7 @@ def make_plan(wanted: Wanted, actual: Actual) -> Plan:
     for instance in existing:
         _refuse_taken(wanted, actual, instance)
     missing = tuple(name for name in wanted.names if name not in {found.name for found in existing})
-    armed = tuple(ArmBackstop(one.name, one.id) for one in actual.unscheduled)
+    armed = tuple(ArmBackstop(one.name, wanted.name, one.id, one.at_end) for one in actual.unscheduled)
     refresh = (*openings.ssh_steps(wanted, actual), *armed)
     if not missing:
         pending = tuple(found.name for found in existing if found.state == "pending")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from awstune import errors, names
 from awstune.ec2 import fits, guard, instances, metadata, network, offers
 from awstune.ec2.events import Launched, NoRoom, Retried
-from awstune.ec2.faults import NoCapacity, Refused, Throttled, Unreachable
+from awstune.ec2.faults import NoCapacity, Refused, Throttled, Unreachable, definite
 from awstune.ec2.intent import Intent, intent_path, taken_up
 
 if TYPE_CHECKING:
@@ -107,8 +107,11 @@ def _no_room(step: RunInstance, refused: list[NoCapacity]) -> NoCapacity:
 def _ask(
     cloud: Cloud, step: RunInstance, intent: Intent, sleep: Sleep
 ) -> Generator[Event, None, Instance | None]:
-    """Asks until there is an answer. None: the instance that this token made is gone already."""
-    pauses = iter(_PAUSES_S)
+    """Asks until there is an answer. None: the instance that this token made is gone already.
+
+    The intent stays until it is known what became of it: the next launch asks with the same token again.
+    """
+    pauses, unheard = iter(_PAUSES_S), False
     while True:
         try:
             answer = cloud.launcher.run_instances(**intent.request)
@@ -116,9 +119,11 @@ def _ask(
             if _spent(error):
                 intent.forget()
                 return None
+            unheard = unheard or not definite(error)
             pause = next(pauses, None) if _may_pass(error) else None
             if pause is None:
-                if isinstance(error, Refused):
+                # Of a token that made an instance AWS would not say that there is no room for it.
+                if not unheard or isinstance(error, NoCapacity):
                     intent.forget()
                 raise
             yield Retried(step.name, error.message, pause)

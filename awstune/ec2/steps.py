@@ -20,7 +20,11 @@ class Step:
     """One thing to do."""
 
     action: ClassVar[str]
-    console: ClassVar[str]
+
+    @property
+    def console(self) -> str:
+        """The console step that it replaces."""
+        raise NotImplementedError
 
     def prose(self) -> str:
         """The step in one sentence, without a full stop."""
@@ -253,13 +257,27 @@ class RunInstance(Step):
 
 @dataclass(frozen=True)
 class ArmBackstop(Step):
-    """Schedule the end from outside of an instance that an interrupted launch has left without one."""
+    """Schedule the end from outside of an instance that an interrupted launch has left without one.
+
+    Attributes:
+        name: its NAME.
+        base: the NAME that its key pair and security group were made for.
+        id: ``i-...``.
+        at_end: what its end does to it: ``stop`` or ``terminate``.
+    """
 
     action = "arm-backstop"
-    console = "EventBridge > Schedules > Create schedule > One-time > Target: EC2 TerminateInstances"
 
     name: str
+    base: str
     id: str
+    at_end: str
+
+    @property
+    def console(self) -> str:
+        """The console step that it replaces."""
+        verb = "Stop" if self.at_end == "stop" else "Terminate"
+        return f"EventBridge > Schedules > Create schedule > One-time > Target: EC2 {verb}Instances"
 
     def _say(self) -> str:
         return f"schedule the end of {self.name} from outside, too"

@@ -43,15 +43,15 @@ class Strike:
         self.cloud, self.local = cloud, local
         self.undo = []
 
-    def error(self, call, code, *, times=1, service="ec2"):
-        """The next calls are answered with AWS's error."""
-        status = _STATUS.get(code, 400)
-        self._rule(action=call, error=code, message="No.", status=status, times=times, service=service)
+    def error(self, call, code, *, times=1, service="ec2", skip=0, acted=False):
+        """The next calls, after so many that pass, are answered with AWS's error, once it has ``acted``."""
+        answer = {"error": code, "message": "No.", "status": _STATUS.get(code, 400), "after_commit": acted}
+        self._rule(action=call, times=times, service=service, skip=skip, **answer)
 
-    def lose(self, call, when, *, service="ec2"):
-        """The connection breaks ``before`` AWS acts, or ``after``."""
+    def lose(self, call, when, *, service="ec2", skip=0):
+        """The connection breaks ``before`` AWS acts, or ``after``, at the call after so many that pass."""
         how = {"after_commit": True} if when == "after" else {"reset": True}
-        self._rule(action=call, times=1, service=service, **how)
+        self._rule(action=call, times=1, service=service, skip=skip, **how)
 
     def kill(self, call, when, *, service="ec2"):
         """The caller ends just ``before`` a call, or just ``after``."""

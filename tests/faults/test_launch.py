@@ -89,6 +89,16 @@ HANDLED = {
     "Blocked": ("cloud", "support"),
     "AuthFailure.ServiceLinkedRoleCreationNotPermitted": ("cloud", "create-service-linked-role"),
 }
+# What stands where AWS may have acted, or would not undo: what was made before that call, free of charge.
+STANDS = {
+    "ImportKeyPair": [],
+    "CreateSecurityGroup": ["key-pair"],
+    "AuthorizeSecurityGroupIngress": ["key-pair", "security-group"],
+    "RunInstances": ["key-pair", "security-group"],
+}
+# After these nobody knows, or nobody may: AWS asked for patience, it failed itself, the session has ended.
+OPEN = ("throttled", "credentials")
+ALL = ["instance", "key-pair", "network-interface", "security-group", "volume"]
 # What a launch asks beside EC2, and can do without.
 OPTIONAL = [("servicequotas", "GetServiceQuota"), ("pricing", "GetProducts"), ("scheduler", "GET *")]
 STAYING = [
@@ -123,23 +133,22 @@ def _outcome(cloud, keys_dir, wanted):
 def _one_and_then_none(cloud, keys_dir, wanted, local):
     """Launching again finishes what was begun, with no twin; terminating leaves nothing."""
     _launch(cloud, keys_dir, wanted)
-    assert sorted(one["kind"] for one in resources(local)) == [
-        "instance",
-        "key-pair",
-        "network-interface",
-        "security-group",
-        "volume",
-    ]
+    assert _kinds(local) == ALL
     assert [one.market for one in instances.own(cloud)] == [wanted.market]
     assert make_plan(wanted, survey.look(cloud, wanted, keys_dir)).empty
     _none(cloud, keys_dir, wanted, local)
 
 
-def _nothing_stands(local, keys_dir):
-    """Whatever a launch had made before AWS refused it is gone again."""
-    assert resources(local) == []
-    assert list(keys_dir.glob("*.pem")) == []
-    assert list(keys_dir.glob("intents/*")) == []
+def _kinds(local):
+    return sorted(one["kind"] for one in resources(local))
+
+
+def _as_documented(local, keys_dir, call, said):
+    """What AWS refused for good is undone; else all stays: the only key, and the token of what was asked."""
+    stays = said.kind in OPEN
+    assert _kinds(local) == (STANDS[call] if stays else [])
+    assert len(list(keys_dir.glob("*.pem"))) == stays
+    assert len(list(keys_dir.glob("intents/*"))) == (stays and call == "RunInstances")
 
 
 def _none(cloud, keys_dir, wanted, local):
@@ -157,8 +166,8 @@ def _handled(cloud, keys_dir, wanted, local, strike, call, code):
     strike.error(call, code)
     said = _outcome(cloud, keys_dir, wanted)
     assert said is None or (said.hint and (code in said.message or call == "DescribeInstanceStatus"))
-    if said is not None and said.kind != "credentials":
-        _nothing_stands(local, keys_dir)
+    if said is not None:
+        _as_documented(local, keys_dir, call, said)
     if call == "RunInstances" and code in HANDLED:
         kind, way_out = HANDLED[code]
         assert getattr(said, "kind", None) == kind
@@ -220,16 +229,29 @@ def test_every_error_of_a_spot_launch(cloud, keys_dir, wanted, local, strike, co
 
 @pytest.mark.parametrize(("call", "code"), STAYING)
 def test_an_error_that_stays(cloud, keys_dir, wanted, local, strike, call, code):
-    """Every answer is that error: it is said, and nothing stands; without credentials, until terminate."""
+    """Every answer is that error: it is said, and what stands is removed by terminate alone."""
     strike.error(call, code, times=None)
     with pytest.raises(AwstuneError) as caught:
         _launch(cloud, keys_dir, wanted)
     assert caught.value.hint
-    if caught.value.kind != "credentials":
-        _nothing_stands(local, keys_dir)
+    _as_documented(local, keys_dir, call, caught.value)
     strike.relent()
     assert instances.own(cloud) == []
     _none(cloud, keys_dir, wanted, local)
+
+
+@pytest.mark.parametrize("code", ["InternalError", "Unavailable"])
+@pytest.mark.parametrize("call", CHANGES)
+def test_an_error_once_aws_has_acted(cloud, keys_dir, wanted, local, strike, call, code):
+    """AWS's own failing, with the thing made and each time it is asked: nothing made is taken for unmade."""
+    strike.error(call, code, times=None, acted=True)
+    said = _outcome(cloud, keys_dir, wanted)
+    assert said.kind == "throttled"
+    made = {"ImportKeyPair": ["key-pair"], "CreateSecurityGroup": STANDS["RunInstances"], "RunInstances": ALL}
+    assert _kinds(local) == made.get(call, STANDS[call])
+    assert len(list(keys_dir.glob("*.pem"))) == 1
+    strike.relent()
+    _one_and_then_none(cloud, keys_dir, wanted, local)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -67,16 +67,32 @@ def carried_out(home, tmp_path, cloud, wanted, keys_dir):
     return caught.value
 
 
-def test_an_answer_that_never_came(cloud, local, world, strike, tmp_path, name):
-    """Nobody knows what AWS did: that nothing runs is said, and both ways on."""
+NONE = "; nothing was launched"
+PERHAPS = "; AWS may have accepted an instance a moment ago; awstune ls shows it"
+
+
+@pytest.mark.parametrize(
+    ("call", "how", "kind", "said"),
+    [
+        ("CreateSecurityGroup", "after", "unreachable", NONE),
+        ("CreateSecurityGroup", "InternalError", "throttled", NONE),
+        ("RunInstances", "ExpiredToken", "credentials", PERHAPS),
+    ],
+)
+def test_an_answer_that_says_nothing(cloud, local, world, strike, tmp_path, name, call, how, kind, said):
+    """Nobody knows what AWS did: what may run and cost is said, and both ways on."""
     keys_dir = world.home / "keys" / cloud.account
-    strike.lose("CreateSecurityGroup", "after")
+    if how == "after":
+        strike.lose(call, how)
+    else:
+        strike.error(call, how)
     error = carried_out(world.home, tmp_path, cloud, Wanted(name, ssh_from="127.0.0.0/8"), keys_dir)
-    assert error.kind == "unreachable"
-    assert error.message.endswith("; nothing was launched")
+    assert error.kind == kind
+    assert error.message.endswith(said)
     assert f"awstune launch {name} (as typed) finishes it" in error.hint
     assert error.hint.endswith(f"awstune terminate {name} removes what is there")
     world.run("terminate", name)
+    assert resources(local) == []
 
 
 def test_a_refusal_once_it_is_launched(cloud, local, world, strike, tmp_path, name):

@@ -48,6 +48,11 @@ def test_an_end_from_outside():
     again = make_plan(Wanted("lab"), replace(ALL, backstop=True, unscheduled=ALL.instances))
     assert again.prose() == ["schedule the end of lab from outside, too"]
     assert not again.launches
+    # In the console one chooses what it does: as the instance's own end does it.
+    for at_end, target in (("stop", "StopInstances"), ("terminate", "TerminateInstances")):
+        one = replace(ALL.instances[0], at_end=at_end)
+        steps = make_plan(Wanted("lab"), replace(ALL, backstop=True, unscheduled=(one,))).steps
+        assert steps[0].console.endswith(f"Target: EC2 {target}")
 
 
 def test_a_spot_fleet_word_for_word():

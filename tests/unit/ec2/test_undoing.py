@@ -1,13 +1,18 @@
 """A launch that AWS refuses leaves nothing that it has made, or says what stands and how to end it."""
 
-from contextlib import contextmanager
+import threading
+import time
+from contextlib import contextmanager, suppress
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, ConnectionClosedError
 
-from awstune.ec2 import end, events, instances, keys, launch
-from awstune.errors import CloudError
+from awstune.ec2 import end, events, instances, intent, keys, launch
+from awstune.ec2.plan import Plan
+from awstune.ec2.steps import ArmBackstop
+from awstune.errors import CloudError, InstanceDied
 from tests.unit.ec2.launches import launched, only, planned
+from tests.waiting import PATIENCE_S
 
 
 @contextmanager
@@ -83,7 +88,10 @@ def test_what_was_there_before_stays(cloud, keys_dir):
 
 
 def test_an_error_after_aws_has_acted(cloud, keys_dir):
-    """Its "internal error" may come with an instance: then nothing is taken from it, and it is named."""
+    """Its "internal error" may come with an instance that does not show yet: its only key stays, as all does.
+
+    What was asked is kept, too, so that the next launch asks with the same token.
+    """
     plan = planned(cloud, keys_dir)
 
     def late(**_):
@@ -95,10 +103,66 @@ def test_an_error_after_aws_has_acted(cloud, keys_dir):
             list(launch.apply(cloud, plan, keys_dir, sleep=lambda _: None))
     finally:
         cloud.launcher.meta.events.unregister("after-call.ec2.RunInstances", late)
+    assert caught.value.message == "AWS refused RunInstances: InternalError: No"
+    assert there(cloud) == ["awstune-lab", "awstune-lab"]
+    assert keys.key_path(keys_dir, "awstune-lab", "us-east-1").exists()
+    path = intent.intent_path(keys_dir, "lab", "us-east-1")
+    again = intent.taken_up(path, plan.launches[0].wishes, time.time())
+    # moto makes one for each call, whatever its token.
+    tokens = {one.token for one in instances.own(cloud)}
+    assert tokens == {again.request["ClientToken"]}
+
+
+def test_a_fleet_of_which_nobody_knows_all(cloud, keys_dir):
+    """One is refused for good and one is not heard of: nothing is removed, whichever error is told."""
+    plan, both = planned(cloud, keys_dir, count=2), threading.Barrier(2)
+    unheard = ConnectionClosedError(endpoint_url="https://ec2.us-east-1.amazonaws.com")
+
+    def answer(params, **_):
+        with suppress(threading.BrokenBarrierError):  # the second try of the other one is alone
+            both.wait(PATIENCE_S)
+        both.abort()
+        if "awstune-lab-1" in params["body"].values():
+            raise ClientError({"Error": {"Code": "VcpuLimitExceeded", "Message": "No."}}, "RunInstances")
+        raise unheard
+
+    cloud.launcher.meta.events.register_first("before-call.ec2.RunInstances", answer)
+    try:
+        with pytest.raises(CloudError):
+            list(launch.apply(cloud, plan, keys_dir, sleep=lambda _: None))
+    finally:
+        cloud.launcher.meta.events.unregister("before-call.ec2.RunInstances", answer)
+    assert there(cloud) == ["awstune-lab", "awstune-lab"]
+    assert keys.key_path(keys_dir, "awstune-lab", "us-east-1").exists()
+
+
+def test_another_machine_with_the_same_key(cloud, keys_dir, tmp_path):
+    """It has launched that name meanwhile: what its instance uses stays, and the instance is named."""
+    keys.generate(tmp_path / "own.pem")
+    here, late = {"key": str(tmp_path / "own.pem")}, tmp_path / "late"
+    plan = planned(cloud, late, **here)
+    launched(cloud, keys_dir, **here)
+    with refused(cloud.launcher, "RunInstances"), pytest.raises(CloudError) as caught:
+        list(launch.apply(cloud, plan, late))
     assert "yet lab is there, goes on and costs" in caught.value.message
     assert "awstune terminate lab ends it" in caught.value.hint
     assert there(cloud) == ["awstune-lab", "awstune-lab"]
-    assert {one.name for one in instances.own(cloud)} == {"lab"}
+
+
+@pytest.mark.parametrize("forgotten", [False, True])
+def test_an_instance_that_ends_while_it_is_looked_at(cloud, keys_dir, forgotten):
+    """Its end from outside was still to be made: it is said that it is gone, and what removes the rest."""
+    launched(cloud, keys_dir)
+    (one,) = instances.own(cloud)
+    cloud.ec2.terminate_instances(InstanceIds=[one.id])
+    id_ = "i-0123456789abcdef0" if forgotten else one.id
+    plan = Plan("us-east-1", (ArmBackstop("lab", "lab", id_, "stop"),), existing=(one,))
+    with pytest.raises(InstanceDied) as caught:
+        list(launch.apply(cloud, plan, keys_dir))
+    assert caught.value.message == f"lab ({id_}) has just ended, so it costs nothing more"
+    assert "awstune terminate lab removes what is left" in caught.value.hint
+    list(end.clean(cloud, "lab", keys_dir))
+    assert there(cloud) == []
 
 
 def test_somebody_elses_pair_of_that_name(cloud, keys_dir):
