@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import psutil
 
@@ -106,15 +108,17 @@ class World:
 
 
 @contextmanager
-def running(tmp_path_factory, name: str, **scripts: str):
+def running(tmp_path_factory, name: str, env: Mapping[str, str] = MappingProxyType({}), **scripts: str):
     """A world whose embedded cloud runs; nothing of it may be left afterwards.
 
     Args:
         tmp_path_factory: pytest's.
         name: of its folders.
+        env: more of its environment, for the embedded cloud too.
         scripts: training scripts by their stem.
     """
     made = World(tmp_path_factory.mktemp(name) / "home", tmp_path_factory.mktemp("work"))
+    made.env.update(env)
     for stem, code in scripts.items():
         (made.cwd / f"{stem}.py").write_text(code)
     made.run("local", "start")

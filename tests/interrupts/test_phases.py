@@ -14,7 +14,9 @@ from pathlib import Path
 
 import psutil
 import pytest
+from filelock import FileLock
 
+from awstune.localcloud.state import Places
 from tests.command import Running
 from tests.lab import Lab
 from tests.waiting import PATIENCE_S, until
@@ -42,14 +44,25 @@ def _row(phase):
 
 # Is imported for ever, until it is ended.
 HANGS = "import time\ntime.sleep(600)\n\n\ndef train(trial):\n    return 0.0\n"
+SLOW_LS = '#!/bin/sh\nwhile [ -e "{held}" ]; do sleep 0.02; done\nPATH="{path}" exec ls "$@"\n'
 BEFORE = {"running": {"lab": "running"}, "stopped": {"lab": "stopped"}, "sweep": {"lab": "running"}}
 NUMBERS = count()
 
 
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory):
+def slow_ls(tmp_path_factory):
+    """A file: while it is there, `ls` on an instance waits."""
+    folder = tmp_path_factory.mktemp("bin")
+    (folder / "ls").write_text(SLOW_LS.format(held=folder / "held", path=os.environ["PATH"]))
+    (folder / "ls").chmod(0o755)
+    return folder / "held"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory, slow_ls):
     """One embedded cloud for all phases; nothing of it may be left afterwards."""
-    with running(tmp_path_factory, "phases", hangs=HANGS) as world:
+    path = f"{slow_ls.parent}{os.pathsep}{os.environ['PATH']}"
+    with running(tmp_path_factory, "phases", {"PATH": path}, hangs=HANGS) as world:
         # An instance's disk is this one's, so that one file lets trials here and there go on.
         (world.cwd / "held.py").write_text(gated(world.cwd / "gate"))
         (world.cwd / "gated.py").write_text(gated(world.cwd / "gate", baseline=True))
@@ -57,9 +70,24 @@ def lab(tmp_path_factory):
 
 
 @contextmanager
-def _begun(lab, world, phase, words, **settings):
+def _held(phase, world, slow_ls):
+    """What is not the embedded cloud's, and holds a phase."""
+    if phase.get("held") == "ls":
+        slow_ls.touch()
+        yield
+        slow_ls.unlink()
+    elif phase.get("held") == "lock":
+        world.home.mkdir(mode=0o700)
+        with FileLock(Places(world.home).lock):
+            yield
+    else:
+        yield
+
+
+@contextmanager
+def _begun(lab, slow_ls, world, phase, words, **settings):
     """The command, when its phase has begun; the step that it hangs in is held for as long as that lasts."""
-    with lab.slowed(phase.get("slow")) as reached:
+    with _held(phase, world, slow_ls), lab.slowed(phase.get("slow")) as reached:
         command = Running(world, *words, **settings)
         if "says" in phase:
             command.says(phase["says"])
@@ -95,7 +123,7 @@ def _set_up(lab, setup, sweep):
 
 
 @pytest.mark.parametrize(("phase", "numbers"), ROWS)
-def test_interrupted(lab, tmp_path, phase, numbers):
+def test_interrupted(lab, slow_ls, tmp_path, phase, numbers):
     """In order, with status 130, what is left said and true, and no process left behind."""
     phase, setup, sweep = _of(phase)
     world, words = lab.world, phase["words"].split()
@@ -103,7 +131,10 @@ def test_interrupted(lab, tmp_path, phase, numbers):
         world = World(tmp_path / "home", tmp_path)
     else:
         _set_up(lab, setup, sweep)
-    with _somebody(lab, setup) as (_, settings), _begun(lab, world, phase, words, **settings) as command:
+    with (
+        _somebody(lab, setup) as (_, settings),
+        _begun(lab, slow_ls, world, phase, words, **settings) as command,
+    ):
         said = command.signalled(*numbers)
 
     assert f"interrupted: {phase['message']}" in said
@@ -117,11 +148,11 @@ def test_interrupted(lab, tmp_path, phase, numbers):
 
 
 @pytest.mark.parametrize("phase", [_row(phase) for phase in PHASES if "unheard" in phase])
-def test_the_reader_leaves(lab, phase):
+def test_the_reader_leaves(lab, slow_ls, phase):
     """Whoever does something does it to the end, as if somebody still read what it says."""
     phase, setup, sweep = _of(phase)
     _set_up(lab, setup, sweep)
-    with _begun(lab, lab.world, phase, phase["words"].split()) as command:
+    with _begun(lab, slow_ls, lab.world, phase, phase["words"].split()) as command:
         command.left = True
     (lab.world.cwd / "gate").touch()
     assert command.process.wait(PATIENCE_S) == 0, command.text
@@ -129,13 +160,13 @@ def test_the_reader_leaves(lab, phase):
 
 
 @pytest.mark.parametrize("phase", [_row(phase) for phase in PHASES if "full" in phase])
-def test_the_disk_is_full(lab, phase):
+def test_the_disk_is_full(lab, slow_ls, phase):
     """From that moment on no file can be written: it ends in order, and says what stands and what costs."""
     phase, setup, sweep = _of(phase)
     _set_up(lab, setup, sweep)
     words = phase["words"].split()
     with _somebody(lab, setup) as (answers, settings):
-        with _begun(lab, lab.world, phase, words, **settings) as command:
+        with _begun(lab, slow_ls, lab.world, phase, words, **settings) as command:
             resource.prlimit(command.process.pid, resource.RLIMIT_FSIZE, (0, 0))
             if answers is not None:
                 os.write(answers, b"y\n")
