@@ -37,6 +37,9 @@ WORKER_PID_FILE = "worker.pid"
 POOL_LOG_FILE = "pool.log"
 REQUESTS_FILE = "requests.jsonl"
 
+# Begins the name of what is written aside, until it has its own: so is no file of a user's called.
+ASIDE = ".awstune-"
+
 # Where things are kept on an instance, below the login's home.
 REMOTE_ROOT = ".awstune"
 STANDBY_DIR = "standby"  # below it: sockets of what waits for the next sweep

@@ -8,11 +8,12 @@ sweep: whoever writes to a mirror holds its lock, and what is to be brought is t
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 import shlex
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from filelock import FileLock
 
 from awstune.errors import RemoteError
 from awstune.names import (
+    ASIDE,
     HOLD_FILE,
     JOURNAL_FILE,
     ORIGIN_FILE,
@@ -43,6 +45,7 @@ from awstune.sweeps.spec import Spec
 LOCK_FILE = "mirror.lock"
 LARGE = 4 << 20  # bytes; a larger file comes in pieces
 _BATCH = 50
+_WORDS = 100_000  # bytes: Linux hands 128 KiB to a program as one word, which a shell's command is
 _PIECE_S = 0.5  # what a piece should take: the journal is looked at in between
 
 # What the process of a sweep is called, in /proc where there is one, else by ps. A bare process id would
@@ -232,8 +235,7 @@ class Mirror:
         elif first.size > LARGE:
             self._bring_piece(first)
         else:
-            small = [file for file in files if file.size <= LARGE and not file.grows][:_BATCH]
-            self._bring_small(small)
+            self._bring_small(_batch(file for file in files if file.size <= LARGE and not file.grows))
 
     def _grow(self, file: File) -> None:
         here = self.folder.path / file.path
@@ -251,9 +253,8 @@ class Mirror:
     def _bring_piece(self, file: File) -> None:
         target = self.folder.path / file.path
         part = _part_of(target, file)
-        for other in target.parent.glob(f".{target.name}.*"):
-            # Beside them may be a hidden file of the user's that begins as they do.
-            if other != part and other.suffix[1:].isdecimal():
+        for other in target.parent.glob(f"{part.stem}.*"):
+            if other != part:
                 other.unlink()
         have = part.stat().st_size if part.exists() else 0
         began = time.monotonic()
@@ -346,8 +347,22 @@ class Mirror:
         return Look(alive, have + len(more) >= int(size), goes_on, runs)
 
 
+def _batch(files: Iterable[File]) -> list[File]:
+    """The first files, as many as a command of the shell there can name."""
+    taken: list[File] = []
+    room = _WORDS
+    for file in files:
+        room -= len(os.fsencode(shlex.quote(file.path))) + len(" ./")
+        if len(taken) == _BATCH or (taken and room < 0):
+            break
+        taken.append(file)
+    return taken
+
+
 def _part_of(target: Path, file: File) -> Path:
-    return target.with_name(f".{target.name}.{file.changed}")
+    # Not with the name in it, which may be as long as a name can be.
+    name = hashlib.blake2b(os.fsencode(target.name), digest_size=8).hexdigest()
+    return target.with_name(f"{ASIDE}{name}.{file.changed}")
 
 
 def _write_at(path: Path, offset: int, data: bytes) -> None:

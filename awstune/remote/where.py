@@ -58,7 +58,7 @@ class Where:
 
     def write(self, folder: Folder) -> None:
         """Remembers it in the sweep's folder."""
-        with whole(folder.where_file, ".where") as file:
+        with whole(folder.where_file) as file:
             file.write(f"{json.dumps(asdict(replace(self, seen=time.time())))}\n".encode())
 
     @classmethod

@@ -6,21 +6,25 @@ Runs under the trials' Python: standard library only; torch and numpy where the 
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import pickle
 import random
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping, MutableMapping, Sequence
-from contextlib import suppress
+import threading
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
+
+from awstune import names
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 _ROOM = 1 << 20  # a disk with less free bytes is full: what had failed is removed by then
-_BEFORE = ".0"  # behind the hidden name of a folder that is being replaced: no process is called so
+_BEFORE = f"{names.ASIDE}before"  # holds a folder that is being replaced
 _NAME = re.compile(r"epoch-(\d+)\.(?:pt|pkl)")
 
 
@@ -85,37 +89,73 @@ def found(folder: Path) -> list[Path]:
     return sorted((p for p in folder.glob("epoch-*") if _NAME.fullmatch(p.name)), key=epoch_of)
 
 
-def own(folder: Path) -> list[Path]:
-    """What the user's program keeps there itself, whole."""
-    for before in folder.glob(f".*{_BEFORE}"):
-        whole = folder / before.name[1 : -len(_BEFORE)]
-        if not whole.exists():  # it died between taking the old one away and putting the new one there
-            before.rename(whole)
-    there = folder.iterdir() if folder.is_dir() else ()
-    return [path for path in there if not path.name.startswith(".") and not _NAME.fullmatch(path.name)]
+def newest(folder: Path) -> Path | None:
+    """What the user's program has kept there last, whole; None where there is nothing."""
+    if not folder.is_dir():
+        return None
+    with _alone(folder):
+        _put_back(folder)
+        own = [path for path in folder.iterdir() if _is_own(path)]
+        return max(own, key=lambda path: path.stat().st_mtime_ns, default=None)
+
+
+def _is_own(path: Path) -> bool:
+    return not (path.name.startswith(".") or _NAME.fullmatch(path.name))
 
 
 def place(path: Path, write: Callable[[Path], object]) -> None:
-    """Have ``write`` make a file or a folder beside ``path``, and move it there once the disk has it."""
+    """Have ``write`` make a file or a folder beside ``path``, and move it there once the disk has it.
+
+    Several processes, such as torchrun's, may do so with one path: the last one's stays, whole.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    aside, before = path.with_name(f".{path.name}.{os.getpid()}"), path.with_name(f".{path.name}{_BEFORE}")
+    # With an ending: torch wants something before a name's last dot.
+    aside = path.with_name(f"{names.ASIDE}{os.getpid()}-{threading.get_ident()}.part")
     try:
         write(aside)
-        for folder, _, names in os.walk(aside):  # what a folder holds must be on the disk as well
-            for name in names:
+        for folder, _, files in os.walk(aside):  # what a folder holds must be on the disk as well
+            for name in files:
                 _sync(os.path.join(folder, name))  # noqa: PTH118  as os.walk has it
             _sync(folder)
         _sync(aside)
-        if path.is_dir():  # which nothing can replace at once
-            shutil.rmtree(before, ignore_errors=True)
-            path.rename(before)
-        aside.rename(path)
-        _sync(path.parent)
-        shutil.rmtree(before, ignore_errors=True)
+        with _alone(path.parent):
+            _replace(aside, path)
     finally:
         shutil.rmtree(aside, ignore_errors=True)
         with suppress(OSError):
             aside.unlink()
+
+
+def _replace(aside: Path, path: Path) -> None:
+    before = path.parent / _BEFORE
+    _put_back(path.parent)
+    if path.is_dir():  # which nothing can replace at once
+        before.mkdir()
+        path.rename(before / path.name)
+    aside.rename(path)
+    _sync(path.parent)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def _put_back(folder: Path) -> None:
+    """Brings back what somebody took away who died before he put the new one there."""
+    before = folder / _BEFORE
+    for old in before.iterdir() if before.is_dir() else ():
+        if not (folder / old.name).exists():
+            old.rename(folder / old.name)
+    shutil.rmtree(before, ignore_errors=True)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """No other process is at it; the lock goes with whoever holds it, however he ends."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        with suppress(OSError):  # a disk that knows no locks
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
 
 
 def is_full(error: BaseException, folder: Path) -> bool:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 # Of one end only, or brought in a way of its own.
 _OWN = (names.JOURNAL_FILE, names.WHERE_FILE, names.WORKER_PID_FILE, names.REQUESTS_FILE, "mirror.lock")
-# What awstune itself writes before it has its name: a checkpoint, what arrives, a piece of a large file.
-_ASIDE = re.compile(r"\.(?:part-\w+|.+\.\d+)")
 _TRIAL = re.compile(rf"(?:{names.RUNS_DIR}/\d+/)?{names.TRIALS_DIR}/\d+/")
 _CHECKPOINT = re.compile(rf"({names.TRIALS_DIR}/(\d+)/(?:\w+/\d+/)?{names.CHECKPOINT_DIR})/([^/]+)")
 
@@ -55,19 +53,20 @@ class Stored:
 def travels(path: str) -> bool:
     """Whether a file of a sweep's folder belongs to the sweep, and so to every copy of the folder.
 
-    Hidden names are the user's within a trial's folder, as Hydra's ``.hydra/`` is, and awstune's elsewhere.
+    Hidden names are the user's within a trial's folder, as Hydra's ``.hydra/`` is, and awstune's elsewhere;
+    what awstune is only about to write there, a checkpoint or a piece of a large file, says so in its name.
     An instance runs what nobody has looked at: what it names outside of the folder is none.
 
     Args:
         path: from the sweep's folder on, with slashes.
 
-    >>> travels("trials/0007/artifacts/.hydra/config.yaml")
-    True
-    >>> travels("trials/0007/checkpoint/.epoch-0002.pt.77"), travels("trials/../../x"), travels(".kept")
+    >>> travels("trials/0007/artifacts/.hydra/config.yaml"), travels("trials/0007/artifacts/.x.1")
+    (True, True)
+    >>> travels("trials/0007/checkpoint/.awstune-77"), travels("trials/../../x"), travels(".kept")
     (False, False, False)
     """
     parts = path.split("/")
-    if path in _OWN or any(part in ("", ".", "..") or _ASIDE.fullmatch(part) for part in parts):
+    if path in _OWN or any(part in ("", ".", "..") or part.startswith(names.ASIDE) for part in parts):
         return False
     return _TRIAL.match(path) is not None or not any(part.startswith(".") for part in parts)
 

@@ -197,8 +197,7 @@ class Trial:
     @property
     def kept(self) -> Path | None:
         """What `checkpoint` kept last, in this attempt of the trial or a lost one; to go on from."""
-        found = [] if self._folder is None else checkpoint.own(self._checkpoints)
-        return max(found, key=lambda path: path.stat().st_mtime_ns, default=None)
+        return None if self._folder is None else checkpoint.newest(self._checkpoints)
 
 
 def _number(name: str, value: Any) -> float:

@@ -96,6 +96,13 @@ def bring(mirror):
         pass
 
 
+def bring_all(mirror):
+    """All that there is, also what somebody has just written."""
+    mirror.poll()
+    while not mirror.step(all_of_it=True):
+        pass
+
+
 def files(folder):
     """What a folder holds, but for what is one end's own."""
     own = ("mirror.lock", "journal.jsonl")
@@ -123,12 +130,24 @@ def test_all_of_it_comes(there, mirror):
     (there.artifacts_dir(0) / "deep" / "ä.txt").write_text("hello")
     (there.trial_dir(0) / ".hydra").mkdir()
     (there.trial_dir(0) / ".hydra" / "config.yaml").write_text("lr: 1")
-    (there.checkpoint_dir(1) / ".epoch-0004.pt.77").write_bytes(b"half")
+    (there.checkpoint_dir(1) / ".awstune-77").write_bytes(b"half")
+    (there.artifacts_dir(0) / ".x.1").write_text("the user's own")
     bring(mirror)
-    expected = {name: data for name, data in files(there).items() if not name.endswith(".77")}
+    expected = {name: data for name, data in files(there).items() if not name.endswith("-77")}
     assert files(mirror.folder) == expected
     assert mirror.folder.journal_file.read_bytes() == there.journal_file.read_bytes()
     assert mirror.step()  # and nothing is brought twice
+
+
+def test_long_names(there, mirror):
+    """Files whose paths fill a command, and a large one whose name leaves no room for another: all come."""
+    deep = there.artifacts_dir(0).joinpath(*["d" * 250] * 11)
+    deep.mkdir(parents=True)
+    for number in range(60):
+        (deep / f"{number}.txt").write_text("hello")
+    (there.artifacts_dir(0) / ("x" * 255)).write_bytes(b"x" * (LARGE + 1))
+    bring_all(mirror)
+    assert files(mirror.folder) == files(there)
 
 
 @pytest.mark.parametrize(
@@ -234,7 +253,7 @@ def test_a_large_one_in_pieces_over_a_bad_line(there, mirror, shell, tmp_path):
             break
         except ConnectionLost:
             breaks += 1
-            parts = [path.stat().st_size for path in folder.checkpoint_dir(1).glob(".epoch*")]
+            parts = [path.stat().st_size for path in folder.checkpoint_dir(1).glob(".awstune*")]
             shell.left = 6
             mirror = Mirror(shell, mirrors.remote_path("train-1"), folder)
     assert breaks
@@ -247,7 +266,7 @@ def test_a_large_one_that_is_replaced_meanwhile(there, mirror):
     """Half of an older checkpoint is given up for the newer one, and never joined with it."""
     checkpoint(there, 1, 1, b"a" * (LARGE + (2 << 20)), when=1000)
     mirror.poll()
-    while not list(mirror.folder.checkpoint_dir(1).glob(".epoch*")):
+    while not list(mirror.folder.checkpoint_dir(1).glob(".awstune*")):
         assert not mirror.step()
     checkpoint(there, 1, 1, b"b" * (LARGE + (2 << 20)), when=1001)
     bring(mirror)

@@ -53,7 +53,7 @@ def folder(tmp_path):
     made.journal_file.write_text('{"event": "writer"}\n')
     made.log_file(0).write_text("epoch 0\n")
     (made.checkpoint_dir(0) / "epoch 1=ä.pt").write_bytes(b"weights" * 300_000)
-    (made.checkpoint_dir(0) / ".epoch-0002.pt.7").write_bytes(b"half")
+    (made.checkpoint_dir(0) / ".awstune-7").write_bytes(b"half")
     (made.trial_dir(0) / ".hydra").mkdir()
     (made.trial_dir(0) / ".hydra" / "config.yaml").write_text("lr: 1")
     return made

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 import random
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +15,7 @@ import torch
 import awstune
 from awstune.sweeps import checkpoint
 from awstune.sweeps.trial import Trial
+from tests.waiting import PATIENCE_S
 
 
 class Recorder:
@@ -199,9 +202,43 @@ def test_a_folder_is_replaced_whole(tmp_path):
         kept = trial.checkpoint(source)
     assert (kept / "deep" / "weights").read_text() == "new"
     assert [path.name for path in kept.parent.iterdir()] == ["model"]
-    kept.rename(kept.with_name(".model.0"))  # as far as it comes whose process is killed there
-    assert trial.kept == kept
+    before = kept.parent / ".awstune-before"
+    before.mkdir()
+    kept.rename(before / "model")  # as far as it comes whose process is killed there
+    trial.checkpoint(source / "deep")
+    assert {path.name for path in kept.parent.iterdir()} == {"model", "deep"}
     assert (kept / "deep" / "weights").read_text() == "new"
+
+
+RANK = """
+import sys
+from pathlib import Path
+from awstune.sweeps import checkpoint
+
+folder, rank = Path(sys.argv[1]), sys.argv[2]
+
+
+def write(aside):
+    aside.mkdir()
+    for name in "abcdef":
+        (aside / name).write_text(rank)
+
+
+for _ in range(40):
+    checkpoint.place(folder / "model", write)
+    assert checkpoint.newest(folder) == folder / "model"
+"""
+
+
+def test_ranks_that_keep_one_and_the_same(tmp_path):
+    """Each process of torchrun's may write it, and look for it: all of them go on, and it is whole."""
+    words = [sys.executable, "-c", RANK, str(tmp_path)]
+    ranks = [subprocess.Popen([*words, str(rank)], stderr=subprocess.PIPE) for rank in range(3)]
+    said = [rank.communicate(timeout=PATIENCE_S)[1].decode() for rank in ranks]
+    assert said == ["", "", ""]
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+    assert len({path.read_text() for path in (tmp_path / "model").iterdir()}) == 1
+    assert len(list((tmp_path / "model").iterdir())) == 6
 
 
 def test_a_checkpoint_of_ones_own(tmp_path):
