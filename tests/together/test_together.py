@@ -203,12 +203,24 @@ def test_one_embedded_cloud_starting(tmp_path):
     assert servers(world) == []
 
 
+# Any Python imports it first: the server waits until its starter is dead.
+WAITS = """
+import pathlib, sys, time
+while "awstune.localcloud.server" in sys.orig_argv and not pathlib.Path({gate!r}).exists():
+    time.sleep(0.02)  # until the test has made it
+"""
+
+
 def test_a_starter_that_is_killed(tmp_path):
     """A start that is killed half way leaves no server that nobody knows; the next start works."""
-    world = World(tmp_path / "home", tmp_path)
+    world, gate = World(tmp_path / "home", tmp_path), tmp_path / "gate"
+    (tmp_path / "sitecustomize.py").write_text(WAITS.format(gate=str(gate)))
+    world.env["PYTHONPATH"] = str(tmp_path)
     half = Running(world, "local", "start")
     (first,) = until(lambda: servers(world), "the server's process")
     half.process.kill()
+    half.process.wait(PATIENCE_S)
+    gate.touch()
     world.run("local", "start")
     until(lambda: first not in servers(world), "the first server to leave")
     assert servers(world) == [lifecycle.find(world.home).pid]
