@@ -49,7 +49,7 @@ def run_all(
         try:
             for event in _one(cloud, step, group_id, keys_dir, now=now, sleep=sleep):
                 told.put(event)
-        except BaseException:
+        except BaseException:  # whatever it is: nobody begins another one after it
             stop.set()
             raise
 

@@ -73,8 +73,8 @@ def generate(path: Path, *, key_type: str = "ed25519") -> str:
             file.write(private)
             file.flush()
             os.fsync(file.fileno())
-    except BaseException:
-        path.unlink(missing_ok=True)  # half a key would stop the next launch
+    except BaseException:  # whatever it is: half a key would stop the next launch
+        path.unlink(missing_ok=True)
         raise
     return public
 

@@ -245,7 +245,7 @@ def there(config: Config, again: Again, run: Folder, cloud: Cloud, one: Instance
                 f"{error.message}; run {run.name} goes on on the instance {one.name}, if it has begun",
                 f"awstune attach {again.sweep.name} fetches it, and so does awstune terminate {one.name}",
             ) from error
-        except BaseException as error:
+        except BaseException as error:  # it is raised again when what there is has been fetched
             with suppress(RemoteError):  # what went wrong is told, not what came of it
                 if isinstance(error, KeyboardInterrupt):
                     mirror.stop_worker()

@@ -53,7 +53,7 @@ def take(home: Path, place: str, names: Iterable[str], doing: str) -> Claim:
     try:
         for name in sorted(set(names)):
             held.append(_locked(folder / name.replace("/", "_"), name, doing))  # noqa: PERF401  # closed below
-    except BaseException:
+    except BaseException:  # an interrupt, too, gives back what it had got
         _close(held)
         raise
     return Claim(held)
@@ -69,7 +69,7 @@ def _locked(path: Path, name: str, doing: str) -> int:
     except BlockingIOError:
         os.close(descriptor)
         raise _busy(path, name) from None
-    except BaseException:
+    except BaseException:  # an interrupt, too, leaves no lock
         os.close(descriptor)
         raise
     return descriptor

@@ -82,7 +82,7 @@ def propose(config: Config, wanted: Wanted, *, warn: Callable[[object], None], d
     try:
         actual = survey.look(cloud, wanted, access.keys_dir(config, cloud))
         return Proposal(config, cloud, wanted, make_plan(wanted, actual), claim)
-    except BaseException:
+    except BaseException:  # an interrupt, too, gives the name back
         if claim:
             claim.release()
         raise
@@ -216,7 +216,7 @@ def or_undo(proposal: Proposal, one: Instance, shipment: Story[T]) -> Story[T]:
         return (yield from shipment)
     except Interrupted:
         raise
-    except Exception as error:
+    except Exception as error:  # a bug, too, leaves no instance that costs for nothing
         try:
             yield from _undone(proposal, one)
         except AwstuneError as failed:

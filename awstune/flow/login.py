@@ -81,7 +81,7 @@ def enter(
         access.note_hours(cloud, one, connection)
         if closing.due(one):
             yield from closing.close(config.home, cloud, one, connection)
-    except BaseException:
+    except BaseException:  # an interrupt, too, leaves no connection open
         connection.close()
         raise
     return connection

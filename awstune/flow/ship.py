@@ -149,7 +149,7 @@ def _all_or_nothing(connection: Connection, folder: Folder, began: Sequence[str]
     """Before the sweep's process is started there is no sweep, there or here, if something goes wrong."""
     try:
         yield
-    except BaseException:
+    except BaseException:  # an interrupt, too, leaves no half of a sweep
         if not began:
             with suppress(RemoteError):
                 name = shlex.quote(folder.name)

@@ -35,7 +35,7 @@ class Clock:
             function = self._next()
             try:
                 function()
-            except Exception:  # noqa: BLE001 (one that fails must not stop the clock for all others)
+            except Exception:  # noqa: BLE001  # one that fails must not stop the clock for all others
                 _log.exception("a delayed call failed")
 
     def _next(self) -> Callable[[], None]:

@@ -217,8 +217,7 @@ def _spawn(places: Places) -> LocalCloud:
             os.close(writer)
         try:
             ready = _await_line(pipe.fileno(), START_TIMEOUT_S)
-        except BaseException:
-            # An interrupt. Nobody knows the server yet, so it would never be found again.
+        except BaseException:  # an interrupt: nobody knows the server yet, nor would ever find it
             _kill(pid)
             _clear(places)
             raise

@@ -196,7 +196,7 @@ def _connect_by_jump(address: Address, key: paramiko.PKey) -> Connection:
     way = Way(address.jump, address.host, address.port)
     try:
         return Connection(_talk(way.sock, address, key, JUMP_TIMEOUT_S), address, way)
-    except BaseException as error:
+    except BaseException as error:  # an interrupt, too, leaves no ssh behind
         refusal = way.refusal() if isinstance(error, ConnectionLost) else None
         way.close()
         raise refusal or error from error
@@ -209,7 +209,7 @@ def _talk(sock: socket.socket, address: Address, key: paramiko.PKey, timeout_s: 
     try:
         _verify(transport, address, timeout_s)
         _log_in(transport, address, key, timeout_s)
-    except BaseException:
+    except BaseException:  # an interrupt, too, leaves no connection open
         transport.close()
         raise
     transport.set_keepalive(KEEPALIVE_S)

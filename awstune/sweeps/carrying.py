@@ -80,7 +80,7 @@ def pack(function: Callable[..., Any]) -> bytes:
     """
     try:
         return pickle.dumps({"path": sys.path, "function": cloudpickle.dumps(function)})
-    except Exception as error:
+    except Exception as error:  # whatever a value's own __reduce__ raises
         name, why = name_of(function), str(error).strip().splitlines()[0] if str(error) else "it cannot"
         held = _culprit(function)
         what = f"{held}, which it uses," if held else "something it uses"

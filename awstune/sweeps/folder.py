@@ -199,7 +199,7 @@ class Folder:
         """What a new folder is filled in: if that fails, or is interrupted, the folder is gone again."""
         try:
             yield self
-        except BaseException:
+        except BaseException:  # an interrupt, too, leaves no half of a folder
             shutil.rmtree(self.path, ignore_errors=True)
             raise
 

@@ -166,7 +166,7 @@ class Journal:
             raise JournalError(f"cannot write {self.path}: {error.strerror}", _mended(self.path)) from error
         try:
             _lock(descriptor, self.path)
-        except BaseException:
+        except BaseException:  # an interrupt, too, leaves no lock
             os.close(descriptor)
             raise
         return descriptor

@@ -47,7 +47,7 @@ def rehearse() -> None:
     """In a fork: touch, and so copy, the memory that every trial is going to touch."""
     torch = sys.modules.get("torch")
     if torch is not None:
-        with suppress(Exception):
+        with suppress(Exception):  # a trial says it better, in its own log
             _step("SGD", _by_hand if torch.cuda.is_available() else _backward)
 
 

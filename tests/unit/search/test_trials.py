@@ -238,7 +238,7 @@ EVENTS = st.fixed_dictionaries(
 
 @given(st.lists(EVENTS, max_size=30), st.integers(0, 30))
 def test_any_journal_folds_and_any_cut_of_it(lines, cut):
-    """No order of events, and no cut, is anything but a history; ranks are 0, 1, 2 …"""
+    """No order of events, and no cut, is anything but a history, and ranks go up from 0."""
     for events in (lines, lines[:cut]):
         history = fold(events)
         ended = by_completion(history.trials)
