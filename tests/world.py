@@ -54,6 +54,7 @@ SLOW = PACED.format(wait="time.sleep(0.05)")
 def gated(gate: object, *, baseline: bool = False) -> str:
     """A script whose trials wait until a file is there; with ``baseline`` the first one does not."""
     held = "trial.number and " if baseline else ""
+    # A file tells nobody that it is there.
     return PACED.format(wait=f"while {held}not Path({str(gate)!r}).exists(): time.sleep(0.02)")
 
 

@@ -305,6 +305,7 @@ class Mirror:
         """
         self.connection.run(f"rm -f {self._going}")
         alive = _ALIVE.format(folder='"$folder"', pid_file=WORKER_PID_FILE)
+        # Nothing tells a shell of the end of what is no child of its own.
         wait = f"for _ in $(seq 100); do {alive} || break; sleep 0.1; done"
         for signal in ("TERM", "KILL"):
             end = f'if {alive}; then kill -{signal} "$pid"; {wait}; fi'

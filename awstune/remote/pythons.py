@@ -41,20 +41,20 @@ said = {"python": sys.argv[1], "version": list(sys.version_info[:3]), "paths": [
 try:
     import sysconfig
     said["paths"] = sorted(set(sysconfig.get_paths()[k] for k in ("purelib", "platlib")))
-except Exception:
+except Exception:  # an image's Python may be of any kind, and half of one: what it cannot say is left out
     pass
 try:
     from importlib import metadata
     for dist in metadata.distributions():
         name = (dist.metadata["Name"] or "").lower().replace("_", "-").replace(".", "-")
         said["dists"].setdefault(name, dist.version)
-except Exception:
+except Exception:  # before 3.8 it was another module's
     try:
         import pkg_resources
         for dist in pkg_resources.working_set:
             name = dist.project_name.lower().replace("_", "-").replace(".", "-")
             said["dists"].setdefault(name, dist.version)
-    except Exception:
+    except Exception:  # as above
         pass
 said["torch"] = said["dists"].get("torch")
 if sys.argv[2] == "gpu":
@@ -65,7 +65,7 @@ if sys.argv[2] == "gpu":
         if said["sees"]:
             said["capability"] = list(torch.cuda.get_device_capability(0))
             said["arches"] = list(torch.cuda.get_arch_list()) if hasattr(torch.cuda, "get_arch_list") else []
-    except Exception as error:
+    except Exception as error:  # whatever importing torch meets there
         said["why"] = "%s: %s" % (type(error).__name__, error)
 print("awstune-python " + json.dumps(said))
 """

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.e2e
 def slow_boot(host_key):
     """User-data whose last command waits until a file is there."""
     text = guard.user_data(host_key, ends=None, stamp="slow")
+    # A file tells no shell that it is there.
     return text + "\n- [sh, -c, 'while [ ! -e \"$AWSTUNE_ROOT/go\" ]; do sleep 0.05; done']\n"
 
 
@@ -113,6 +114,7 @@ class TestStates:
         """A rebooted instance ends its processes and comes back with its disk and address."""
         with launcher() as host:
             host.is_ready()
+            # What is there until the reboot ends it; its number tells it from others.
             host.ssh("echo kept > file; setsid sleep 7412 > /dev/null 2>&1 < /dev/null &")
             address = host.address
             assert processes_of(host.id, "7412")

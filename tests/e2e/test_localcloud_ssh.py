@@ -93,6 +93,7 @@ class TestCommands:
 
     def test_a_detached_process_outlives_the_connection(self, host, place, processes_of):
         """`setsid nohup … &` goes on after the disconnect, and its log can be read later."""
+        # Stays until it is ended below.
         host.ssh(f"setsid nohup sh -c 'echo begun; exec sleep 300' > {place}/log 2>&1 < /dev/null &")
         until(lambda: host.ssh(f"cat {place}/log").stdout == "begun\n", "the log to be written")
         sleeping = processes_of(host.id, "300")
@@ -171,11 +172,13 @@ class TestTerminal:
         with terminal(host.ssh_words("-tt")) as shell:
             shell.until(r"[$#] ")
             shell.resize(50, 120)
+            # What a shell runs is not told of a new size: it looks.
             shell.send("while [ \"$(stty size)\" = '33 101' ]; do sleep 0.05; done; stty size\r")
             shell.until("50 120")
 
     def test_ctrl_c_interrupts(self, host):
         """Ctrl-C is an interrupt for the program in the foreground."""
+        # A shell sees a signal between two programs only.
         program = "trap 'echo caught; exit 9' INT; echo ready; while :; do sleep 0.05; done"
         with terminal(host.ssh_words("-tt", program)) as shell:
             shell.until("ready\r\n")
@@ -196,14 +199,14 @@ class TestTerminal:
         """A client that has nothing more to say still gets the rest of the output."""
         channel = host.paramiko().get_transport().open_session()
         channel.get_pty()
-        channel.exec_command("sleep 0.3; echo later; exit 4")
+        channel.exec_command("sleep 0.3; echo later; exit 4")  # the end of input is there before
         channel.shutdown_write()
         assert channel.makefile().read() == b"later\r\n"
         assert channel.recv_exit_status() == 4
 
     def test_hanging_up_ends_the_foreground(self, host, processes_of):
         """A terminal that goes away takes its program with it."""
-        with terminal(host.ssh_words("-tt", "sleep 271")) as shell:
+        with terminal(host.ssh_words("-tt", "sleep 271")) as shell:  # until it is ended
             until(lambda: processes_of(host.id, "271"), "the program to start")
             shell.kill()
             until(lambda: not processes_of(host.id, "271"), "the program to end")

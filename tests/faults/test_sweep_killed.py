@@ -35,6 +35,7 @@ import os, random, subprocess, sys, time
 def train(trial):
     state = {"sum": 0.0}
     if trial.number == 1 and not os.path.exists("gate"):
+        # Is to end with its trial.
         subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True)
     for epoch in trial.epochs(4, state=[state]):
         while trial.number == 2 and epoch == 2 and not os.path.exists("gate"):
@@ -235,7 +236,7 @@ def test_a_second_worker_is_refused(tmp_path):
 
 PROGRAM = """
 import os, subprocess, sys, time
-stray = [sys.executable, "-c", "import time; time.sleep(600)"]
+stray = [sys.executable, "-c", "import time; time.sleep(600)"]  # until it is ended
 print("awstune: loss=" + sys.argv[1])
 if not os.path.exists("gate"):
     subprocess.Popen(stray, start_new_session=True)

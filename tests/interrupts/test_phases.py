@@ -44,6 +44,7 @@ def _row(phase):
 
 # Is imported for ever, until it is ended.
 HANGS = "import time\ntime.sleep(600)\n\n\ndef train(trial):\n    return 0.0\n"
+# Lists nothing while a file is there, which tells nobody that it goes.
 SLOW_LS = '#!/bin/sh\nwhile [ -e "{held}" ]; do sleep 0.02; done\nPATH="{path}" exec ls "$@"\n'
 BEFORE = {"running": {"lab": "running"}, "stopped": {"lab": "stopped"}, "sweep": {"lab": "running"}}
 NUMBERS = count()

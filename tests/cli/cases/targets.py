@@ -10,7 +10,7 @@ HANGS = (
         "bad.py is still busy being imported after 1 s (line 2)",
         "AWSTUNE_IMPORT_S=300",
         kind="target",
-        files=script(f"import time\ntime.sleep(600)\n{SPACE}{TRAIN}"),
+        files=script(f"import time\ntime.sleep(600)\n{SPACE}{TRAIN}"),  # until it is ended
         env={"AWSTUNE_IMPORT_S": "1"},
     ),
     *(

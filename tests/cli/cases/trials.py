@@ -57,7 +57,7 @@ TRIALS = (
     Trials("exits at once", "os._exit(3)", "status 3"),
     Trials("is killed", "os.kill(os.getpid(), signal.SIGKILL)", "SIGKILL"),
     Trials("crashes", "os.kill(os.getpid(), signal.SIGSEGV)", "SIGSEGV"),
-    Trials("takes too long", "time.sleep(60)", "1 s", options=("--trial-timeout", "1s")),
+    Trials("takes too long", "time.sleep(60)", "1 s", options=("--trial-timeout", "1s")),  # until it is ended
     Trials("misses a parameter", "trial.params['lr']", "KeyError", log="KeyError"),
     Trials("wants more memory than there is", "bytearray(1 << 60)", "more memory than there is"),
     Trials(
@@ -71,6 +71,7 @@ TRIALS = (
         "prints 50 MB", "sys.stdout.write('x' * 50_000_000)\ntrial.report(loss=1.0)", log="x" * 1000, **FINE
     ),
     Trials("prints no text", "os.write(1, bytes([255, 0, 10]))\ntrial.report(loss=1.0)", **FINE),
+    # What it leaves behind stays until it is ended.
     Trials("forks", "if os.fork() == 0:\n    time.sleep(60)\ntrial.report(loss=1.0)", **FINE),
     Trials("closes its output", "os.close(1)\nos.close(2)\ntrial.report(loss=1.0)", **FINE),
     Trials("goes elsewhere", "os.chdir('/')\ntrial.report(loss=1.0)", **FINE),

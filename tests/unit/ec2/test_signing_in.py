@@ -106,7 +106,7 @@ def _in_a_process_of_its_own(laptop, code, **env):
 ASK = """
 try:
     cloud.ec2.describe_instances()
-except Exception as error:
+except Exception as error:  # whichever it is, its name is printed
     print(type(error).__name__, "|", error.message, "|", error.hint)
 """
 

@@ -143,7 +143,7 @@ def test_a_way_that_ends(shim, tmp_path):
     refused = way.refusal()
     way.close()
     assert "Permission denied" in refused.message
-    shim("exec sleep 600")
+    shim("exec sleep 600")  # leads there until it is closed
     way = jump.Way("bastion", "10.0.0.9", 22)
     assert way.refusal() is None
     way.close()

@@ -174,6 +174,7 @@ def test_a_run_beside_it(there, shell, mirror):
     run = there.runs_dir / "1"
     run.mkdir(parents=True)
     Where("local", "us-east-1", "i-1", "lab", mirror.path).write(mirror.folder)
+    # Like a worker it stays until it is ended.
     worker = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)", "awstune.sweeps.worker"])
     try:
         (run / "worker.pid").write_text(f"{worker.pid}\n")

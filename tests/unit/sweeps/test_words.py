@@ -182,7 +182,7 @@ def test_a_program_that_is_not_there(tmp_path):
 
 def test_a_program_that_is_told_to_stop(tmp_path):
     """A program cannot look whether it should stop: it is ended, and counts as stopped early."""
-    script = "print('awstune: score=1', flush=True)\nimport time; time.sleep(600)"
+    script = "print('awstune: score=1', flush=True)\nimport time; time.sleep(600)"  # until it is ended
     folder = new_sweep(tmp_path, [sys.executable, "-c", script, "{args}"])
     executor = make_executor(Spec.read(folder.spec_file), folder, tmp_path)
     executor.start(Job(0, {"lr": 0.1, "opt": "a"}, 1, folder.trial_dir(0)))
