@@ -6,6 +6,7 @@ no row knows is not judged: the answer is then None.
 
 from __future__ import annotations
 
+import re
 import tomllib
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -15,6 +16,7 @@ from typing import Any
 
 _OPEN_DRIVER_FROM = 7.5
 _OURS = (3, 11)
+_NAMED = re.compile(r"PyTorch (\d+\.\d+(?:\.\d+)?)")
 
 
 @dataclass(frozen=True)
@@ -127,6 +129,21 @@ class Setup:
 
 
 @dataclass(frozen=True)
+class Present:
+    """The torch that a sweep's trials will find.
+
+    Attributes:
+        version: as far as it is known: of ``2.8`` any patch may be there.
+        python: the Python that has it.
+        whose: in words.
+    """
+
+    version: str
+    python: str
+    whose: str
+
+
+@dataclass(frozen=True)
 class _Table:
     as_of: str
     gpus: dict[str, Gpu]
@@ -205,6 +222,27 @@ def setup(image: str, gpu_name: str) -> Setup | None:
             why = f"{build.spec} for CUDA {build.cuda.version} runs on {on}"
             return Setup("own", row.interpreter, why, build)
     return Setup("command", row.interpreter, _why_no_torch(row, model))
+
+
+def torch(image: str, gpu_name: str, *, function: bool) -> Present | None:
+    """The torch that trials will find there.
+
+    Args:
+        image: the image's name.
+        gpu_name: such as ``K80``.
+        function: whether they are calls of a function; a command runs under the image's own Python.
+
+    Returns:
+        None where it is not known: a row may stand for images with several.
+    """
+    row, made = family(image), setup(image, gpu_name)
+    if row is None or made is None:
+        return None
+    if made.torch is not None and (function or not row.torch):
+        return Present(made.torch.spec.partition("==")[2], "3.11", f"that is installed for the {gpu_name}")
+    named = _NAMED.search(image)
+    version = named[1] if named else (row.torch if image == row.query else "")
+    return Present(version, row.python, "of the image") if version else None
 
 
 def _runs(build: Torch, row: Family, model: Gpu) -> bool:

@@ -10,6 +10,7 @@ import queue
 import threading
 from collections.abc import Generator, Sequence
 
+from awstune import amounts
 from awstune.config import Config
 from awstune.ec2 import fits, instances
 from awstune.ec2.instances import Instance
@@ -51,10 +52,11 @@ def send(
 
     Raises:
         RemoteError: the connection broke, the other end could not write, or nothing known runs there.
+        TargetError: what the project requires cannot be read, or is nothing that pip takes.
     """
+    wants = wanting.of_sweep(spec, parcel, sweep)
     files = (sync.Parcel(parcel.root / file, f"projects/{sweep}/{file}") for file in parcel.files)
     sync.push(connection, [*files, *more], REMOTE_ROOT)
-    wants = wanting.of_sweep(spec, parcel, sweep)
     return (yield from bootstrap.install(connection, sweep, wants, fits.capabilities()))
 
 
@@ -137,7 +139,7 @@ class Ahead:
     def _deliver(self, connection: Connection, runtime: Runtime) -> None:
         if self._luggage is not None:
             name, size = self._luggage.data.path.name, self._luggage.data.size
-            self._said.put(f"sending {name} ({size / 1e6:.1f} MB)")
+            self._said.put(f"sending {name} ({amounts.size(size)})")
             found, manifest = self._luggage.data, self._luggage.manifest
             self.delivered = delivery.deliver(connection, runtime, found, manifest)
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import re
-import tomllib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,14 +11,14 @@ from awstune.ec2 import fits, prices
 from awstune.ec2.plan import Plan
 from awstune.ec2.session import Cloud
 from awstune.errors import TargetError
-from awstune.flow import declared
+from awstune.flow import required
+from awstune.flow.required import Line
 from awstune.names import REMOTE_ROOT
 from awstune.remote.project import Project
 from awstune.remote.recipe import Build, Wants
+from awstune.remote.requirements import against
 from awstune.sweeps.spec import Spec
 
-FILE, PROJECT = "requirements.txt", "pyproject.toml"
-BUILD = (PROJECT, "setup.py", "setup.cfg")
 _ITSELF = re.compile(
     r"\s*(?:(?:-e|--editable)[ =]\s*)?\.(?:/?\s*$|\[|\s*[;#])"
 )  # the project, with what it needs
@@ -30,9 +29,10 @@ def of_sweep(spec: Spec, parcel: Project, name: str) -> Wants:
     """What is wanted for a sweep of that name.
 
     Raises:
-        TargetError: ``pyproject.toml`` or ``requirements.txt`` cannot be read.
+        TargetError: ``pyproject.toml`` or ``requirements.txt`` cannot be read, or is none to pip.
     """
-    lines, file = _requirements(parcel)
+    asked, file = required.of_project(parcel)
+    lines = tuple(line.text for line in asked)
     return Wants(
         function=spec.target.kind == "function",
         python=spec.python,
@@ -51,13 +51,17 @@ def refuse_plan(cloud: Cloud, plan: Plan, spec: Spec, parcel: Project) -> None:
     """Says before anything is launched that a sweep cannot run on what is planned.
 
     Raises:
-        TargetError: a function has no torch there; or what the project requires cannot be read.
+        TargetError: a function has no torch there; or what the project requires cannot be read, is nothing
+            that pip would take, or is against the torch that is there.
     """
-    of_sweep(spec, parcel, "")
+    asked, _ = required.of_project(parcel)
     known = prices.shipped().types
     for run in () if cloud.local else plan.launches:  # an embedded instance computes on this machine
         facts = known.get(run.type)
-        refuse(spec, run.image, facts.gpu if facts else "")
+        gpu = facts.gpu if facts else ""
+        refuse(spec, run.image, gpu)
+        if spec.python is None:
+            refuse_against(spec, run.image, gpu, asked)
 
 
 def refuse(spec: Spec, image: str, gpu: str) -> None:
@@ -81,24 +85,34 @@ def refuse(spec: Spec, image: str, gpu: str) -> None:
     )
 
 
-def _requirements(parcel: Project) -> tuple[tuple[str, ...], str]:
-    """The lines, and the file of the project that has them."""
-    if Path(FILE) in parcel.files:
-        return tuple(_text(parcel.root / FILE).splitlines()), FILE
-    if Path(PROJECT) in parcel.files:
-        try:
-            table = tomllib.loads(_text(parcel.root / PROJECT))
-        except tomllib.TOMLDecodeError as error:
-            raise TargetError(f"{PROJECT} is not TOML: {error}", f"mend {parcel.root / PROJECT}") from error
-        return declared.dependencies(table), ""
-    return (), ""
+def refuse_against(spec: Spec, image: str, gpu: str, asked: Sequence[Line]) -> None:
+    """Says before anything is launched that a project requires another torch than it will find.
+
+    Args:
+        spec: the sweep's.
+        image: the image's name.
+        gpu: the GPU's.
+        asked: the project's requirements.
+
+    Raises:
+        TargetError: so it is; with the line to change.
+    """
+    there = fits.torch(image, gpu, function=spec.target.kind == "function")
+    if there is None:
+        return
+    line = next((one for one in asked if against([one.text], "torch", there.version, there.python)), None)
+    if line is not None:
+        raise TargetError(
+            f"{line.where}: {line.said!r} is against the torch {there.version} {there.whose}, which stays",
+            f"allow torch {there.version} in {line.file}, or leave torch out; --ami takes another image",
+        )
 
 
 def _content(parcel: Project, lines: Sequence[str]) -> str:
     itself = any(_ITSELF.match(line) for line in lines)
     digest = hashlib.sha256()
     for file in parcel.files:
-        if _says(file) or (itself and str(file) in BUILD):
+        if _says(file) or (itself and str(file) in required.BUILD):
             digest.update(str(file).encode() + b"\0" + (parcel.root / file).read_bytes() + b"\0")
     return digest.hexdigest()[:16]
 
@@ -107,10 +121,3 @@ def _says(file: Path) -> bool:
     """Whether a file may be one that requirements name: at the top, or in a folder for them."""
     lists = file.suffix in (".txt", ".in") and ("require" in str(file) or "constraint" in str(file))
     return len(file.parts) <= _DEEPEST and (lists or file.suffix == ".whl")
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise TargetError(f"{path} cannot be read: {error}", "it is a text file in UTF-8") from error

@@ -11,6 +11,7 @@ from pathlib import PurePosixPath
 from awstune.errors import RemoteError
 from awstune.remote import pythons
 from awstune.remote.pythons import NEEDS, Python
+from awstune.remote.requirements import against
 
 
 @dataclass(frozen=True)
@@ -147,14 +148,33 @@ def decide(wants: Wants, found: Sequence[Python], machine: Machine, known: Mappi
 
 
 def _over(wants: Wants, base: Python, why: str) -> Recipe:
+    lacks = base.lacks(wants.requirements)
+    if lacks:
+        _refuse_against(lacks, base.constraints, base)
     return Recipe(
         why,
         base=base.python,
         joined=base.paths,
         packages=tuple(base.missing),
-        requirements=wants.requirements if base.lacks(wants.requirements) else (),
+        requirements=wants.requirements if lacks else (),
         constraints=tuple(base.constraints),
     )
+
+
+def _refuse_against(lines: Sequence[str], constraints: Sequence[str], base: Python | None = None) -> None:
+    """Says, before anything is installed, what pip would find out at the end.
+
+    Raises:
+        RemoteError: a requirement is against what has to stay, such as a torch that computes on the GPU.
+    """
+    for name, version in (kept.split("==") for kept in constraints if "==" in kept):
+        line = against(lines, name, version, _word(base.version if base else pythons.OURS))
+        if line is not None:
+            where = f"{base.python} has" if base else "can be had there"
+            raise RemoteError(
+                f"the project requires {line}, and {name} {version} is what {where}",
+                f"{name}=={version} stays as it is there: have them allow it, or leave theirs out",
+            )
 
 
 def _typed(wants: Wants, found: Sequence[Python]) -> Recipe:
@@ -179,6 +199,8 @@ def _apart(wants: Wants, found: Sequence[Python], why: str, trials: Python) -> R
     """
     path, lacks = (str(PurePosixPath(trials.python).parent),), trials.lacks(wants.requirements)
     programs = trials if lacks and not wants.function else None
+    if programs:
+        _refuse_against(lacks, trials.constraints, trials)
     if lacks and programs is None:
         why += "; its packages are left as they are"
     requirements = wants.requirements if programs else ()
@@ -219,6 +241,7 @@ def _with_torch(
             and build.driver <= machine.driver
             and (not machine.glibc or build.glibc <= machine.glibc)
         ):
+            _refuse_against(wants.requirements, (build.spec,))
             why = f"no torch here computes on the {machine.gpu}: {build.spec} is installed"
             return Recipe(
                 why,

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from awstune.errors import TargetError
 from awstune.flow import wanting
+from awstune.flow.required import Line
 from awstune.remote import project
 from awstune.search.space import Float, Space
 from awstune.sweeps.spec import Spec
@@ -16,6 +19,8 @@ from awstune.sweeps.target import Target
 FUNCTION = Spec(Target("function", file="train.py", function="train"), Space(x=Float(0, 1)))
 COMMAND = Spec(Target("command", command=("python", "train.py", "{x}")), Space(x=Float(0, 1)))
 COURSE = "Deep Learning AMI (Ubuntu) Version 21.2"
+UBUNTU_18 = "Deep Learning AMI (Ubuntu 18.04) Version 40.0"
+TODAY = "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.8 (Ubuntu 24.04) 20260101"
 
 
 def wants(tmp_path, **files):
@@ -58,9 +63,7 @@ def test_a_function_on_the_course_image(tmp_path):
         wanting.refuse(FUNCTION, COURSE, "K80")
     assert "-- python train.py" in refused.value.hint
     wanting.refuse(COMMAND, COURSE, "K80")
-    wanting.refuse(
-        FUNCTION, "Deep Learning OSS Nvidia Driver AMI GPU PyTorch 2.8 (Ubuntu 24.04) 20260101", "T4"
-    )
+    wanting.refuse(FUNCTION, TODAY, "T4")
     wanting.refuse(FUNCTION, "an image of one's own", "T4")
 
 
@@ -83,38 +86,54 @@ def test_requirements_that_are_the_project_itself(tmp_path):
     for line in (".[train]", "-e .", ".", "--editable=.[train]  # mine"):
         made = {wants(tmp_path, requirements_txt=line, pyproject_toml=extras.format(x)).key for x in "ab"}
         assert len(made) == 2, line
-    made = {wants(tmp_path, requirements_txt="./a.whl", pyproject_toml=extras.format(x)).key for x in "ab"}
+    files = {"requirements_txt": "./a.whl", "a_whl": ""}
+    made = {wants(tmp_path, **files, pyproject_toml=extras.format(x)).key for x in "ab"}
     assert len(made) == 1
 
 
-POETRY = """
-[tool.poetry.dependencies]
-python = "^3.11"
-einops = "^0.7.1"
-timm = "^1.2"
-tqdm = "~4.66.1"
-rich = "13.9"
-any = "*"
-both = ">=1, <3"
-either = "^1 || ^2"
-hub = {version = "^2", extras = ["cli", "fast"], markers = "sys_platform == 'linux'"}
-mine = {git = "https://host/mine.git", tag = "v1"}
-beside = {path = "libs/beside"}
-left = {version = "1", optional = true}
-"""
+@pytest.mark.parametrize(
+    ("image", "gpu", "spec", "line", "has"),
+    [
+        (TODAY, "T4", FUNCTION, "torch==1.4", "the torch 2.8 of the image"),
+        (TODAY, "T4", COMMAND, "Torch <2.8 ; python_version > '3.8'", "the torch 2.8 of the image"),
+        (COURSE, "K80", COMMAND, "torch>=1.4", "the torch 1.0 of the image"),
+        (UBUNTU_18, "K80", FUNCTION, "torch~=2.4", "the torch 2.3.1 that is installed for the K80"),
+    ],
+)
+def test_another_torch(image, gpu, spec, line, has):
+    """What is against the torch that stays is said before a launch, with the line to change."""
+    asked = Line(line, Path("requirements.txt"), 2, line)
+    with pytest.raises(TargetError, match=r"requirements\.txt, line 2") as refused:
+        wanting.refuse_against(spec, image, gpu, [asked])
+    assert f"is against {has}" in refused.value.message
+    assert "requirements.txt" in refused.value.hint
 
 
-def test_requirements_of_poetry(tmp_path):
-    """Its own table says what [project] would, in words of its own."""
-    assert wants(tmp_path, pyproject_toml=POETRY).requirements == (
-        "einops>=0.7.1,<0.8",
-        "timm>=1.2,<2",
-        "tqdm>=4.66.1,<4.67",
-        "rich==13.9",
-        "any",
-        "both>=1,<3",
-        "either",
-        "hub[cli,fast]>=2,<3 ; sys_platform == 'linux'",
-        "mine @ git+https://host/mine.git@v1",
-        "./libs/beside",
+@pytest.mark.parametrize(
+    ("image", "gpu", "line"),
+    [
+        (TODAY, "T4", "torch==2.8.0+cu128"),
+        (TODAY, "T4", "torch"),
+        (TODAY, "T4", "torch==1.4 ; sys_platform == 'darwin'"),
+        (TODAY, "T4", "torchvision==0.1"),
+        (UBUNTU_18, "K80", "torch==2.3.1+cu118"),
+        (COURSE.replace("21.2", "26.0"), "K80", "torch==1.4"),
+        ("an image of one's own", "T4", "torch==1.4"),
+    ],
+)
+def test_no_other_torch(image, gpu, line):
+    """What the torch there may well be is not refused, nor where it is not known."""
+    wanting.refuse_against(FUNCTION, image, gpu, [Line(line, Path("requirements.txt"), 1, line)])
+
+
+def test_a_plan_with_another_torch(tmp_path):
+    """A plan is refused by it; with a typed Python, whose packages are left alone, it is not."""
+    (tmp_path / "requirements.txt").write_text("einops\ntorch==1.4\n")
+    plan, found = (
+        SimpleNamespace(launches=(SimpleNamespace(type="g4dn.xlarge", image=TODAY),)),
+        project.read(tmp_path),
     )
+    aws = SimpleNamespace(local=False)
+    with pytest.raises(TargetError, match=r"requirements\.txt, line 2: 'torch==1\.4'"):
+        wanting.refuse_plan(aws, plan, FUNCTION, found)
+    wanting.refuse_plan(aws, plan, replace(FUNCTION, python="/opt/mine"), found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -61,9 +62,27 @@ def test_an_environment_over_it():
 def test_what_a_project_has_already_is_not_installed():
     """Requirements that are certainly met need no environment; one that may not be does."""
     base = python("/opt/python", torch="2.8.0", dists={**ALL, "torch": "2.8.0", "tqdm": "4.66"})
-    assert not decide([base], requirements=("torch", "tqdm >= 4", "# a comment")).environment
+    met = ("torch", "torch>=2,<3", "tqdm >= 4", "# a comment")
+    assert not decide([base], requirements=met).environment
     assert decide([base], requirements=("tqdm>=5",)).requirements == ("tqdm>=5",)
     assert decide([base], requirements=("torch", "einops==0.7 ; python_version > '3'")).environment
+
+
+@pytest.mark.parametrize(
+    ("found", "wants", "has"),
+    [
+        ({"dists": {"torch": "2.8.0+cu128"}}, {}, "torch 2.8.0+cu128 is what /python has"),
+        ({"version": (3, 7, 2)}, {"function": False}, "torch 2.8.0 is what /python has"),
+        ({"arches": ("sm_37",)}, {}, "torch 2.9.1 is what can be had there"),
+    ],
+)
+def test_a_requirement_against_torch(found, wants, has):
+    """What pip would find out at the end is said before anything is installed."""
+    image = python("/python", **{"torch": "2.8.0", "arches": ("sm_75",), **found})
+    lines = ("tqdm", "torch==1.4 ; python_version < '3.7'", "torch<2  # mine")
+    with pytest.raises(RemoteError, match=re.escape(f"the project requires torch<2, and {has}")) as refused:
+        decide([image], requirements=lines, **wants)
+    assert "stays as it is there" in refused.value.hint
 
 
 def test_an_old_python_with_the_right_torch():
