@@ -21,6 +21,8 @@ FILES = sorted(
 MODULES = {path: path.read_text() for path in FILES if path.suffix == ".py"}
 # A trial of another process takes its time there, and a benchmark measures time.
 MAY_SLEEP = ("tests/waiting.py", "tests/contracts/trials.py", "tests/bench/")
+LEFT_OUT = ("pytest.skip", "pytest.importorskip")
+BROAD = {"Exception", "BaseException"}
 EXCUSE = re.compile(r"# *(?:noqa: *[A-Z]+\d+(?:, *[A-Z]+\d+)*|type: *ignore\[[\w, -]+\])")
 
 
@@ -33,6 +35,24 @@ def sleeps(text):
     """The lines on which a module sleeps itself; what it has others run is text to it."""
     calls = (node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call))
     return [call.lineno for call in calls if ast.unparse(call.func) == "time.sleep"]
+
+
+def unusual(text):
+    """The lines on which a module sleeps, catches whatever comes, or leaves a test out."""
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ExceptHandler) and (node.type is None or {*words(node.type)} & BROAD):
+            yield node.lineno
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            swallows = called.endswith("suppress") and {*words(node.args)} & BROAD
+            if swallows or called.split(".")[-1] == "sleep" or called in LEFT_OUT:
+                yield node.lineno
+
+
+def words(found):
+    """The names that a piece of code is made of."""
+    pieces = found if isinstance(found, list) else [found]
+    return [node.id for piece in pieces for node in ast.walk(piece) if isinstance(node, ast.Name)]
 
 
 def test_no_file_is_too_long():
@@ -59,6 +79,20 @@ def test_every_exception_has_its_reason():
     excused = [(place, EXCUSE.split(line)[-1]) for place, line in lines if EXCUSE.search(line)]
     assert len(excused) > 20
     assert [place for place, reason in excused if not re.search(r"\w", reason)] == []
+
+
+def test_what_is_unusual_has_its_reason():
+    """A sleep, a net for all errors, a test that is left out: the line, or the one above, says what for."""
+    found, bare = 0, []
+    for path, text in MODULES.items():
+        lines = text.splitlines()
+        for number in unusual(text):
+            found += 1
+            above = lines[number - 2].lstrip() if number > 1 else ""
+            if not re.search(r"#.*\w", lines[number - 1]) and not above.startswith("#"):
+                bare.append(f"{named(path)}:{number}")
+    assert found > 50
+    assert bare == []
 
 
 @pytest.mark.xdist_group("house")

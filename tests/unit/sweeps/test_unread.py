@@ -99,7 +99,8 @@ def test_what_cannot_be_read_is_told(tmp_path, words, message, hint):
 
 def test_a_script_that_hangs(tmp_path):
     """A script that never parses is given up after the limit, and is gone."""
-    (tmp_path / "script.py").write_text("import argparse, time\nwhile True: time.sleep(1)")  # until it is ended
+    stays = "import argparse, time\nwhile True: time.sleep(1)"  # until it is ended
+    (tmp_path / "script.py").write_text(stays)
     before = psutil.Process().children(recursive=True)
     assert flags(tmp_path, timeout_s=0.5).why == "takes more than 0.5 s to get to them"
     assert psutil.Process().children(recursive=True) == before
