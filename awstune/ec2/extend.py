@@ -31,7 +31,7 @@ class Extension:
         instance: whose.
         ends: the new end, seconds since the epoch.
         usd_worst_case: what it can have cost in all when it has ended; None where its price is unknown.
-        usd_by_then: what it will have cost by the new end, had it no dollar cap.
+        usd_by_then: the same, had it no dollar cap.
         limits: another dollar cap, as its disk has it; None where that stays.
     """
 
@@ -97,12 +97,9 @@ def propose(
     ends = max(instance.ends, now) + by_s
     limits = None if max_usd is None else _capped(instance, max_usd, prices, now)
     cap = instance.max_usd if max_usd is None else max_usd
-    by_then = instance.usd_so_far(ends, prices)
-    held = instance.usd_so_far(ends + guard.HOLD_S, prices)
-    worst = None
-    if by_then is not None and held is not None:
-        # An end that is due waits while results are sent home.
-        worst = round((by_then if cap is None else min(by_then, cap)) + held - by_then, 4)
+    # An end that is due waits while results are sent home; a cap has that in it.
+    by_then = instance.usd_so_far(ends + guard.HOLD_S, prices)
+    worst = None if by_then is None else round(by_then if cap is None else min(by_then, cap), 4)
     return Extension(instance, ends, worst, by_then, limits)
 
 
@@ -112,12 +109,13 @@ def _capped(instance: Instance, max_usd: float, prices: Prices, now: float) -> g
         raise errors.UsageError(
             f"nobody knows the price of {instance.type}, so --max-usd cannot be held", "leave --max-usd out"
         )
-    if spent >= max_usd:
-        what = f"{instance.name} has cost {dollars(spent)}, so --max-usd {max_usd:g} would end it at once"
-        raise errors.UsageError(what, f"awstune stop {instance.name}, or a larger --max-usd")
     # A spot price may rise as far as the one on demand.
     hourly = max(rate, prices.ceiling_per_hour(instance.type) or 0.0) + prices.public_ipv4_hour
-    return guard.Limits(None, max_usd, hourly, prices.disk_usd_per_hour(instance.disk_gib))
+    limits = guard.Limits(None, max_usd, hourly, prices.disk_usd_per_hour(instance.disk_gib))
+    if spent >= limits.due_usd:
+        what = f"{instance.name} has cost {dollars(spent)}, so --max-usd {max_usd:g} would end it at once"
+        raise errors.UsageError(what, f"awstune stop {instance.name}, or a larger --max-usd")
+    return limits
 
 
 def write_end(cloud: Cloud, instance: Instance, ends: float | None) -> None:

@@ -16,7 +16,8 @@ The guard and whoever works on the instance meet in files below ``/`` (on the em
                            to live is over, and from the moment of any other end; gone again when the end
                            has been moved. Sweeps read it, stop after their checkpoint, and say so
 ``run/awstune/hold``       touched by whoever fetches results: while it is younger than two minutes, an end
-                           that is due waits, for ten minutes in all. The mirror touches it at each look
+                           that is due waits, for ten minutes in all. The mirror touches it at each look.
+                           A dollar cap is due so early that it pays for them: see `Limits.due_usd`
 ``run/awstune/due``        the guard: since when the end is due
 ``run/awstune/ended``      the guard: why it shut the instance down
 ``var/lib/awstune/ran``    the guard: seconds that it has run, over all starts. Copied to a tag at each
@@ -125,6 +126,17 @@ class Limits:
     max_usd: float | None = None
     usd_per_hour: float = 0.0
     disk_usd_per_hour: float = 0.0
+
+    @property
+    def due_usd(self) -> float:
+        """Dollars at which the cap ends it, infinity for never.
+
+        The rest of the cap is what a hold may cost; of a small one it is half at most.
+        """
+        if self.max_usd is None:
+            return math.inf
+        hold = HOLD_S / 3600 * (self.usd_per_hour + self.disk_usd_per_hour)
+        return self.max_usd - min(hold, self.max_usd / 2)
 
     def words(self) -> list[str]:
         """The lines of the guard's file of limits; money is whole microdollars there."""

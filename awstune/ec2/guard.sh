@@ -94,18 +94,29 @@ idle() { # seconds that nothing has happened; looked into now and then, and alwa
   echo $((now - awake))
 }
 
+kept() { # microdollars of the cap $1 for a hold: its whole time, or half of a small cap
+  hold=$((hold_s * ($(limit hourly) + $(limit disk_hourly)) / 3600))
+  echo $((hold < $1 / 2 ? hold : $1 / 2))
+}
+
 why() { # why it has to end; nothing while it need not
   [ "$ends" = none ] || [ "$now" -lt "$ends" ] || { echo "time to live" && return; }
   cap=$(limit cap)
-  [ -z "$cap" ] || [ "$(spent)" -lt "$cap" ] || { echo "dollar cap" && return; }
+  [ -z "$cap" ] || [ "$(spent)" -lt $((cap - $(kept "$cap"))) ] || { echo "dollar cap" && return; }
   idle_s=$(limit idle_s)
   [ -z "$idle_s" ] || [ "$(idle)" -lt "$idle_s" ] || echo "idle"
 }
 
-end() { # fails where it has come: whoever fetches results may hold it off for a while
+held() { # whether somebody fetches results, for a while and within the cap
+  cap=$(limit cap)
+  young "$run/hold" && [ "$now" -lt $(($(number "$run/due" "$now") + hold_s)) ] &&
+    { [ -z "$cap" ] || [ "$(spent)" -lt "$cap" ]; }
+}
+
+end() { # fails where it has come
   [ -e "$run/due" ] || echo "$now" > "$run/due"
   echo "$1" > "$run/notice"
-  if young "$run/hold" && [ "$now" -lt $(($(number "$run/due" "$now") + hold_s)) ]; then return; fi
+  if held; then return; fi
   echo "$1" > "$run/ended"
   shutdown -h now
   return 1

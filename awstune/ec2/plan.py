@@ -274,7 +274,7 @@ def _affordable(wanted: Wanted, facts: TypeFacts, beside: float) -> bool:
     """Whether the cap pays for the whole time to live, with what an hour costs beside the type's price."""
     if wanted.max_usd is None:
         return True
-    hours = (wanted.ttl_s or 0.0) / 3600
+    hours = ((wanted.ttl_s or 0.0) + guard.HOLD_S) / 3600
     return facts.usd_per_hour is not None and (facts.usd_per_hour + beside) * hours <= wanted.max_usd
 
 
@@ -292,16 +292,14 @@ def worst_case(run: RunInstance, prices: Prices) -> float | None:
     """Dollars until the end of one instance: its time to live x (price + address + disk), or its cap.
 
     The price is the dearest type's that it may become. An end that is due waits while results are sent
-    home (`guard.HOLD_S`): that costs, too, and comes on top.
+    home (`guard.HOLD_S`): that costs, too; a cap has it in it.
     """
     dearest = max(run.usd_per_hour or 0.0, *(other.usd_per_hour or 0.0 for other in run.fallbacks), 0.0)
-    hourly = dearest + prices.public_ipv4_hour + run.disk_usd_per_hour
     if run.ttl_s is None or run.usd_per_hour is None:
-        spent = run.max_usd
-    else:
-        spent = run.ttl_s / 3600 * hourly
-        spent = spent if run.max_usd is None else min(spent, run.max_usd)
-    return None if spent is None else spent + guard.HOLD_S / 3600 * hourly
+        return run.max_usd
+    hourly = dearest + prices.public_ipv4_hour + run.disk_usd_per_hour
+    spent = (run.ttl_s + guard.HOLD_S) / 3600 * hourly
+    return spent if run.max_usd is None else min(spent, run.max_usd)
 
 
 def _total(amounts: list[float | None]) -> float | None:

@@ -97,11 +97,12 @@ def propose(
         return Restart(instance, ttl_s, max_usd=cap)
     disk = prices.disk_usd_per_hour(instance.disk_gib)
     hourly = rate + prices.public_ipv4_hour
-    if cap is not None and spent >= cap:
-        raise _spent(instance, spent, cap, more=(hourly + disk) * min(ttl_s, names.DEFAULT_TTL_S) / 3600)
     limits = None if cap is None else guard.Limits(None, cap, hourly, disk)
-    most = min((hourly + disk) * ttl_s / 3600, math.inf if cap is None else cap - spent)
-    most += guard.HOLD_S / 3600 * (hourly + disk)  # an end that is due waits while results are sent home
+    # An end that is due waits while results are sent home; a cap has that in it.
+    a_second = (hourly + disk) / 3600
+    if limits is not None and cap is not None and spent >= limits.due_usd:
+        raise _spent(instance, spent, cap, more=a_second * (min(ttl_s, names.DEFAULT_TTL_S) + guard.HOLD_S))
+    most = min(a_second * (ttl_s + guard.HOLD_S), math.inf if cap is None else cap - spent)
     return Restart(instance, ttl_s, limits, cap, rate, None if most == math.inf else round(most, 4))
 
 

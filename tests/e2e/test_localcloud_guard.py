@@ -72,6 +72,25 @@ def test_a_dollar_cap(launcher):
         assert host.shown["StateReason"]["Code"] == "Client.InstanceInitiatedShutdown"
 
 
+def test_a_dollar_cap_has_the_way_home_in_it(launcher):
+    """It is due while it still pays for whoever fetches, and he holds it off no further than the cap."""
+    file = '"$AWSTUNE_ROOT/var/lib/awstune/ran"'
+    hold, notice = (f'"$AWSTUNE_ROOT{path}"' for path in (names.HOLD_FILE, names.NOTICE_FILE))
+
+    def spent(host, usd):
+        # The guard's own loop may be counting at this moment: it is said until it is heard.
+        host.ssh(f"touch {hold}; echo {round(usd * 4000)} > {file}")
+        return looks(host)
+
+    with launcher(user_data=limited(max_usd=1.0, usd_per_hour=0.9)) as host:
+        host.is_ready()
+        until(lambda: spent(host, 0.9) and host.ssh(f"cat {notice}").stdout == "dollar cap\n", "the notice")
+        assert looks(host)
+        assert host.state == "running"
+        until(lambda: host.state != "running" or not spent(host, 1.0), "the guard to find it spent")
+        host.reaches("stopped")
+
+
 def test_whoever_fetches_holds_the_end_off(launcher):
     """An end that is due says so at once, waits while somebody fetches, and comes when nobody does."""
     hold, notice, ends = (

@@ -36,9 +36,9 @@ def test_a_cap_that_comes_first():
     """The end is not promised beyond the cap: it is said, with the cap that would pay for so long."""
     capped = replace(RUNNING, tags={"awstune:max-usd": "2"})
     found = extend.propose(capped, 4 * 3600, TABLE, now=1800.0)
-    assert found.usd_worst_case == 2.1527
+    assert found.usd_worst_case == 2.0
     assert found.prose()[1:] == [
-        "what lab will have cost when it has ended, with what it has cost already: $2.15 at most",
+        "what lab will have cost when it has ended, with what it has cost already: $2.00 at most",
         "its dollar cap of $2.00 ends lab before that: --max-usd 5 lets it run so long",
     ]
     raised = extend.propose(capped, 4 * 3600, TABLE, now=1800.0, max_usd=5.0)
@@ -63,6 +63,7 @@ def test_an_unknown_price_is_said():
         (RUNNING, 0.0, None, "later time"),
         (replace(RUNNING, state="stopped"), 60.0, None, "lab is stopped"),
         (replace(RUNNING, ends=None), 60.0, None, "has no end"),
+        (RUNNING, 60.0, 1.0, r"lab has cost \$0.92, so --max-usd 1 would end it at once"),
         (RUNNING, 60.0, 0.5, r"lab has cost \$0.92, so --max-usd 0.5 would end it at once"),
         (replace(RUNNING, type="x9.huge"), 60.0, 5.0, "nobody knows the price of x9.huge"),
     ],

@@ -263,19 +263,41 @@ def test_a_transfer_is_use(idling, more, ended):
     assert _ended(idling) == ended
 
 
+CAPPED = guard.Limits(max_usd=1.0, usd_per_hour=0.6, disk_usd_per_hour=0.01)
+
+
+def _spend(root, *, ran_s=3600, disk_h=0):
+    """So much it has run, and so long its disk has been there."""
+    state = root / "var/lib/awstune"
+    state.mkdir(parents=True, exist_ok=True)
+    (state / "ran").write_text(f"{ran_s}\n")
+    (state / "born").write_text(f"{int(time.time()) - disk_h * 3600}\n")
+
+
 def test_the_cap_counts_all_starts_and_the_disk(root):
     """Hours of earlier starts, and the disk since it was made, stopped or not."""
-    limits = guard.Limits(max_usd=1.0, usd_per_hour=0.9, disk_usd_per_hour=0.01)
-    _boot(root, _document(ends=time.time() + 9999, limits=limits))
-    _guard(root)
-    now, state = int(time.time()), root / "var/lib/awstune"
-    (state / "ran").write_text("3600\n")
-    (state / "born").write_text(f"{now - 9 * 3600}\n")
-    _guard(root)
-    assert _ended(root) is None
-    (state / "born").write_text(f"{now - 11 * 3600}\n")
-    _guard(root)
-    assert _ended(root) == "dollar cap"
+    assert CAPPED.due_usd == pytest.approx(1 - 0.61 / 6)
+    _boot(root, _document(ends=time.time() + 9999, limits=CAPPED))
+    for hours, ended in ((29, None), (30, "dollar cap")):
+        _spend(root, disk_h=hours)
+        _guard(root)
+        assert _ended(root) == ended
+
+
+@pytest.mark.parametrize(("left", "ended"), [(10, None), (0, "dollar cap")])
+@pytest.mark.parametrize("cap", [1.0, 0.01])
+def test_the_cap_pays_for_sending_results_home(root, cap, left, ended):
+    """Due early by what that may cost, or by half of a small cap; whoever fetches gets no further than it."""
+    limits = replace(CAPPED, max_usd=cap, disk_usd_per_hour=0.0)
+    for spent, is_due in ((limits.due_usd, False), (cap, True)):
+        _boot(root, _document(ends=None, stamp=f"for {spent}", limits=limits))
+        # Ten seconds before that, or there.
+        _spend(root, ran_s=math.ceil(spent * 6000) - (left if is_due else 10))
+        (root / "run/awstune").mkdir(parents=True, exist_ok=True)
+        (root / "run/awstune/hold").touch()
+        _guard(root)
+        assert (root / "run/awstune/notice").exists() is is_due
+    assert _ended(root) == ended
 
 
 @pytest.mark.parametrize(("cap", "ends"), [(2.0, False), (math.inf, False), (0.5, True)])

@@ -88,12 +88,12 @@ def test_another_cap_is_put_on_disk_and_tag(cloud, keys_dir, new_user_data):
         (
             {"ttl_s": "none", "max_usd": "11"},
             {},
-            "start lab WITHOUT AN END; its price: $0.90 an hour; $1.01 more at most",
+            "start lab WITHOUT AN END; its price: $0.90 an hour; $0.85 more at most",
         ),
         (
             {"max_usd": "3"},
             {"max_usd": 11.0},
-            "start lab for 8h; its price: $0.90 an hour; $1.01 more at most",
+            "start lab for 8h; its price: $0.90 an hour; $0.85 more at most",
         ),
         (
             {"max_usd": "3"},
@@ -117,6 +117,9 @@ def test_a_cap_that_is_spent_is_refused():
     )
     assert caught.value.hint.startswith("awstune start lab --max-usd 18 lets it cost more in all")
     assert propose(tagged(max_usd="10"), prices.shipped(), NOW, max_usd=18).max_usd == 18
+    # What is left would not pay for sending results home, which a cap has in it.
+    with pytest.raises(UsageError, match=r"its dollar cap is \$10.20"):
+        propose(tagged(max_usd="10.2"), prices.shipped(), NOW)
     with pytest.raises(UsageError, match=r"its dollar cap is \$9.00"):
         propose(tagged(max_usd="10"), prices.shipped(), NOW, max_usd=9.0)
 
