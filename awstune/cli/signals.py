@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import sys
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -25,6 +26,7 @@ HINT = (
     "awstune ls shows what is there, and what it costs; awstune terminate NAME ends it; "
     "awstune sweeps shows the sweeps"
 )
+_SOON_S = 0.01  # until a finalizer is done
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -56,6 +58,8 @@ class Signals:
         for number in NUMBERS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self)
+        signal.signal(signal.SIGALRM, self._once_more)
+        sys.unraisablehook = self._unheard
 
     def done(self, status: int) -> None:
         """All has been said: from now on a signal can only hasten the end."""
@@ -72,6 +76,18 @@ class Signals:
         elif self._now() - self._first >= SAME_S:
             self._last_words()
             self._leave(Interrupted.exit_status)
+
+    def _unheard(self, dropped: sys.UnraisableHookArgs) -> None:
+        """Python drops what is raised in a finalizer, or between two imports: the interrupt comes again."""
+        if dropped.exc_type is KeyboardInterrupt:
+            signal.setitimer(signal.ITIMER_REAL, _SOON_S)
+        else:
+            sys.__unraisablehook__(dropped)
+
+    def _once_more(self, number: int, frame: object) -> None:
+        del number, frame
+        if self._status is None:
+            raise KeyboardInterrupt
 
     def _last_words(self) -> None:
         # Written past Python's own buffers, which the interrupted line may be in the middle of.
