@@ -9,7 +9,7 @@ import click
 from awstune.cli.options import Listing, command, with_global_options
 from awstune.cli.screen import Screen
 from awstune.config import Config, ensure_home
-from awstune.report.words import count
+from awstune.amounts import count
 
 
 @command("start", example="awstune local start")
@@ -83,6 +83,6 @@ def _show(config: Config, screen: Screen) -> None:
         screen.document(asdict(status))
     elif status.running:
         what = f"the embedded cloud runs at {status.endpoint} (pid {status.pid})"
-        screen.sentence(f"{what}, with {status.instances} instances")
+        screen.sentence(f"{what}, with {count(status.instances, 'instance')}")
     else:
         screen.result("the embedded cloud is not running")

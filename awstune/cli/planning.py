@@ -7,7 +7,8 @@ from typing import Any
 
 from awstune.names import DATA_VARIABLE
 from awstune.report.fitting import columns
-from awstune.report.words import count, duration, money, size, value
+from awstune.amounts import count, size
+from awstune.report.words import duration, money, value
 from awstune.search.compact import show
 from awstune.sweeps.spec import AUTO, Spec
 from awstune.sweeps.turns import CONFIRM_SEEDS

@@ -62,7 +62,8 @@ def run_command(
 
 
 def _plan(wish: Any) -> str:
-    from awstune.report.words import count, params
+    from awstune.amounts import count
+    from awstune.report.words import params
 
     spec = wish.spec
     return f"{spec.target.text} once more: {params(wish.params)}, {count(spec.trials, 'seed')}"
@@ -87,7 +88,8 @@ def _left(wish: Any, run: Any, where: str | None) -> tuple[str, str]:
 
 
 def _done(screen: Screen, config: Config, wish: Any, document: Mapping[str, Any]) -> int:
-    from awstune.report.words import count, spread
+    from awstune.amounts import count
+    from awstune.report.words import spread
     from awstune.search import runs
 
     if config.json:

@@ -14,7 +14,8 @@ from awstune.config import Config
 from awstune.errors import NothingSucceeded
 from awstune.names import SPEC_FILE, SWEEPS_DIR
 from awstune.report import tables
-from awstune.report.words import count, value
+from awstune.amounts import count
+from awstune.report.words import value
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.scoring import never, reported_instead
 from awstune.sweeps.spec import Spec

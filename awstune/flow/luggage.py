@@ -68,7 +68,7 @@ def pack(config: Config, spec: Spec, parcel: Project) -> Story[Luggage | None]:
     found = of_spec(config, spec)
     if found is None:
         return None
-    yield Doing(f"reading {found.path} ({found.size / 1e6:.1f} MB)")
+    yield Doing(f"reading {found.path} ({size(found.size)})")
     return packed(config, spec, parcel, found)
 
 
@@ -94,16 +94,16 @@ def send(
         ahead: what was sent of it while the instance's status checks ran.
     """
     name = luggage.data.path.name
-    yield Doing(f"sending what is not there of {name} ({luggage.data.size / 1e6:.1f} MB)")
+    yield Doing(f"sending what is not there of {name} ({size(luggage.data.size)})")
     told = delivery.deliver(connection, runtime, luggage.data, luggage.manifest)
     if luggage.inside is not None:
         there = f"{REMOTE_ROOT}/projects/{folder.name}/{luggage.inside.as_posix()}"
         link, place = shlex.quote(there), f'"$HOME"/{shlex.quote(told.path)}'
         connection.run(f'mkdir -p "$(dirname {link})" && rm -f {link} && ln -s {place} {link}')
     if told.files:
-        yield Done(f"{name} is there now: {told.sent / 1e6:.1f} MB were sent")
+        yield Done(f"{name} is there now: {size(told.sent)} were sent")
     elif ahead is not None and ahead.files:
-        yield Done(f"{name} is there now: {ahead.sent / 1e6:.1f} MB were sent while the checks ran")
+        yield Done(f"{name} is there now: {size(ahead.sent)} were sent while the checks ran")
     else:
         yield Done(f"{name} was there already: nothing of it was sent")
 

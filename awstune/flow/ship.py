@@ -98,7 +98,7 @@ def to_instance(
     began: list[str] = []
     try:
         with (yield from login.enter(config, cloud, one, opened=opened())) as connection:
-            weight = f"{len(parcel.files)} files, {parcel.size / 1e6:.1f} MB"
+            weight = f"{count(len(parcel.files), 'file')}, {size(parcel.size)}"
             yield Doing(f"{one.name}: sending {parcel.root.name} ({weight})")
             goods = yield from ahead.pack() if ahead else luggage.pack(config, spec, parcel)
             sent = spec if goods is None else replace(spec, options=goods.options(spec.options))

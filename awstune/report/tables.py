@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from awstune.report.fitting import columns, fitted, wrapped
-from awstune.report.words import count, duration, money, params, spread, too_late, value
+from awstune.amounts import count
+from awstune.report.words import duration, money, params, spread, too_late, value
 
 Document = Mapping[str, Any]
 _NUMBER = re.compile(r"\d+(?:\.\d+)?(?:e[-+]?\d+)?")

@@ -58,15 +58,6 @@ def clock(t: float, now: float) -> str:
     return time.strftime("%H:%M" if then[:3] == today[:3] else "%a %H:%M", then)
 
 
-def size(count: float) -> str:
-    """Bytes: ``512 B``, ``1.3 MB``."""
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:  # noqa: PLR2004  # SI
-            return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"
-
-
 def value(number: Any) -> str:
     """A metric or a parameter: four significant digits for floats, everything else as it is."""
     if isinstance(number, bool) or not isinstance(number, float):
@@ -82,8 +73,3 @@ def spread(mean: float | None, sd: float | None) -> str:
 def params(values: dict[str, Any]) -> str:
     """``lr=0.001 width=64``."""
     return " ".join(f"{name}={value(number)}" for name, number in values.items())
-
-
-def count(number: int, noun: str) -> str:
-    """``1 trial``, ``2 trials``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
