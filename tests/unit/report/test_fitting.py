@@ -1,5 +1,6 @@
 """Tables on a terminal: as many columns as there is room for; the others are named, or go on below."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -15,14 +16,19 @@ def _fit(room):
     return fitted(ROWS, HEADER, "rrrrr", room=room, spare=SPARE, whole="--json has all")
 
 
-def test_what_has_room_is_whole():
-    """In a pipe, and on a terminal that is wide enough, nothing is cut."""
-    assert _fit(None) == _fit(60) == columns(ROWS, HEADER, "rrrrr")
+def _wrap(room):
+    return wrapped(ROWS, HEADER, "rrrrr", room=room, keys=2)
 
 
-def test_names_are_cut_before_columns_go():
-    """A long name is cut first; then columns go, the least important first, and are named below."""
-    assert _fit(56).splitlines()[0].split() == ["trial", "loss", "learning_…", "momentum", "took"]
+@pytest.mark.parametrize("table", [_fit, _wrap])
+def test_what_has_room_is_whole(table):
+    """In a pipe, and on a terminal that is wide enough, nothing is cut; long names are cut first."""
+    assert table(None) == table(60) == columns(ROWS, HEADER, "rrrrr")
+    assert table(56).splitlines()[0].split() == ["trial", "loss", "learning_…", "momentum", "took"]
+
+
+def test_columns_go():
+    """Then columns go, the least important first, and are named below."""
     assert _fit(40) == (
         "trial  loss  learning_…\n"
         "    0   0.5       0.001  baseline\n"
@@ -31,14 +37,8 @@ def test_names_are_cut_before_columns_go():
     )
 
 
-def _wrap(room):
-    return wrapped(ROWS, HEADER, "rrrrr", room=room, keys=2)
-
-
 def test_what_has_no_room_goes_on_below():
-    """Names are cut first; then the other columns follow in tables of their own, beside the same keys."""
-    assert _wrap(None) == _wrap(60) == columns(ROWS, HEADER, "rrrrr")
-    assert _wrap(56).splitlines()[0].split() == ["trial", "loss", "learning_…", "momentum", "took"]
+    """Then the other columns follow in tables of their own, beside the same keys."""
     assert _wrap(40) == (
         "trial  loss  learning_rate\n"
         "    0   0.5          0.001  baseline\n"
