@@ -47,6 +47,15 @@ def test_a_profile_brings_its_region(monkeypatch, tmp_path):
     assert session.open_cloud(profile="lab").region == "eu-north-1"
 
 
+def test_a_command_of_awss_own_tool_asks_the_same_account(monkeypatch, tmp_path):
+    """Region and profile stand in it, as a shell takes them; without a profile there is none to name."""
+    _forget_aws(monkeypatch, tmp_path)
+    (tmp_path / "config").write_text('[profile "my lab"]\n')
+    there = session.open_cloud(profile="my lab", region="eu-west-1")
+    assert there.aws("ec2 describe-vpcs") == "`aws ec2 describe-vpcs --region eu-west-1 --profile 'my lab'`"
+    assert session.open_cloud().aws("s3 ls") == "`aws s3 ls --region us-east-1`"
+
+
 def test_a_role_is_assumed_once_for_many_commands(monkeypatch, tmp_path):
     """What one process assumed, the next one takes from the AWS CLI's cache; the role is the owner."""
     _forget_aws(monkeypatch, tmp_path)
@@ -152,6 +161,30 @@ def test_each_of_awss_errors_has_its_class_and_fix(code, kind, hint):
     assert error.kind == kind
     assert f"{code}: AWS says no" in error.message
     assert hint in error.hint
+
+
+PASS_ROLE = "User: u is not authorized to perform: iam:PassRole on resource: r because no policy allows it"
+
+
+@pytest.mark.parametrize(
+    ("operation", "words", "action"),
+    [
+        ("RunInstances", "You are not authorized.", "ec2:RunInstances"),
+        ("RunInstances", f"You are not authorized. {PASS_ROLE}", "iam:PassRole"),
+        ("GetCallerIdentity", "No.", "sts:GetCallerIdentity"),
+        ("CreateSchedule", "No.", "scheduler:CreateSchedule"),
+        ("GetParameter", "No.", "ssm:GetParameter"),
+        ("GetProducts", "No.", "pricing:GetProducts"),
+        ("GetServiceQuota", "No.", "servicequotas:GetServiceQuota"),
+        ("GetInstanceProfile", "No.", "iam:GetInstanceProfile"),
+        ("ListObjectsV2", "No.", "s3:ListBucket"),
+        ("PutObject", "No.", "PutObject"),
+    ],
+)
+def test_the_permission_that_is_missing(operation, words, action):
+    """As IAM calls it: AWS's own word for it, else that of the policy that `awstune iam` prints."""
+    error = faults.refusal(_client_error("AccessDeniedException", words), operation)
+    assert error.hint == f"allow {action} for this caller; `awstune iam` prints the policy"
 
 
 def test_only_capacity_is_called_capacity():
