@@ -33,11 +33,12 @@ def ssh_command(
         raise UsageError(f"{rest[0]!r}: a command goes after --", f"awstune ssh {name} -- {' '.join(rest)}")
     with Screen(config) as screen:
         cloud = clouds.open_for(config, warn=screen.warn)
-        address = screen.follow(login.ready(config, cloud, instances.find(cloud, name)))
+        one = instances.find(cloud, name)
+        address = screen.follow(login.ready(config, cloud, one))
     if shutil.which("ssh"):
         arguments = openssh.arguments(address, hosts.file_of(config.home), words or ())
         os.execvp(arguments[0], arguments)  # noqa: S606  # a list of words, no shell
     from awstune.remote import terminal
 
-    with access.connect(address) as connection:
+    with access.enter(config, cloud, one) as connection:
         return terminal.run(connection, " ".join(words or ()))

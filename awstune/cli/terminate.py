@@ -10,7 +10,7 @@ from awstune.cli.completing import instance_names
 from awstune.cli.options import command, option
 from awstune.cli.screen import LOOK, Screen
 from awstune.config import Config
-from awstune.errors import LeftBehind, UsageError
+from awstune.errors import UsageError
 
 
 @command("terminate", example="awstune terminate lab")
@@ -36,6 +36,7 @@ def terminate_command(
     still there. A left-out NAME is the only instance there is.
     """
     from awstune.flow import clouds, doomed, end
+    from awstune.flow.ended import silent
 
     if every and names:
         raise UsageError("--all and names contradict each other", "awstune terminate --all")
@@ -47,50 +48,41 @@ def terminate_command(
         screen.if_interrupted("nothing was ended: what runs goes on, and costs what it did", LOOK)
         cloud = clouds.open_for(config, warn=screen.warn)
         if all_regions:
-            places, silent = doomed.everywhere(cloud, everyone=everyone)
+            places, unheard = doomed.everywhere(cloud, everyone=everyone)
         else:
-            places, silent = [(cloud, doomed.meant(cloud, names, every=every, everyone=everyone))], []
-        ended = [one for _, what in places for one in what.instances]
+            places, unheard = [(cloud, doomed.meant(cloud, names, every=every, everyone=everyone))], []
+        asked = [one for _, what in places for one in what.instances]
         without = [base for _, what in places for _, base in what.leftovers]
-        if not cloud.local and (ended or without):
-            question = f"Terminate {_in_words(ended, without, cloud.owner)}? Disks are deleted."
+        if not cloud.local and (asked or without):
+            question = f"Terminate {_in_words(asked, without, cloud.owner)}? Disks are deleted."
             screen.confirm(question, yes=yes)
-        # A region that does not answer may have something: unknown is not none.
-        left = [{"kind": "region", "id": region} for region in silent]
         typed = (" --all-regions" if all_regions else "") + (" --everyone" if everyone else "")
         again = f"awstune terminate --all{typed}" if every else ""
-        removed: list[str] = []
-        left += screen.follow(
-            end.terminate(config, places, discard=discard, again=again, removed=removed.append)
-        )
+        ended = screen.follow(end.terminate(config, places, discard=discard, again=again))
         screen.if_interrupted("what was named is ended", "awstune ls --all-regions shows what is left")
-        shared = [name for there, what in places for name in end.sharing(there, what)]
-        if config.json:
-            return _document(screen, ended, removed, left)
-        return _show(screen, [*(one.name for one in ended), *removed], left, shared)
+        ended += silent(unheard, again)
+        return _document(screen, ended) if config.json else _show(screen, ended)
 
 
-def _in_words(ended: list[Any], removed: list[str], mine: str) -> str:
-    whose = {one.id: "" if one.owner == mine else f", of {one.owner}" for one in ended}
-    words = [f"{one.name} ({one.type}, {one.state}, {one.region}{whose[one.id]})" for one in ended]
+def _in_words(asked: list[Any], removed: list[str], mine: str) -> str:
+    whose = {one.id: "" if one.owner == mine else f", of {one.owner}" for one in asked}
+    words = [f"{one.name} ({one.type}, {one.state}, {one.region}{whose[one.id]})" for one in asked]
     return ", ".join([*words, *(f"what is left of {name}" for name in removed)])
 
 
-def _document(screen: Screen, ended: list[Any], removed: list[str], left: list[dict[str, str]]) -> int:
-    gone = [{"name": one.name, "id": one.id, "state": "terminated"} for one in ended]
-    screen.document({"instances": gone, "left": left, "removed": removed})
-    return LeftBehind.exit_status if left else 0
+def _document(screen: Screen, ended: Any) -> int:
+    gone = [{"name": one.name, "id": one.id, "state": "terminated"} for one in ended.gone]
+    screen.document({"instances": gone, "left": ended.left, "removed": ended.removed})
+    return ended.failure.exit_status if ended.failure else 0
 
 
-def _show(screen: Screen, gone: list[str], left: list[dict[str, str]], shared: list[str]) -> int:
-    from awstune.ec2.end import still_there
-
-    if left:
-        raise LeftBehind(still_there(left), "awstune terminate again in a minute, then the console")
-    names = ", ".join(gone)
-    if names and shared:
+def _show(screen: Screen, ended: Any) -> int:
+    if ended.failure:
+        raise ended.failure
+    names = ", ".join(ended.names)
+    if names and ended.shared:
         rest = "no instance, disk, network interface or schedule"
-        goes_on = f"Group and key pair are still used by {', '.join(shared)}"
+        goes_on = f"Group and key pair are still used by {', '.join(ended.shared)}"
         screen.sentence(f"{names}: gone. Nothing of that is left: {rest}. {goes_on}.")
     elif names:
         rest = "no instance, disk, network interface, group, key pair or schedule"

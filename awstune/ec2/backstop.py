@@ -10,22 +10,23 @@ from __future__ import annotations
 
 import json
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from awstune import names
+from awstune.ec2 import instances
 from awstune.ec2.faults import NotPermitted, Refused
 from awstune.ec2.guard import HOLD_S
-from awstune.ec2.instances import TAG_BASE
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Iterable
 
     from awstune.ec2.instances import Instance
     from awstune.ec2.session import Cloud
 
-GROUP = "awstune"
-ROLE = "awstune-backstop"
+GROUP, ROLE = names.BACKSTOP_GROUP, names.BACKSTOP_ROLE
 # The guard may hold an end off while results are fetched; then it gets some minutes more.
 GRACE_S = HOLD_S + 5 * 60.0
 # Schedules carry no tags: whose one is, and which NAME's, stands in its description.
@@ -98,12 +99,11 @@ class Stray:
     owner: str
 
 
-def strays(cloud: Cloud, live: Collection[str]) -> list[Stray]:
-    """The schedules, whoever's, that would end none of the live instances.
+def strays(cloud: Cloud) -> list[Stray]:
+    """The schedules, whoever's, that would end none of awstune's live instances.
 
-    Args:
-        cloud: which region.
-        live: ids of all instances of awstune's there.
+    An instance is there before its schedule is: of those that are listed first none belongs to an instance
+    that another launch makes meanwhile, and would lose its end from outside.
 
     Raises:
         CloudError: AWS refused.
@@ -111,12 +111,13 @@ def strays(cloud: Cloud, live: Collection[str]) -> list[Stray]:
     if not cloud.has_backstop:
         return []
     pages = cloud.scheduler.get_paginator("list_schedules").paginate(GroupName=GROUP)
-    try:
-        names = [one["Name"] for page in pages for one in page["Schedules"] if one["Name"] not in live]
-        said = {name: _SAID.fullmatch(_description(cloud, name)) for name in names}
-    except NotPermitted:  # an older policy: what has an instance ends in any case, and a stray costs nothing
-        return []
-    return [Stray(name, found[1], found[2]) for name, found in said.items() if found]
+    # An older policy does not allow it: what has an instance ends in any case, and a stray costs nothing.
+    with suppress(NotPermitted):
+        listed = [one["Name"] for page in pages for one in page["Schedules"]]
+        live = {one.id for one in instances.own(cloud, everyone=True)} if listed else set()
+        said = {name: _SAID.fullmatch(_description(cloud, name)) for name in listed if name not in live}
+        return [Stray(name, found[1], found[2]) for name, found in said.items() if found]
+    return []
 
 
 def _description(cloud: Cloud, id_: str) -> str:
@@ -141,10 +142,11 @@ def _there(cloud: Cloud, id_: str) -> bool:
 def _schedule(cloud: Cloud, instance: Instance, ends: float) -> dict[str, Any]:
     at = datetime.fromtimestamp(ends + GRACE_S, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
     verb = _VERBS.get(instance.at_end, "terminateInstances")
+    base = instance.tags.get(instances.TAG_BASE, instance.name)
     return {
         "GroupName": GROUP,
         "Name": instance.id,
-        "Description": _SAYS.format(base=instance.tags.get(TAG_BASE, instance.name), owner=instance.owner),
+        "Description": _SAYS.format(base=base, owner=instance.owner),
         "ScheduleExpression": f"at({at})",
         "ScheduleExpressionTimezone": "UTC",
         "FlexibleTimeWindow": {"Mode": "OFF"},

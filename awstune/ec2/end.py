@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from awstune import errors, names
 from awstune.ec2 import backstop, instances, keys, network
 from awstune.ec2.events import Changed, Removed
-from awstune.ec2.faults import Refused
+from awstune.ec2.faults import Refused, Throttled
 from awstune.ec2.instances import TAG_SEEN, Instance
 from awstune.ec2.intent import forget_all
 from awstune.ec2.network import tag_list
@@ -25,8 +25,9 @@ Left = list[dict[str, str]]
 Now = Callable[[], float]
 Sleep = Callable[[float], None]
 TIMEOUT_S = 10 * 60.0
-# A group stays in use for a while after its last instance has ended.
-_GROUP_TRIES, _GROUP_EVERY_S = 30, 1.0
+TERMINATE = "TerminateInstances"
+# What an ended instance had stays in use for a while.
+_TRIES, _EVERY_S = 30, 1.0
 
 
 def terminate(
@@ -53,14 +54,58 @@ def terminate(
 
     Raises:
         CloudError: AWS refused; then nothing is reported as ended.
-        LeftBehind: an instance has not ended in time.
+        LeftBehind: an instance has not ended in time, or AWS refused to end it and ended others.
     """
-    if doomed:
-        cloud.ec2.terminate_instances(InstanceIds=[instance.id for instance in doomed])
-        yield from _until(cloud, doomed, "terminated", now=now, sleep=sleep, timeout_s=timeout_s)
-        backstop.disarm(cloud, [instance.id for instance in doomed])
-    for owner, base in sorted(_bases(doomed)):
-        yield from clean(cloud, base, keys_dir, sleep=sleep, owner=owner)
+    kept = _ask(cloud, doomed)
+    ending = [one for one in doomed if one.id not in kept]
+    stories = [_ended(cloud, ending, now=now, sleep=sleep, timeout_s=timeout_s)]
+    stories += [clean(cloud, base, keys_dir, sleep=sleep, owner=who) for who, base in sorted(_bases(ending))]
+    yield from _each(stories)
+    if kept:
+        raise errors.LeftBehind(f"not ended: {'; '.join(kept.values())}")
+
+
+def _ask(cloud: Cloud, doomed: Sequence[Instance]) -> dict[str, str]:
+    """Has AWS end them: all at once, else one by one, as it refuses all for one that it does not end.
+
+    Returns:
+        Those that it would not end, by their ids, and in which words.
+    """
+    kept = dict[str, str]()
+    try:
+        if doomed:
+            cloud.ec2.terminate_instances(InstanceIds=[one.id for one in doomed])
+    except Throttled:
+        raise
+    except Refused:
+        for one in doomed if len(doomed) > 1 else ():
+            try:
+                cloud.ec2.terminate_instances(InstanceIds=[one.id])
+            except Refused as error:
+                kept[one.id] = f"{one.name} ({one.id}): {error.message}"
+        if len(doomed) in (1, len(kept)):
+            raise
+    return kept
+
+
+def _ended(
+    cloud: Cloud, ending: Sequence[Instance], *, now: Now, sleep: Sleep, timeout_s: float
+) -> Iterator[Event]:
+    if ending:
+        yield from _until(cloud, ending, "terminated", now=now, sleep=sleep, timeout_s=timeout_s)
+        backstop.disarm(cloud, [one.id for one in ending])
+
+
+def _each(stories: Iterable[Iterator[Event]]) -> Iterator[Event]:
+    """One after the other; what AWS refuses in one keeps no other, and is raised when all are told."""
+    met: Refused | errors.LeftBehind | None = None
+    for story in stories:
+        try:
+            yield from story
+        except (Refused, errors.LeftBehind) as error:
+            met = met or error
+    if met is not None:
+        raise met
 
 
 def clean(
@@ -78,14 +123,16 @@ def clean(
         owner: whose; None is the caller's, whose key file lies here.
     """
     owner = cloud.owner if owner is None else owner
-    live = instances.own(cloud, everyone=True)
-    for stray in _strays(cloud, owner, base, live):
+    for stray in _strays(cloud, owner, base):
         backstop.disarm(cloud, [stray])
         yield Removed("schedule", stray)
-    if (owner, base) in _bases(live):
-        return
     of_base = _filters([owner], names.TAG_NAME, [base])
-    for pair in cloud.ec2.describe_key_pairs(Filters=of_base)["KeyPairs"]:
+    pairs = cloud.ec2.describe_key_pairs(Filters=of_base)["KeyPairs"]
+    groups = cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"]
+    # Asked after what is removed: an instance that another laptop launches meanwhile keeps its own.
+    if (owner, base) in _bases(instances.own(cloud, everyone=True)):
+        return
+    for pair in pairs:
         cloud.ec2.delete_key_pair(KeyName=pair["KeyName"])
         yield Removed("key-pair", pair["KeyName"])
     if owner == cloud.owner:
@@ -94,7 +141,7 @@ def clean(
             path.unlink()
             yield Removed("key-file", str(path))
         forget_all(keys_dir, keys.pair_name(base), cloud.region)
-    for group in cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"]:
+    for group in groups:
         network.close(cloud, group)
         delete_group(cloud, group["GroupId"], sleep)
         yield Removed("security-group", group["GroupId"])
@@ -107,53 +154,69 @@ def left_of(cloud: Cloud, base: str) -> bool:
         return True
     if cloud.ec2.describe_security_groups(Filters=of_base)["SecurityGroups"]:
         return True
-    return bool(_strays(cloud, cloud.owner, base, instances.own(cloud, everyone=True)))
+    return bool(_strays(cloud, cloud.owner, base))
 
 
-def _strays(cloud: Cloud, owner: str, base: str, live: Iterable[Instance]) -> list[str]:
-    found = backstop.strays(cloud, {one.id for one in live})
-    return [one.id for one in found if (one.owner, one.base) == (owner, base)]
+def _strays(cloud: Cloud, owner: str, base: str) -> list[str]:
+    return [one.id for one in backstop.strays(cloud) if (one.owner, one.base) == (owner, base)]
 
 
-def leftovers(cloud: Cloud, gone: Iterable[Instance], bases_gone: Iterable[Base] = ()) -> Left:
+def leftovers(
+    cloud: Cloud,
+    gone: Iterable[Instance],
+    bases_gone: Iterable[Base] = (),
+    *,
+    sleep: Sleep = time.sleep,
+) -> Left:
     """What of ended instances is still there, as AWS's own answers say.
 
     Args:
         cloud: where they were.
         gone: the instances as they were before they ended.
         bases_gone: NAMEs of which there was no instance, only what had been made beside it.
+        sleep: how pauses are made: AWS takes a moment to take disks and interfaces off what has ended.
 
     Returns:
         ``{kind, id}`` each: instance, volume, network-interface, schedule, security-group, key-pair.
     """
     known = list(gone)
-    left = _of_instances(cloud, known) if known else []
+    left = _of_instances(cloud, known, sleep) if known else []
     bases = _bases(known) | set(bases_gone)
     left += _beside(cloud, bases) if bases else []
     return [{"kind": kind, "id": id_} for kind, id_ in dict.fromkeys(left)]
 
 
-def _of_instances(cloud: Cloud, known: Sequence[Instance]) -> list[tuple[str, str]]:
-    tokens = {instance.tags.get(names.TAG_TOKEN, "-") for instance in known}
-    owners = {instance.owner for instance in known}
+def _of_instances(cloud: Cloud, known: Sequence[Instance], sleep: Sleep) -> list[tuple[str, str]]:
     still = instances.describe(cloud, filters=_either("instance-id", [one.id for one in known]))
-    left = [("instance", one.id) for one in still if one.state != "terminated"]
+    alive = [one.id for one in still if one.state != "terminated"]
+    things = _things(cloud, known)
+    for _ in range(_TRIES):
+        if all(user is None or user in alive for user in things.values()):
+            break
+        sleep(_EVERY_S)  # AWS tells nobody when it has taken something off: one asks
+        things = _things(cloud, known)
+    schedules = [("schedule", id_) for id_ in backstop.left(cloud, [one.id for one in known])]
+    return [*(("instance", id_) for id_ in alive), *things, *schedules]
+
+
+def _things(cloud: Cloud, known: Sequence[Instance]) -> dict[tuple[str, str], str | None]:
+    """Disks and network interfaces of instances that are still there, and which of these still has each."""
     # What was made with it is known by its token, what was put to it later by its id.
-    disks = [volume for one in known for volume in one.volume_ids]
-    cards = [card for one in known for card in one.interface_ids]
-    volumes = {
-        volume["VolumeId"]: volume.get("State")
-        for asked in (_filters(owners, names.TAG_TOKEN, tokens), _either("volume-id", disks))
-        for volume in cloud.ec2.describe_volumes(Filters=asked)["Volumes"]
-    }
-    interfaces = {
-        card["NetworkInterfaceId"]: ""
-        for asked in (_filters(owners, names.TAG_TOKEN, tokens), _either("network-interface-id", cards))
-        for card in cloud.ec2.describe_network_interfaces(Filters=asked)["NetworkInterfaces"]
-    }
-    left += [("volume", id_) for id_, state in volumes.items() if state != "deleting"]
-    left += [("network-interface", id_) for id_ in interfaces]
-    return left + [("schedule", id_) for id_ in backstop.left(cloud, [one.id for one in known])]
+    tokens = {one.tags.get(names.TAG_TOKEN, "-") for one in known}
+    made = _filters({one.owner for one in known}, names.TAG_TOKEN, tokens)
+    disks = _either("volume-id", [volume for one in known for volume in one.volume_ids])
+    cards = _either("network-interface-id", [card for one in known for card in one.interface_ids])
+    ids, found = {one.id for one in known}, dict[tuple[str, str], str | None]()
+    for asked in (made, disks):
+        for disk in cloud.ec2.describe_volumes(Filters=asked)["Volumes"]:
+            if disk.get("State") != "deleting":
+                users = ids & {one.get("InstanceId", "") for one in disk.get("Attachments", [])}
+                found["volume", disk["VolumeId"]] = next(iter(users), None)
+    for asked in (made, cards):
+        for card in cloud.ec2.describe_network_interfaces(Filters=asked)["NetworkInterfaces"]:
+            users = ids & {card.get("Attachment", {}).get("InstanceId", "")}
+            found["network-interface", card["NetworkInterfaceId"]] = next(iter(users), None)
+    return found
 
 
 def stop(
@@ -223,7 +286,7 @@ def delete_group(cloud: Cloud, group_id: str, sleep: Sleep) -> None:
         CloudError: AWS refused.
         LeftBehind: something still has it.
     """
-    for _ in range(_GROUP_TRIES):
+    for _ in range(_TRIES):
         try:
             cloud.ec2.delete_security_group(GroupId=group_id)
         except Refused as error:
@@ -231,7 +294,7 @@ def delete_group(cloud: Cloud, group_id: str, sleep: Sleep) -> None:
                 return
             if error.code != "DependencyViolation":
                 raise
-            sleep(_GROUP_EVERY_S)  # an ended instance has its group for a moment longer
+            sleep(_EVERY_S)  # an ended instance has its group for a moment longer
         else:
             return
     raise errors.LeftBehind(
@@ -245,10 +308,8 @@ def _bases(found: Iterable[Instance]) -> set[Base]:
 
 
 def _beside(cloud: Cloud, bases: set[Base]) -> list[tuple[str, str]]:
-    live = instances.own(cloud, everyone=True)
-    free, left = bases - _bases(live), list[tuple[str, str]]()
-    strays = backstop.strays(cloud, {one.id for one in live})
-    left += [("schedule", one.id) for one in strays if (one.owner, one.base) in bases]
+    free = bases - _bases(instances.own(cloud, everyone=True))
+    left = [("schedule", one.id) for one in backstop.strays(cloud) if (one.owner, one.base) in bases]
     for owner in sorted({owner for owner, _ in bases}):
         of_bases = _filters([owner], names.TAG_NAME, [base for its, base in free if its == owner])
         groups = cloud.ec2.describe_security_groups(Filters=of_bases)["SecurityGroups"]
@@ -264,7 +325,7 @@ def _either(name: str, values: Sequence[str]) -> Any:
 
 def _filters(owners: Iterable[str], tag: str, values: Iterable[str]) -> Any:
     return [
-        {"Name": f"tag:{names.TAG_OWNER}", "Values": sorted(owners)},
+        instances.made_by(*owners),
         {"Name": f"tag:{tag}", "Values": sorted(values) or ["-"]},
     ]
 
@@ -273,5 +334,5 @@ def still_there(left: Sequence[Mapping[str, str]]) -> str:
     """What a terminate has left, ``{kind, id}`` each; of a region that did not answer nothing is known."""
     silent = ", ".join(thing["id"] for thing in left if thing["kind"] == "region")
     things = ", ".join(f"{thing['kind']} {thing['id']}" for thing in left if thing["kind"] != "region")
-    unknown = f"what is in {silent} is not known, as AWS did not answer there"
+    unknown = f"what is in {silent} is not known, as AWS did not say"
     return "; ".join(said for said in (things and f"still there: {things}", silent and unknown) if said)

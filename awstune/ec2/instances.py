@@ -222,7 +222,7 @@ def own(cloud: Cloud, *, ended: bool = False, everyone: bool = False) -> list[In
     """
     filters = [{"Name": "tag-key", "Values": [names.TAG_NAME]}]
     if not everyone:
-        filters.append({"Name": f"tag:{names.TAG_OWNER}", "Values": [cloud.owner]})
+        filters.append(made_by(cloud.owner))
     if not ended:
         filters.append({"Name": "instance-state-name", "Values": list(LIVE)})
     return describe(cloud, filters=filters)
@@ -338,6 +338,11 @@ def from_facts(facts: InstanceTypeDef, region: str) -> Instance:
         ),
         born=described.born(facts),
     )
+
+
+def made_by(*owners: str) -> Any:
+    """EC2's filter for what these owners made, whatever it is."""
+    return {"Name": f"tag:{names.TAG_OWNER}", "Values": sorted(set(owners))}
 
 
 def tags_for(cloud: Cloud, name: str) -> dict[str, str]:

@@ -171,7 +171,8 @@ def network_of(cloud: Cloud, subnet: str | None) -> Network:
         # A filter rather than an id: AWS answers an unknown id with an error.
         found = cloud.ec2.describe_subnets(Filters=[{"Name": "subnet-id", "Values": [subnet]}])["Subnets"]
         if not found:
-            hint = "`aws ec2 describe-subnets` lists them; without --subnet the default network's is used"
+            listed = cloud.aws("ec2 describe-subnets")
+            hint = f"{listed} lists them; without --subnet the default network's is used"
             raise errors.UsageError(f"there is no subnet {subnet!r} in {cloud.region}", hint)
         facts = found[0]
         return Network(
@@ -183,7 +184,7 @@ def network_of(cloud: Cloud, subnet: str | None) -> Network:
     if not vpcs:
         raise errors.UsageError(
             f"the account has no default network in {cloud.region}",
-            "name a subnet with --subnet, or make one: `aws ec2 create-default-vpc`",
+            f"name a subnet with --subnet, or make one: {cloud.aws('ec2 create-default-vpc')}",
         )
     return Network(vpcs[0]["VpcId"])
 
@@ -202,7 +203,8 @@ def check_group(cloud: Cloud, group_id: str, vpc_id: str) -> None:
             f"name a subnet of {found[0]['VpcId']} with --subnet, or another --security-group",
         )
     if not found:
-        hint = "`aws ec2 describe-security-groups` lists their ids; without --security-group one is made"
+        listed = cloud.aws("ec2 describe-security-groups")
+        hint = f"{listed} lists their ids; without --security-group one is made"
         raise errors.UsageError(f"there is no security group {group_id!r} in {cloud.region}", hint)
 
 

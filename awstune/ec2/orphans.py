@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 # What `end.clean` takes away; whose disk it is, and what is on it, nobody but its owner knows.
 REMOVED = ("key-pair", "security-group", "schedule")
+KEPT = ("volume", "network-interface")
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,13 @@ class Orphan:
     owner: str
 
 
+def deletion(cloud: Cloud, kind: str, id_: str) -> str:
+    """The command that deletes what `end.clean` keeps."""
+    if cloud.local:
+        return "`awstune local stop` ends that cloud with all that is in it"
+    return cloud.aws(f"ec2 delete-{kind} --{kind}-id {id_}")
+
+
 def find(cloud: Cloud, *, everyone: bool = False) -> list[Orphan]:
     """Disks, interfaces, groups, key pairs and schedules that no live instance has.
 
@@ -42,11 +50,8 @@ def find(cloud: Cloud, *, everyone: bool = False) -> list[Orphan]:
     Raises:
         CloudError: AWS refused.
     """
-    live = instances.own(cloud, everyone=True)
-    bases = {(one.owner, end.base_name(one)) for one in live}
-    mine: Any = {"Name": f"tag:{names.TAG_OWNER}", "Values": [cloud.owner]}
     theirs: Any = {"Name": "tag-key", "Values": [names.TAG_OWNER]}
-    made: Any = [theirs if everyone else mine]
+    made: Any = [theirs if everyone else instances.made_by(cloud.owner)]
     free: Any = [*made, {"Name": "status", "Values": ["available"]}]
     client = cloud.ec2
     alone = [_one("volume", one["VolumeId"], one) for one in client.describe_volumes(Filters=free)["Volumes"]]
@@ -60,9 +65,11 @@ def find(cloud: Cloud, *, everyone: bool = False) -> list[Orphan]:
     beside += [_one("key-pair", one["KeyName"], one) for one in pairs]
     stray = [
         Orphan("schedule", one.id, one.base, one.owner)
-        for one in backstop.strays(cloud, [one.id for one in live])
+        for one in backstop.strays(cloud)
         if everyone or one.owner == cloud.owner
     ]
+    # Asked last: what a launch makes meanwhile has got its instance by then, and is no orphan.
+    bases = {(one.owner, end.base_name(one)) for one in instances.own(cloud, everyone=True)}
     return [*alone, *(one for one in beside if (one.owner, one.base) not in bases), *stray]
 
 

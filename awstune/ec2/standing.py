@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from awstune import errors, names
 from awstune.ec2 import hostkeys, instances, keys, metadata, network, orphans
@@ -10,8 +10,7 @@ from awstune.ec2.patient import SKEW_S, Check, Patient, fine, mend
 
 if TYPE_CHECKING:
     from awstune.ec2.instances import Instance
-
-_KEPT = ("volume", "network-interface")
+    from awstune.ec2.session import Cloud
 
 
 def key_files(patient: Patient) -> Check:
@@ -54,39 +53,38 @@ def tokens(patient: Patient) -> Check:
     open_ = [one for one in running if metadata.due(one)]
     if open_:
         found = f"metadata without a token: {', '.join(one.name for one in open_)}"
-        return mend("metadata", found, *(_require_tokens(one) for one in open_))
+        return mend("metadata", found, *(_require_tokens(patient.cloud, one) for one in open_))
     return fine("metadata", f"{len(running)} running, metadata for a token only")
 
 
-def _require_tokens(one: Instance) -> str:
+def _require_tokens(cloud: Cloud, one: Instance) -> str:
     if metadata.boots_without_tokens(one):
         return f"awstune ssh {one.name} -- true"
     asked = f"--instance-id {one.id} --http-tokens required --http-put-response-hop-limit 1"
-    return f"`aws ec2 modify-instance-metadata-options {asked}`"
+    return cloud.aws(f"ec2 modify-instance-metadata-options {asked}")
 
 
 def doors(patient: Patient) -> Check:
     """Port 22 of one's own groups, for addresses and not for everybody."""
-    mine: Any = [{"Name": f"tag:{names.TAG_OWNER}", "Values": [patient.cloud.owner]}]
-    groups = network.owned(patient.cloud, mine)
+    groups = network.owned(patient.cloud, [instances.made_by(patient.cloud.owner)])
     wide = [(one, range_) for one in groups for range_ in sorted(one.ssh_from) if range_.endswith("/0")]
     if wide:
         found = f"port 22 is open to EVERYBODY: {', '.join(one.name for one, _ in wide)}"
-        return mend("doors", found, *(_shut(one, range_) for one, range_ in wide))
+        return mend("doors", found, *(_shut(patient.cloud, one, range_) for one, range_ in wide))
     ranges = sorted({range_ for one in groups for range_ in one.ssh_from})
     return fine("doors", f"{len(groups)} security groups, port 22 from {', '.join(ranges) or 'nowhere'}")
 
 
-def _shut(group: network.Group, range_: str) -> str:
+def _shut(cloud: Cloud, group: network.Group, range_: str) -> str:
     what = "Ipv6Ranges=[{CidrIpv6=" if ":" in range_ else "IpRanges=[{CidrIp="
     rule = f"IpProtocol=tcp,FromPort={names.SSH_PORT},ToPort={names.SSH_PORT},{what}{range_}}}]"
-    return f"`aws ec2 revoke-security-group-ingress --group-id {group.id} --ip-permissions '{rule}'`"
+    return cloud.aws(f"ec2 revoke-security-group-ingress --group-id {group.id} --ip-permissions '{rule}'")
 
 
 def disks(patient: Patient) -> Check:
     """Each disk of one's own encrypted."""
-    mine: Any = [{"Name": f"tag:{names.TAG_OWNER}", "Values": [patient.cloud.owner]}]
-    volumes = patient.cloud.ec2.describe_volumes(Filters=mine)["Volumes"]
+    mine = instances.made_by(patient.cloud.owner)
+    volumes = patient.cloud.ec2.describe_volumes(Filters=[mine])["Volumes"]
     plain = [one["VolumeId"] for one in volumes if not one.get("Encrypted")]
     if plain:
         fix = "the disks of a new launch are encrypted: move what is on them to a new instance"
@@ -111,7 +109,7 @@ def leftovers(patient: Patient) -> Check:
         return fine("leftovers", "nothing that no instance uses")
     found = ", ".join(f"{one.kind} {one.id}" for one in left)
     again = " ".join(sorted({one.base for one in left if one.kind in orphans.REMOVED and one.base}))
-    kept = [f"`aws ec2 delete-{one.kind} --{one.kind}-id {one.id}`" for one in left if one.kind in _KEPT]
+    kept = [orphans.deletion(patient.cloud, one.kind, one.id) for one in left if one.kind in orphans.KEPT]
     return mend("leftovers", found, again and f"awstune terminate {again}", *kept)
 
 

@@ -13,10 +13,9 @@ from typing import Any, Protocol
 
 from awstune.config import Config, ensure_home
 from awstune.ec2 import instances
-from awstune.ec2.end import still_there
 from awstune.ec2.plan import Plan
 from awstune.ec2.wanted import Wanted
-from awstune.errors import AwstuneError, Interrupted, LeftBehind
+from awstune.errors import AwstuneError, Interrupted
 from awstune.flow import clouds, end, follow, launch, ship, spec
 from awstune.flow.claim import take
 from awstune.flow.doomed import Doomed
@@ -103,9 +102,9 @@ def _story(config: Config, warn: Callable[[object], None], in_words: InWords) ->
     document = yield from _sweep(config, proposal, ready, in_words)
 
     yield Chapter("Terminate, and look whether anything is left")
-    left = yield from end.terminate(config, [(proposal.cloud, Doomed((ready.instance,)))], discard=False)
-    if left:
-        raise LeftBehind(still_there(left), "awstune terminate --all")
+    ended = yield from end.terminate(config, [(proposal.cloud, Doomed((ready.instance,)))], discard=False)
+    if ended.failure:
+        raise ended.failure
     yield Done("nothing is left: no instance, disk, network interface, security group or key pair")
     return document
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from awstune.ec2 import end, instances, orphans, regions
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
+from awstune.errors import CloudError
+
+Left = list[dict[str, str]]
 
 
 @dataclass(frozen=True)
@@ -19,12 +22,18 @@ class Doomed:
         leftovers: whose, and the NAMEs of which only a key pair, a security group or a schedule is left.
         kept: what no instance has and only its owner may delete, such as a disk: ``{kind, id}`` each.
         every: whether that is all there is, rather than what somebody named.
+        everyone: with ``every``, whoever in the account made it.
+        unseen: why what no instance uses is not known; empty where it is.
+        spared: of the instances those that another awstune is at work on.
     """
 
     instances: tuple[Instance, ...]
     leftovers: tuple[end.Base, ...] = ()
     kept: tuple[dict[str, str], ...] = ()
     every: bool = False
+    everyone: bool = False
+    unseen: str = ""
+    spared: tuple[Instance, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -69,13 +78,39 @@ def meant(cloud: Cloud, names: Sequence[str], *, every: bool = False, everyone: 
 
 
 def _all(cloud: Cloud, *, everyone: bool) -> Doomed:
-    """All there is in a region; what goes with its last instance is no leftover."""
+    """All there is in a region; what goes with its last instance is no leftover.
+
+    An error about what no instance uses keeps no instance: those cost most.
+    """
     live = tuple(instances.own(cloud, everyone=everyone))
+    all_of_it = Doomed(live, every=True, everyone=everyone)
+    try:
+        alone = orphans.find(cloud, everyone=everyone)
+    except CloudError as error:
+        if not live:
+            raise
+        return replace(all_of_it, unseen=error.message)
     with_them = {(one.owner, end.base_name(one)) for one in live}
-    alone = orphans.find(cloud, everyone=everyone)
     left = dict.fromkeys((one.owner, one.base) for one in alone if one.kind in orphans.REMOVED and one.base)
-    kept = tuple({"kind": one.kind, "id": one.id} for one in alone if one.kind not in orphans.REMOVED)
-    return Doomed(live, tuple(base for base in left if base not in with_them), kept, every=True)
+    leftovers = tuple(base for base in left if base not in with_them)
+    kept = tuple({"kind": one.kind, "id": one.id} for one in alone if one.kind in orphans.KEPT)
+    return replace(all_of_it, leftovers=leftovers, kept=kept)
+
+
+def unused(cloud: Cloud, what: Doomed) -> Left:
+    """What no instance uses, looked at once more when all are ended, where anything was there or unknown.
+
+    Returns:
+        ``{kind, id}`` each; what is removed with a NAME only where nobody could be asked for it before.
+
+    Raises:
+        CloudError: AWS refused.
+    """
+    if not (what.kept or what.unseen):
+        return []
+    kinds = (*orphans.KEPT, *orphans.REMOVED) if what.unseen else orphans.KEPT
+    found = orphans.find(cloud, everyone=what.everyone)
+    return [{"kind": one.kind, "id": one.id} for one in found if one.kind in kinds]
 
 
 def _bearing(own: list[Instance], names: Sequence[str], region: str) -> list[Instance]:

@@ -2,41 +2,38 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import PurePosixPath
 
 from awstune.config import Config
-from awstune.ec2 import end, events, instances, restart, unfetched
+from awstune.ec2 import end, events, instances, restart
+from awstune.ec2.faults import Refused
 from awstune.ec2.instances import Instance
 from awstune.ec2.restart import Restart
 from awstune.ec2.session import Cloud
 from awstune.errors import (
     AwstuneError,
+    CloudError,
     InstanceDied,
     Interrupted,
-    KeyFileError,
     LeftBehind,
     NameBusy,
     NoGuard,
     NotReady,
     RemoteError,
-    UnknownName,
-    UsageError,
 )
-from awstune.flow import access, arriving, launch, login
-from awstune.flow.doomed import Doomed
+from awstune.flow import access, arriving, fetching, launch
+from awstune.flow.doomed import Doomed, unused
+from awstune.flow.ended import Ended, silent, ways_on
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.money import dollars
-from awstune.names import SWEEPS_DIR
 from awstune.remote import hosts
-from awstune.remote.mirror import Mirror, remember, remote_path, sweeps_on
-from awstune.remote.ssh import Connection
-from awstune.remote.where import Where
-from awstune.sweeps.folder import Folder
 
 Left = list[dict[str, str]]
+Gone = tuple[tuple[Instance, ...], tuple[str, ...]]
+Sleep = Callable[[float], None]
 
 
 def terminate(
@@ -45,102 +42,148 @@ def terminate(
     *,
     discard: bool,
     again: str = "",
-    removed: Callable[[str], object] = lambda _: None,
-) -> Story[Left]:
+    sleep: Sleep = time.sleep,
+) -> Story[Ended]:
     """Fetches, ends, removes what was made beside, and looks whether anything is left.
 
-    The names are claimed: a launch of the same name would make what is being removed.
+    The names are claimed: a launch of the same name would make what is being removed. Of all there is, what
+    another awstune is at work on is spared.
 
     Args:
         config: says where the sweeps' folders are.
         places: which, by region.
         discard: whether what a sweep has not sent home may be lost.
         again: the command that goes on with an interrupted one; left out, the one that names them all.
-        removed: told each NAME whose leftovers are removed.
+        sleep: how pauses are made.
 
     Returns:
-        What is still there: ``{kind, id}`` each.
+        What is gone, and what is still there.
 
     Raises:
         RemoteError: something could not be fetched; then nothing was ended.
-        CloudError: AWS refused.
-        NameBusy: another awstune is at work on one of the names.
+        CloudError: AWS refused, and nothing was ended.
+        NameBusy: another awstune is at work on a name that was given.
         Interrupted: by Ctrl-C; what is there can be ended by the same command.
     """
     names = " ".join(name for _, what in places for name in what.names)
-    goes_on = f"{again or f'awstune terminate {names}'} goes on where it stopped"
-    left: Left = []
+    again = again or f"awstune terminate {names}"
+    ended = Ended()
     stands = f"nothing was ended: {names} goes on, and costs what it did"
     with ExitStack() as claims:
         try:
             claimed = []
             for cloud, what in places:
                 claimed.append((cloud, (yield from _claimed(config, cloud, what, claims))))
-            there = [(cloud, one) for cloud, what in places for one in what.instances]
+            there = [(cloud, one) for cloud, what in claimed for one in what.instances]
             for cloud, one in [] if discard else there:
-                yield from _fetched(config, cloud, one, f"; {stands}" if len(there) > 1 else "")
+                yield from fetching.bring_home(config, cloud, one, f"; {stands}" if len(there) > 1 else "")
             stands = f"{names}: some of it may still be there, and cost"
             for cloud, what in claimed:
-                left += yield from _end(config, cloud, what, removed)
+                ended += yield from _end(config, cloud, what, again, sleep, alone=len(claimed) == 1)
         except KeyboardInterrupt:
-            raise Interrupted(stands, goes_on) from None
-    return left
+            raise Interrupted(stands, f"{again} goes on where it stopped") from None
+    return ended
 
 
 def _claimed(config: Config, cloud: Cloud, what: Doomed, claims: ExitStack) -> Story[Doomed]:
-    """Claims all names; of ``--all`` what another awstune is just making is spared, not the rest with it."""
-    held = {*(one.name for one in what.instances), *(end.base_name(one) for one in what.instances)} - {""}
-    claims.callback(launch.claimed(config, cloud, held, "terminate").release)
-    mine = []
-    for owner, base in what.leftovers:
+    """Claims the names, and looks at the instances once more: somebody may have taken long to answer."""
+    held, busy = set[str](), dict[str, None]()
+
+    def mine(*names: str) -> bool:
+        wanted = {*names} - held - {""}
         try:
-            if base not in held:
-                claims.callback(launch.claimed(config, cloud, [base], "terminate").release)
+            claims.callback(launch.claimed(config, cloud, wanted, "terminate").release)
         except NameBusy as error:
             if not what.every:
                 raise
-            yield Warned(f"{error.message}, and is left alone")
-        else:
-            held.add(base)
-            mine.append((owner, base))
-    return replace(what, leftovers=tuple(mine))
+            busy[error.message] = None
+            return False
+        held.update(wanted)
+        return True
+
+    ours = [one for one in what.instances if mine(one.name, end.base_name(one))]
+    spared = tuple(one for one in what.instances if one not in ours)
+    leftovers = tuple(left for left in what.leftovers if mine(left[1]))
+    for message in busy:
+        yield Warned(f"{message}, and is left alone")
+    now = {one.id: one for one in instances.own(cloud, ended=True, everyone=True)} if ours else {}
+    as_now = tuple(now.get(one.id, one) for one in ours)
+    return replace(what, instances=as_now, leftovers=leftovers, spared=spared)
 
 
-def _end(config: Config, cloud: Cloud, what: Doomed, removed: Callable[[str], object]) -> Story[Left]:
-    yield from _removed(config, cloud, what, removed)
+def _end(
+    config: Config, cloud: Cloud, what: Doomed, again: str, sleep: Sleep, *, alone: bool
+) -> Story[Ended]:
     try:
-        for one in what.instances:
+        gone, removed = yield from _removed(config, cloud, what, sleep, alone=alone)
+    except CloudError as error:
+        if alone:
+            raise
+        yield Warned(f"{cloud.region}: {error.message}")
+        return silent([cloud.region], again)
+    try:
+        for one in gone:
             hosts.unpin(config.home, one.id)
-            _note_ended(config, one)
+            fetching.note_ended(config, one)
     except OSError as error:  # what was asked for is done; whatever is noted here, `ls` asks AWS
         yield Warned(f"cannot write {error.filename or config.home}: {error.strerror}")
     yield Doing("looking whether anything is left")
-    left = end.leftovers(cloud, what.instances, what.leftovers)
-    return [*left, *(one for one in what.kept if one not in left)]
+    left = yield from _left(cloud, what, sleep)
+    spared = tuple(one.name for one in what.spared)
+    shared = () if left else tuple(_sharing(cloud, what))
+    return Ended(gone, removed, tuple(left), ways_on(cloud, left, again), spared, shared)
 
 
-def sharing(cloud: Cloud, what: Doomed) -> list[str]:
+def _left(cloud: Cloud, what: Doomed, sleep: Sleep) -> Story[Left]:
+    """What AWS still shows; where it does not say, that nobody knows."""
+    left: Left = [{"kind": "instance", "id": one.id} for one in what.spared]
+    looks: tuple[Callable[[], Left], ...] = (
+        lambda: end.leftovers(cloud, what.instances, what.leftovers, sleep=sleep),
+        lambda: unused(cloud, what),
+    )
+    for look in looks:
+        try:
+            left += [one for one in look() if one not in left]
+        except CloudError as error:
+            yield Warned(f"what is left in {cloud.region} is not known: {error.message}")
+            left += [one for one in silent([cloud.region], "").left if one not in left]
+    return left
+
+
+def _sharing(cloud: Cloud, what: Doomed) -> list[str]:
     """Names of the live instances that still use the key pair and the group of what was ended."""
     bases = {end.base_name(one) for one in what.instances if one.owner == cloud.owner} - {""}
     return sorted(one.name for one in instances.own(cloud) if end.base_name(one) in bases)
 
 
-def _removed(config: Config, cloud: Cloud, what: Doomed, removed: Callable[[str], object]) -> Story[None]:
-    """Ends and removes; what takes too long is told, and is still there when one looks afterwards."""
+def _removed(config: Config, cloud: Cloud, what: Doomed, sleep: Sleep, *, alone: bool) -> Story[Gone]:
+    """Ends and removes; what takes too long or is refused is told, and is there when one looks afterwards."""
     keys_dir = access.keys_dir(config, cloud)
+    states: dict[str, str] = {}
     try:
-        for event in end.terminate(cloud, what.instances, keys_dir):
+        for event in end.terminate(cloud, what.instances, keys_dir, sleep=sleep):
+            if isinstance(event, events.Changed):
+                states[event.id] = event.state
             yield _told(event)
-    except LeftBehind as error:
-        yield Warned(error.message)
+    except (LeftBehind, Refused) as error:
+        if alone and isinstance(error, Refused) and error.operation == end.TERMINATE:
+            raise
+        yield Warned(_with_hint(error))
+    removed = []
     for owner, base in what.leftovers:
         try:
-            for event in end.clean(cloud, base, keys_dir, owner=owner):
+            for event in end.clean(cloud, base, keys_dir, owner=owner, sleep=sleep):
                 yield _told(event)
-        except LeftBehind as error:
-            yield Warned(error.message)
+        except (LeftBehind, Refused) as error:
+            yield Warned(_with_hint(error))
         else:
-            removed(base)
+            removed.append(base)
+    gone = tuple(one for one in what.instances if states.get(one.id) == "terminated")
+    return gone, tuple(removed)
+
+
+def _with_hint(error: AwstuneError) -> str:
+    return "; ".join(filter(None, (error.message, error.hint)))
 
 
 def stop(cloud: Cloud, which: Sequence[Instance]) -> Story[None]:
@@ -229,100 +272,3 @@ def _told(event: events.Changed | events.Removed) -> Doing | Done:
     final = event.state in ("terminated", "stopped")
     text = f"{event.name} is {event.state}"
     return Done(text) if final else Doing(text)
-
-
-def _fetched(config: Config, cloud: Cloud, one: Instance, otherwise: str) -> Story[None]:
-    """What an instance's sweeps have not sent home; where that fails, also what then goes on beside it."""
-    try:
-        yield from _fetch_home(config, cloud, one)
-    except AwstuneError as error:
-        error.message += otherwise
-        raise
-
-
-def _fetch_home(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
-    holds = unfetched.sweeps(one)
-    if one.state != "running":
-        _refuse_unfetched(config, one, holds)
-        return
-    if holds == ():
-        return
-    yield Doing(f"{one.name}: looking for what its sweeps have not yet sent home")
-    try:
-        with (yield from login.enter(config, cloud, one)) as connection:
-            for name in sweeps_on(connection):
-                noted = holds is None or name in holds or unfetched.MORE in holds
-                yield from _fetch_sweep(config, cloud, one, connection, name, noted=noted)
-    except (RemoteError, KeyFileError, UnknownName) as error:
-        raise type(error)(
-            f"what is on {one.name} could not be fetched, so it was not ended: {error.message}",
-            f"awstune terminate {one.name} --discard does without it",
-        ) from error
-    except OSError as error:
-        where = f"cannot write {error.filename or config.cwd}: {error.strerror}"
-        raise AwstuneError(
-            f"what is on {one.name} could not be fetched, so it was not ended: {where}",
-            f"make room, and repeat; awstune terminate {one.name} --discard does without it",
-        ) from error
-
-
-def _fetch_sweep(
-    config: Config, cloud: Cloud, one: Instance, connection: Connection, name: str, *, noted: bool
-) -> Story[None]:
-    """Fetches one; what is here already is passed over, unless the instance's tag says that it is not."""
-    folder = home_of(config, one, name)
-    folder.path.mkdir(parents=True, exist_ok=True)
-    where = Where.read(folder)
-    if where is None:
-        where = Where(config.cloud, cloud.region, one.id, one.name, remote_path(name))
-        where.write(folder)
-    mirror = Mirror(connection, where.path, folder)
-    look = mirror.poll()
-    if where.complete and look.complete and not noted:
-        return
-    yield Doing(f"{one.name}: fetching {name}")
-    if not look.over:
-        yield Warned(f"{name} is still running on {one.name}; it is stopped, and can be resumed")
-    elif look.runs:
-        yield Warned(f"a run of {name} is still under way on {one.name}; it is stopped")
-    if not look.over or look.runs:
-        mirror.stop_worker()
-    look = mirror.fetch()
-    if not look.complete:
-        raise RemoteError(f"{name} on {one.name} does not stop")
-    yield Done(f"fetched {folder.name} into {folder.path}")
-
-
-def home_of(config: Config, one: Instance, name: str) -> Folder:
-    """The folder here that mirrors a sweep of an instance; never one of another sweep's."""
-    folder = Folder(config.cwd / SWEEPS_DIR / name)
-    where = Where.read(folder)
-    if not folder.path.exists() or (where is not None and where.instance == one.id):
-        return folder
-    return Folder(config.cwd / SWEEPS_DIR / f"{name}-{one.id}")
-
-
-def _note_ended(config: Config, one: Instance) -> None:
-    for folder in Folder.all(config.cwd):
-        where = Where.read(folder)
-        if where is not None and where.instance == one.id and where.alive:
-            remember(folder, where, alive=False)
-
-
-def _refuse_unfetched(config: Config, one: Instance, holds: Sequence[str] | None) -> None:
-    """What an instance holds that cannot be asked now is known from its tag, and from the folders here."""
-    known = {PurePosixPath(where.path).name: where.complete for where in _places(config, one)}
-    waited = {*(holds or ()), *(name for name, complete in known.items() if not complete)}
-    for name in sorted(waited - {name for name, complete in known.items() if complete}):
-        what = "another sweep" if name == unfetched.MORE else name
-        raise UsageError(
-            f"{one.name} is {one.state}, and {what} on it is not here in full",
-            f"awstune start {one.name}, then terminate fetches it; "
-            f"awstune terminate {one.name} --discard does without it",
-        )
-
-
-def _places(config: Config, one: Instance) -> list[Where]:
-    """Where the sweeps of this folder are that the instance has."""
-    found = [Where.read(folder) for folder in Folder.all(config.cwd)]
-    return [where for where in found if where is not None and where.instance == one.id]

@@ -12,7 +12,6 @@ from typing import Any
 
 from awstune.config import Config
 from awstune.ec2 import prices, restart, unfetched
-from awstune.ec2.end import still_there
 from awstune.ec2.faults import Unreachable
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
@@ -23,7 +22,6 @@ from awstune.errors import (
     CloudError,
     ConnectionLost,
     Interrupted,
-    LeftBehind,
     NameBusy,
     SweepBusy,
     SweepError,
@@ -145,9 +143,9 @@ def _end_owned(config: Config, folder: Folder, open_cloud: look.Open) -> Story[N
             also = f"{one.name} goes on, and costs: it has {', '.join(others)}, which is not here yet"
             yield Warned(f"{also}; awstune terminate {one.name} fetches that and ends {one.name}")
             return
-        left = yield from end.terminate(config, [(cloud, Doomed((one,)))], discard=False)
-        if left:
-            raise LeftBehind(still_there(left), f"awstune terminate {one.name}")
+        ended = yield from end.terminate(config, [(cloud, Doomed((one,)))], discard=False)
+        if ended.failure:
+            raise ended.failure
         yield Done(f"the instance {one.name} was to end with its sweep, and is gone; nothing of it is left")
     remember(folder, where, owned=False, alive=False)
 

@@ -37,7 +37,7 @@ def ready(config: Config, cloud: Cloud, one: Instance) -> Story[ssh.Address]:
         yield Warned(f"{said}; {reach.way_in(one.name)}")
     if closing.due(one):
         yield Doing(f"{one.name}: what its launch left open is shut")
-        yield from _close(config, cloud, one, address)
+        yield from _close(config, cloud, one)
         return access.address_of(config, cloud, one)
     return address
 
@@ -133,9 +133,9 @@ def admit(
         return None  # the connection that is tried next fails with its own words
 
 
-def _close(config: Config, cloud: Cloud, one: Instance, address: ssh.Address) -> Story[None]:
+def _close(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
     try:
-        with access.connect(address) as connection:
+        with access.enter(config, cloud, one) as connection:
             if connection.run(_ARMED, check=False).status:
                 yield Warned(f"{one.name} has no guard that would end it; awstune terminate {one.name} does")
             yield from closing.close(config.home, cloud, one, connection)

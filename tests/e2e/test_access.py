@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import boto3
@@ -19,6 +20,7 @@ from awstune.config import Config
 from awstune.ec2 import hostkeys, instances
 from awstune.ec2.session import open_cloud
 from awstune.flow import access, clouds, login
+from awstune.flow.events import Warned
 from awstune.localcloud import client, lifecycle
 from awstune.remote.ssh import Address
 from tests.world import TRAIN, World, running
@@ -144,17 +146,21 @@ def test_killed_at_any_step_of_a_rotation(world, ec2, lab, tmp_path_factory):
 
 
 def test_a_host_key_that_another_laptop_has_just_changed(world, ec2, lab, tmp_path_factory):
-    """Whoever looked before that gets in all the same: he looks once more."""
-    late = _laptop(world, tmp_path_factory, "late")
+    """Whoever looked before that gets in all the same, by any command and as a shell: he looks once more."""
+    late, later = (_laptop(world, tmp_path_factory, name) for name in ("late", "later"))
     config = Config("local", None, None, late.home, late.cwd)
     cloud = clouds.open_for(config, warn=print)
-    one = instances.find(cloud, "lab")
-    before = access.pinned_keys(late.home, one)
     ec2.create_tags(Resources=[lab["id"]], Tags=[{"Key": hostkeys.TAG_ROTATED, "Value": "no"}])
+    one = instances.find(cloud, "lab")
+    before = [access.pinned_keys(laptop.home, one) for laptop in (late, later)]
     world.run("ssh", "lab", "--", "true")
     with access.enter(config, cloud, one) as connection:
         assert connection.run("echo in").text == "in\n"
-    assert access.pinned_keys(late.home, one) != before
+    told = list(login.ready(replace(config, home=later.home), cloud, one))
+    assert [event.text for event in told if isinstance(event, Warned)] == []
+    now = [access.pinned_keys(laptop.home, one) for laptop in (late, later)]
+    assert now == [(_key_there(world),)] * 2
+    assert now != before
 
 
 def test_the_open_port_follows_its_owner(world, ec2, lab, monkeypatch):

@@ -248,7 +248,7 @@ def test_clean_leaves_what_is_used(cloud, keys_dir):
 def test_a_region_that_is_silent_is_not_still_there():
     """What AWS says is there, and where it says nothing, are two things."""
     card, region = {"kind": "network-interface", "id": "eni-1"}, {"kind": "region", "id": "eu-west-1"}
-    unknown = "what is in eu-west-1 is not known, as AWS did not answer there"
+    unknown = "what is in eu-west-1 is not known, as AWS did not say"
     assert end.still_there([card]) == "still there: network-interface eni-1"
     assert end.still_there([region]) == unknown
     assert end.still_there([card, region]) == f"still there: network-interface eni-1; {unknown}"

@@ -74,6 +74,30 @@ def test_a_schedule_whose_instance_is_gone(scheduled, keys_dir):
     assert not end.left_of(cloud, "lab")
 
 
+def test_an_instance_that_is_launched_while_one_looks(scheduled, keys_dir):
+    """Another laptop's, between two questions: its schedule is no stray, and its group no orphan."""
+    cloud, events = scheduled, scheduled.scheduler.meta.events
+
+    def launch_one(**_):
+        events.unregister("before-call.scheduler.ListSchedules", launch_one)
+        launched(cloud, keys_dir)
+
+    events.register("before-call.scheduler.ListSchedules", launch_one)
+    assert found(cloud) == []
+    (lab,) = instances.own(cloud)
+    assert backstop.left(cloud, [lab.id]) == [lab.id]
+
+
+def test_schedules_that_may_not_be_listed(scheduled, keys_dir, answering):
+    """An older policy: what else is left is found and removed all the same."""
+    cut_short(scheduled, keys_dir, "lost")
+    answering("scheduler", "ListSchedules", "AccessDeniedException")
+    assert found(scheduled) == [("key-pair", "lost"), ("security-group", "lost")]
+    assert end.left_of(scheduled, "lost")
+    list(end.clean(scheduled, "lost", keys_dir))
+    assert found(scheduled) == []
+
+
 def test_somebody_elses_schedule(scheduled, keys_dir):
     """It is theirs, as its description says; one that awstune did not make is nobody's."""
     cloud = scheduled

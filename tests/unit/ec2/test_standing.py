@@ -36,6 +36,7 @@ def test_a_door_for_everybody(patient, keys_dir):
     assert [f"{group.id} " in step for step in check.steps] == [True, True]
     assert "IpRanges=[{CidrIp=0.0.0.0/0}]" in check.steps[0]
     assert "Ipv6Ranges=[{CidrIpv6=::/0}]" in check.steps[1]
+    assert all(step.endswith(" --region us-east-1`") for step in check.steps)
 
 
 def test_metadata_without_a_token(patient, keys_dir):
@@ -48,6 +49,7 @@ def test_metadata_without_a_token(patient, keys_dir):
     check = _check(patient, "metadata")
     assert (check.ok, check.found) == (False, "metadata without a token: lab")
     assert f"modify-instance-metadata-options --instance-id {id_} --http-tokens required" in check.fix
+    assert check.fix.endswith(" --region us-east-1`")
     metadata.require_tokens(cloud, instances.find(cloud, "lab"))
     assert _check(patient, "metadata").ok
 

@@ -1,0 +1,215 @@
+"""What a terminate does when something stands in its way: the rest is ended, and that is said."""
+
+from __future__ import annotations
+
+import pytest
+from botocore.exceptions import ClientError
+
+from awstune import names
+from awstune.config import Config
+from awstune.ec2 import end as ec2_end
+from awstune.ec2 import instances
+from awstune.errors import CloudError, NameBusy, UsageError
+from awstune.flow import claim, doomed, end
+from awstune.flow.events import Warned
+from tests.unit.ec2.conftest import answering, boto_session, cloud, shared_cloud
+from tests.unit.ec2.launches import launched
+
+__all__ = ["answering", "boto_session", "cloud", "shared_cloud"]
+
+
+@pytest.fixture
+def config(tmp_path):
+    """A home and a folder of its own."""
+    return Config(cloud="aws", region="us-east-1", profile=None, home=tmp_path / "home", cwd=tmp_path)
+
+
+@pytest.fixture
+def keys_dir(config, cloud):
+    """Where private keys go."""
+    return config.home / "keys" / cloud.account
+
+
+@pytest.fixture
+def lab(cloud, keys_dir):
+    """An instance called lab."""
+    launched(cloud, keys_dir)
+    return instances.find(cloud, "lab")
+
+
+def ended(config, *places):
+    """A terminate of these: what came of it, and its warnings."""
+    story = end.terminate(config, places, discard=False, sleep=lambda _: None)
+    warnings = []
+    while True:
+        try:
+            event = next(story)
+        except StopIteration as over:
+            return over.value, warnings
+        if isinstance(event, Warned):
+            warnings.append(event.text)
+
+
+def ended_all(config, cloud):
+    """The same of all that is there."""
+    return ended(config, (cloud, doomed.meant(cloud, (), every=True)))
+
+
+def disk_of(cloud, **more):
+    """A disk of one's own that no instance has."""
+    tags = [{"Key": names.TAG_OWNER, "Value": cloud.owner}]
+    made = {"ResourceType": "volume", "Tags": tags}
+    asked = {"AvailabilityZone": "us-east-1a", "Size": 8, **more}
+    return cloud.ec2.create_volume(**asked, TagSpecifications=[made])["VolumeId"]
+
+
+def test_what_is_unused_cannot_be_looked_at(config, cloud, lab, answering):
+    """The instance costs most, and is ended; that the rest is not known is said, with status 4."""
+    answering("ec2", "DescribeNetworkInterfaces", "UnauthorizedOperation")
+    told, warnings = ended_all(config, cloud)
+    assert instances.own(cloud) == []
+    assert [one.id for one in told.gone] == [lab.id]
+    assert told.failure.exit_status == 4
+    assert told.failure.message == "what is in us-east-1 is not known, as AWS did not say"
+    assert "DescribeNetworkInterfaces" in warnings[0]
+
+
+def test_nothing_can_be_looked_at_and_nothing_runs(cloud, answering):
+    """Then there is nothing to end, and AWS's own word is all there is to say."""
+    answering("ec2", "DescribeNetworkInterfaces", "UnauthorizedOperation")
+    with pytest.raises(CloudError, match="DescribeNetworkInterfaces"):
+        doomed.meant(cloud, (), every=True)
+
+
+def test_what_could_not_be_looked_at_before_is_looked_at_afterwards(config, cloud, lab, answering):
+    """AWS answers again: the disk that no instance has is named, and the command that deletes it."""
+    disk, answers = disk_of(cloud), ["UnauthorizedOperation"]
+    answering("ec2", "DescribeKeyPairs", lambda _: answers.pop() if answers else {"KeyPairs": []})
+    told, _ = ended_all(config, cloud)
+    assert told.left == ({"kind": "volume", "id": disk},)
+    assert told.failure.hint == f"`aws ec2 delete-volume --volume-id {disk} --region us-east-1`"
+
+
+def test_a_disk_that_went_while_the_question_was_open(config, cloud, lab):
+    """What is told as left is what is there in the end."""
+    disk, stays = disk_of(cloud), disk_of(cloud)
+    what = doomed.meant(cloud, (), every=True)
+    cloud.ec2.delete_volume(VolumeId=disk)
+    told, _ = ended(config, (cloud, what))
+    assert told.left == ({"kind": "volume", "id": stays},)
+    assert [one.id for one in told.gone] == [lab.id]
+
+
+def test_a_disk_that_is_taken_off_in_its_own_time(config, cloud, lab, answering):
+    """AWS shows a disk with its ended instance for a moment: it is waited for, and nothing is left."""
+    shown = cloud.ec2.describe_volumes(VolumeIds=list(lab.volume_ids))["Volumes"]
+    answers = [shown, shown, []]
+    answering("ec2", "DescribeVolumes", lambda _: {"Volumes": answers.pop(0) if answers else []})
+    told, _ = ended(config, (cloud, doomed.Doomed((lab,))))
+    assert told.failure is None
+    assert answers == []
+
+
+def test_one_that_another_awstune_is_at_work_on(config, cloud, keys_dir, lab):
+    """Of all it is spared, and named with status 4; by its name it is refused before anything ends."""
+    launched(cloud, keys_dir, name="busy")
+    busy = instances.find(cloud, "busy")
+    held = claim.take(config.home, f"{cloud.account}/us-east-1", ["busy"], "extend")
+    with pytest.raises(NameBusy):
+        ended(config, (cloud, doomed.meant(cloud, ["lab", "busy"])))
+    assert len(instances.own(cloud)) == 2
+    told, warnings = ended_all(config, cloud)
+    held.release()
+    assert [one.id for one in told.gone] == [lab.id]
+    assert [one.id for one in instances.own(cloud)] == [busy.id]
+    assert "another awstune is at work on busy: extend" in warnings[0]
+    assert told.failure.message == f"still there: instance {busy.id}; another awstune is at work on busy"
+
+
+def test_one_that_aws_does_not_end(config, cloud, keys_dir, lab):
+    """Protected in the console: the others are ended, and no word says that it was."""
+    launched(cloud, keys_dir, name="kept")
+    kept = instances.find(cloud, "kept")
+    cloud.ec2.modify_instance_attribute(InstanceId=kept.id, DisableApiTermination={"Value": True})
+    told, warnings = ended_all(config, cloud)
+    assert [one.id for one in told.gone] == [lab.id]
+    assert [one.id for one in instances.own(cloud)] == [kept.id]
+    assert warnings[0].startswith(f"not ended: kept ({kept.id}): AWS refused TerminateInstances")
+    assert {"kind": "instance", "id": kept.id} in told.left
+    with pytest.raises(CloudError, match="OperationNotPermitted"):
+        ended(config, (cloud, doomed.meant(cloud, ["kept"])))
+
+
+@pytest.mark.parametrize("code", ["UnauthorizedOperation", "ExpiredToken"])
+def test_a_region_that_refuses_keeps_no_other(config, cloud, keys_dir, lab, code):
+    """Each region is asked; what is left where one refuses is named, or that nobody knows it."""
+    far = cloud.at("eu-west-1")
+    launched(far, keys_dir, name="far")
+    places = [(there, doomed.meant(there, (), every=True)) for there in (far, cloud)]
+
+    def refuse(**_):
+        raise ClientError({"Error": {"Code": code, "Message": "No."}}, "TerminateInstances")
+
+    far.ec2.meta.events.register("before-call.ec2.TerminateInstances", refuse)
+    told, warnings = ended(config, *places)
+    assert code in warnings[0]
+    assert [one.id for one in told.gone] == [lab.id]
+    kind, id_ = ("region", far.region) if code == "ExpiredToken" else ("instance", far_id(far))
+    assert {"kind": kind, "id": id_} in told.left
+
+
+def far_id(far):
+    """The id of the one instance there."""
+    (one,) = instances.own(far)
+    return one.id
+
+
+def test_a_key_pair_that_aws_does_not_delete(config, cloud, lab, answering):
+    """The instance is gone: what is left is looked for all the same, and named."""
+    answering("ec2", "DeleteKeyPair", "UnauthorizedOperation")
+    told, warnings = ended_all(config, cloud)
+    assert "AWS refused DeleteKeyPair: UnauthorizedOperation" in warnings[0]
+    assert [one.id for one in told.gone] == [lab.id]
+    assert {"kind": "key-pair", "id": "awstune-lab"} in told.left
+    assert told.failure.hint == "awstune terminate lab in a minute"
+
+
+def test_a_group_in_use_keeps_no_other(config, cloud, keys_dir, answering):
+    """What takes too long of one NAME is told and named; the other NAME's group goes."""
+    from tests.unit.ec2.test_orphans import cut_short
+
+    cut_short(cloud, keys_dir, "first")
+    cut_short(cloud, keys_dir, "second")
+    (used,) = [one["GroupId"] for one in groups(cloud) if one["GroupName"] == "awstune-first"]
+    real = {"Return": True}
+    answering(
+        "ec2", "DeleteSecurityGroup", lambda asked: "DependencyViolation" if used in str(asked) else real
+    )
+    told, warnings = ended_all(config, cloud)
+    assert f"the security group {used} is still in use" in warnings[0]
+    assert told.removed == ("second",)
+    assert {"kind": "security-group", "id": used} in told.left
+
+
+def groups(cloud):
+    """The security groups that there are."""
+    return cloud.ec2.describe_security_groups()["SecurityGroups"]
+
+
+def test_a_sweep_that_began_while_the_question_was_open(config, cloud, lab):
+    """It is seen: what it has made is not ended unfetched."""
+    what = doomed.meant(cloud, ["lab"])
+    cloud.ec2.create_tags(Resources=[lab.id], Tags=[{"Key": names.TAG_UNFETCHED, "Value": "train-1"}])
+    cloud.ec2.stop_instances(InstanceIds=[lab.id])
+    with pytest.raises(UsageError, match="train-1 on it is not here in full"):
+        ended(config, (cloud, what))
+    assert [one.state for one in instances.own(cloud)] == ["stopped"]
+
+
+def test_one_that_ended_while_the_question_was_open(config, cloud, lab):
+    """Nothing can be fetched from it any more; what was made beside it goes."""
+    what = doomed.meant(cloud, ["lab"])
+    cloud.ec2.terminate_instances(InstanceIds=[lab.id])
+    told, _ = ended(config, (cloud, what))
+    assert told.failure is None
+    assert not ec2_end.left_of(cloud, "lab")
