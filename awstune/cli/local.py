@@ -6,10 +6,10 @@ from dataclasses import asdict
 
 import click
 
+from awstune.amounts import count
 from awstune.cli.options import Listing, command, with_global_options
 from awstune.cli.screen import Screen
 from awstune.config import Config, ensure_home
-from awstune.amounts import count
 
 
 @command("start", example="awstune local start")

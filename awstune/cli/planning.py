@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from awstune.amounts import count, size
 from awstune.names import DATA_VARIABLE
 from awstune.report.fitting import columns
-from awstune.amounts import count, size
 from awstune.report.words import duration, money, value
 from awstune.search.compact import show
 from awstune.sweeps.spec import AUTO, Spec

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from awstune.amounts import count
 from awstune.cli.screen import Screen
 from awstune.errors import AwstuneError
 from awstune.report import words
@@ -152,7 +153,7 @@ class Progress:
         spec, trials = history.spec, history.trials
         planned = spec.get("trials")
         done = [trial for trial in trials if not trial.running]
-        parts = [f"{len(done)} of {planned} trials" if planned else f"{len(done)} trials"]
+        parts = [f"{len(done)} of {count(planned, 'trial')}" if planned else count(len(done), "trial")]
         best = history.best(_mode(history))
         if best is not None:
             parts.append(f"best {spec.get('metric') or 'value'} {value(best.value)} (trial {best.number})")

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from awstune.amounts import count
 from awstune.cli import planning
 from awstune.cli.progress import Progress
 from awstune.cli.screen import Screen
@@ -14,7 +15,6 @@ from awstune.config import Config
 from awstune.errors import NothingSucceeded
 from awstune.names import SPEC_FILE, SWEEPS_DIR
 from awstune.report import tables
-from awstune.amounts import count
 from awstune.report.words import value
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.scoring import never, reported_instead

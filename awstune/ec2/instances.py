@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
+from awstune.amounts import count
 from awstune.ec2 import described, keys
 from awstune.ec2.wanted import BUCKET, JUMP
 
@@ -359,7 +360,7 @@ def _unnamed(instances: list[Instance], region: str) -> errors.UnknownName:
     if not instances:
         hint = "awstune ls --all-regions shows what there is; awstune launch makes one"
         return errors.UnknownName(f"you have no instance in {region}", hint)
-    return errors.UnknownName(f"you have {len(instances)} instances in {region}", _others(instances))
+    return errors.UnknownName(f"you have {count(len(instances), 'instance')} in {region}", _others(instances))
 
 
 def _others(instances: list[Instance]) -> str:

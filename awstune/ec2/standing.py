@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from awstune import errors, names
+from awstune.amounts import count
 from awstune.ec2 import hostkeys, instances, keys, metadata, network, orphans
 from awstune.ec2.patient import SKEW_S, Check, Patient, fine, mend
 
@@ -72,7 +73,8 @@ def doors(patient: Patient) -> Check:
         found = f"port 22 is open to EVERYBODY: {', '.join(one.name for one, _ in wide)}"
         return mend("doors", found, *(_shut(patient.cloud, one, range_) for one, range_ in wide))
     ranges = sorted({range_ for one in groups for range_ in one.ssh_from})
-    return fine("doors", f"{len(groups)} security groups, port 22 from {', '.join(ranges) or 'nowhere'}")
+    found = f"{count(len(groups), 'security group')}, port 22 from {', '.join(ranges) or 'nowhere'}"
+    return fine("doors", found)
 
 
 def _shut(cloud: Cloud, group: network.Group, range_: str) -> str:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from awstune.amounts import size
 from awstune.config import Config
 from awstune.errors import UsageError
 from awstune.flow.events import Doing, Done, Story

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from awstune.amounts import count
 from awstune.config import Config
 from awstune.ec2 import unfetched
 from awstune.errors import SweepBusy, UsageError
@@ -75,7 +76,7 @@ class Changes:
         trials = results.history(folder).trials
         if self.trials is not None and self._whole(self.trials, spec, folder) < len(trials):
             raise UsageError(
-                f"{folder.name} has {len(trials)} trials already, and they stay",
+                f"{folder.name} has {count(len(trials), 'trial')} already, and what is there stays",
                 f"awstune resume {folder.name} --trials +{len(trials)} goes on with as many more",
             )
         known = sorted({name for trial in trials for report in trial.reports for name in report.metrics})

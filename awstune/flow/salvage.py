@@ -11,6 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
+from awstune.amounts import count
 from awstune.ec2 import stored
 from awstune.ec2.session import Cloud
 from awstune.errors import CloudError
@@ -88,5 +89,5 @@ def _goes_on(here: Path, there: Path) -> bool:
 
 def _named(paths: Sequence[str]) -> str:
     if JOURNAL_FILE in paths:
-        return f"its journal, and {len(paths) - 1} files"
-    return f"{len(paths)} files"
+        return f"its journal, and {count(len(paths) - 1, 'file')}"
+    return count(len(paths), "file")

@@ -12,6 +12,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from awstune.amounts import count, size
 from awstune.config import Config
 from awstune.ec2 import prices, unfetched
 from awstune.ec2.instances import Instance

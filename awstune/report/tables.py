@@ -9,8 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from awstune.report.fitting import columns, fitted, wrapped
 from awstune.amounts import count
+from awstune.report.fitting import columns, fitted, wrapped
 from awstune.report.words import duration, money, params, spread, too_late, value
 
 Document = Mapping[str, Any]

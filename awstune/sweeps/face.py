@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from awstune import names
+from awstune.amounts import count
 from awstune.errors import NothingSucceeded, TargetError, UsageError
 from awstune.search.space import Space
 from awstune.search.trials import Mode, TrialRecord, best_of
@@ -50,7 +51,7 @@ class Sweep:
         """In a line, as a REPL or a notebook shows it: all records in full would fill a screen."""
         best = best_of(self.trials, self.mode) if self.mode else None
         top = f"best {best.value:.6g} at trial {best.number} with {dict(best.params)}" if best else "no best"
-        return f"<Sweep {self.dir.name}: {len(self.trials)} trials, {top}>"
+        return f"<Sweep {self.dir.name}: {count(len(self.trials), 'trial')}, {top}>"
 
     @property
     def best(self) -> TrialRecord:
@@ -63,7 +64,7 @@ class Sweep:
         if found is None:
             why = next((f": {trial.error}" for trial in self.trials if trial.error), "")
             raise NothingSucceeded(
-                f"{self.dir.name} ended after {len(self.trials)} trials, and none succeeded{why}",
+                f"{self.dir.name} ended after {count(len(self.trials), 'trial')}, and none succeeded{why}",
                 f"awstune logs {self.dir.name} --trial 0",
             )
         return found

@@ -7,6 +7,7 @@ import io
 import pyarrow.parquet as pq
 import pytest
 
+from awstune import amounts
 from awstune.errors import NothingSucceeded
 from awstune.report import formats, tables, words
 from awstune.search.findings import Findings
@@ -196,7 +197,7 @@ def test_money(usd, said):
 )
 def test_sizes(count, said):
     """Bytes in the units of the shops."""
-    assert words.size(count) == said
+    assert amounts.size(count) == said
 
 
 def test_findings_are_lines_with_the_command_that_tries_the_guess():
