@@ -82,7 +82,7 @@ BUCKET_PREFIX = "sweeps/{sweep}/{instance}/"
 S3_ENDPOINT_VARIABLE = "AWS_ENDPOINT_URL_S3"  # as AWS's own tools read it: another server than S3
 # The instance profile that infra/results-bucket.yaml makes.
 RESULTS_PROFILE = "awstune-results"
-# The schedules of the ends from outside, and the role that they act under: infra/ttl-backstop.yaml makes both.
+# The schedules of the ends from outside, and the role they act under: infra/ttl-backstop.yaml makes both.
 BACKSTOP_GROUP = "awstune"
 BACKSTOP_ROLE = "awstune-backstop"
 
