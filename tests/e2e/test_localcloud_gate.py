@@ -13,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from awstune import errors
 from awstune.localcloud import client, lifecycle
+from tests.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.e2e
 
@@ -27,9 +28,13 @@ PATHS = (
 METHODS = ("GET", "POST", "PUT", "DELETE", "OPTIONS", "HEAD", "PATCH")
 
 
+def _port(cloud):
+    return urlsplit(cloud.endpoint_url).port
+
+
 def ask(cloud, method, path, headers=None, body=b""):
     """The status and body of a request as it is given."""
-    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(cloud.endpoint_url).port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", _port(cloud), timeout=PATIENCE_S)
     try:
         connection.request(method, path, body, headers or {})
         answer = connection.getresponse()

@@ -269,7 +269,7 @@ class TestForwarding:
         there = transport.request_port_forward("127.0.0.1", 0)
         with echo_server() as port:
             connection = socket.create_connection(("127.0.0.1", there), timeout=PATIENCE_S)
-            channel = transport.accept(10)
+            channel = transport.accept(PATIENCE_S)
             channel.sendall(b"back")
             assert connection.recv(4) == b"back"
             connection.close()

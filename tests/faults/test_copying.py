@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 
 import pytest
@@ -15,6 +14,8 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
 from tests.serving import Answering, serving
+from tests.waiting import PATIENCE_S
+from tests.world import ran
 
 VALUES = {
     "instance-id": "i-1",
@@ -67,10 +68,7 @@ def test_the_worker_that_has_run_copies(tmp_path, aws):
 
     def work():
         words = [sys.executable, "-m", "awstune.sweeps.worker", str(folder.path)]
-        done = subprocess.run(
-            words, cwd=tmp_path, env={**os.environ, **own}, capture_output=True, check=False, timeout=60
-        )
-        return done.returncode
+        return ran(words, tmp_path, {**os.environ, **own}, timeout=PATIENCE_S).returncode
 
     assert work() == 0
     assert aws.kept[f"{PLACE}journal.jsonl"] == folder.journal_file.read_bytes()

@@ -18,7 +18,7 @@ from awstune.sweeps.pool import Pool
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
 from tests.faults.workers import nothing_lives, reaches, start
-from tests.waiting import hear, so_many, until
+from tests.waiting import PATIENCE_S, hear, so_many, until
 
 # What is asked of torch before a trial computes with it; importing it takes no time.
 TORCH = """
@@ -245,7 +245,7 @@ def test_the_next_sweep_finds_one(lab):
         spec.write(folder.spec_file)
         worker = start(folder, lab.home, {**site, names.ROOT_VARIABLE: str(lab.home)})
         reaches(folder, "finished", 0)
-        assert worker.wait(60) == 0
+        assert worker.wait(PATIENCE_S) == 0
         seen += [e["value"] for e in journal.read(folder.journal_file).events if e["event"] == "finished"]
         standby = standby or listening(lab)
     assert seen[0] != standby.pid

@@ -141,18 +141,6 @@ def test_cloud_init_accepts_the_document(tmp_path):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_shellcheck_accepts_the_guard():
-    """The guard is plain POSIX sh."""
-    path = Path(guard.__file__).with_name("guard.sh")
-    done = subprocess.run(
-        [str(Path(sys.executable).with_name("shellcheck")), str(path)],
-        check=False,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stdout
-
-
 def test_the_end_is_moved_on_the_disk(root):
     """What `extend` runs over SSH changes the end that the guard reads."""
     _boot(root, _document(ends=1_000.0))
