@@ -172,8 +172,12 @@ def _error(trials: Sequence[Document]) -> str:
     """The reason of trials that failed alike, but for the numbers in it."""
     first, *others = (trial["trial"] for trial in trials)
     if len({trial["error"] for trial in trials}) == 1:
-        return f"trial {_few([first, *others])}: {trials[0]['error']}"
-    return f"trial {first}: {trials[0]['error']}; trial {_few(others)} alike"
+        return f"{_trials([first, *others])}: {trials[0]['error']}"
+    return f"trial {first}: {trials[0]['error']}; {_trials(others)} alike"
+
+
+def _trials(numbers: Sequence[int]) -> str:
+    return f"trial{'s' if len(numbers) > 1 else ''} {_few(numbers)}"
 
 
 def _few(named: Sequence[str] | Sequence[int]) -> str:
@@ -217,8 +221,6 @@ def best(document: Document, folder: Path | None = None) -> str:
         folder: the sweep's; with it also where the best checkpoint lies, and how to have its values.
     """
     top = document["best"]
-    if top is None:
-        return f"{document['sweep']}: no trial has succeeded"
     lines = [f"best of {count(len(document['trials']), 'trial')}: {_scored(document, top)}"]
     lines += _again(document, top)
     base = next((trial for trial in document["trials"] if trial["trial"] == 0), None)

@@ -15,10 +15,11 @@ from awstune.amounts import count
 from awstune.errors import NothingSucceeded, TargetError, UsageError
 from awstune.search.space import Space
 from awstune.search.trials import Mode, TrialRecord, best_of
-from awstune.sweeps import carrying, guarding, loading, loop
+from awstune.sweeps import carrying, guarding, kinds, loading, loop
 from awstune.sweeps.choosing import searcher_of
+from awstune.sweeps.ending import Endings
 from awstune.sweeps.folder import Folder
-from awstune.sweeps.local import make_executor
+from awstune.sweeps.local import check, make_executor
 from awstune.sweeps.results import history
 from awstune.sweeps.spec import OPTIONS, Spec
 from awstune.sweeps.target import Target
@@ -121,7 +122,7 @@ def sweep(
     """
     here = Path.cwd()
     target = _refuse(function, here)
-    _refuse_options(trials, parallel, options)
+    _refuse_options(options)
     if trials is None and search != "grid":
         trials = names.DEFAULT_TRIALS
     known = space if isinstance(space, Space) else Space.from_toml(space)
@@ -138,7 +139,11 @@ def sweep(
         sys.executable,
         options,
     )
-    searcher_of(spec).suggest(known, [], 1)  # what it refuses is refused before there is a folder
+    # What none of them can do is refused before there is a folder.
+    kinds.refuse_others(spec.to_json(), "sweep() was told")
+    searcher_of(spec, said="trials=50").suggest(known, [], 1)
+    Endings(spec)
+    check(spec)
     folder = Folder.create(here, name, spec.target.stem)
     try:
         _write(function, spec, folder, here)
@@ -187,9 +192,7 @@ def _refuse(function: Callable[[Trial], Any], here: Path) -> Target | None:
     return target
 
 
-def _refuse_options(trials: int | None, parallel: int | str, options: Mapping[str, Any]) -> None:
-    if (trials is not None and trials < 1) or (isinstance(parallel, int) and parallel < 1):
-        raise UsageError(f"trials={trials}, parallel={parallel}: each is 1 or more", "sweep(..., trials=20)")
+def _refuse_options(options: Mapping[str, Any]) -> None:
     for option in options:
         if option not in OPTIONS:
             near = difflib.get_close_matches(option, OPTIONS, 1)

@@ -38,6 +38,7 @@ def trial(number, value=None, **fields):
 RESULTS = {
     "confirmed": None,
     "sweep": "train-1",
+    "target": "train.py:train",
     "metric": "accuracy",
     "mode": "max",
     "best": trial(1, 0.97531),
@@ -69,17 +70,18 @@ def test_a_trial_that_has_not_ended(going_on, told):
 def test_reasons_that_are_alike_are_told_once():
     """The same words once for all; where only numbers differ, the first one's, and who else."""
     same = [trial(n, error="no data") for n in range(7)]
-    assert tables.results({**RESULTS, "trials": same}).endswith("\n\ntrial 0, 1, 2, 3, 4 and 2 more: no data")
+    assert tables.results({**RESULTS, "trials": same}).endswith(
+        "\n\ntrials 0, 1, 2, 3, 4 and 2 more: no data"
+    )
     own = [trial(n, error=f"no file {n}/1e-{n}") for n in (0, 3, 4)]
     assert tables.results({**RESULTS, "trials": own}).endswith(
-        "\n\ntrial 0: no file 0/1e-0; trial 3, 4 alike"
+        "\n\ntrial 0: no file 0/1e-0; trials 3, 4 alike"
     )
 
 
 def test_no_trials_yet():
     """A sweep that has not begun says so instead of drawing an empty table."""
     assert tables.results(EMPTY) == "train-2: no trials yet"
-    assert tables.best(EMPTY) == "train-2: no trial has succeeded"
 
 
 def test_the_best_beside_the_baseline(tmp_path):
@@ -155,11 +157,12 @@ def test_parquet_reads_back():
 def test_the_best_as_arguments_and_as_toml():
     """The best trial's values, ready for a command line or a file."""
     assert formats.as_args(RESULTS) == "--lr 0.002 --opt adam"
-    odd = {"best": {"params": {"a": True, "b": None, "c": [1, "x y"]}}}
+    odd = {"target": "-- ./it {args}", "best": {"params": {"a": True, "b": None, "c": [1, "x y"]}}}
     assert formats.as_args(odd) == """--a true --b none --c '[1, "x y"]'"""
+    assert formats.as_args({**odd, "target": "-- ./it {hydra}"}) == """a=true b=null 'c=[1, "x y"]'"""
     assert formats.as_toml(RESULTS) == 'lr = 0.002\nopt = "adam"\n'
     with pytest.raises(NothingSucceeded):
-        formats.as_args(EMPTY)
+        formats.refuse_without_best(EMPTY)
 
 
 @pytest.mark.parametrize(

@@ -167,8 +167,22 @@ def test_without_one_success_there_is_no_best(tmp_path, monkeypatch):
         (3, {}, TargetError, "takes a function"),
         (os.getcwd, {}, TargetError, "cannot be given a trial"),
         (_scaled, {}, TargetError, "cannot be given a trial"),
-        (abs, {"trials": 0}, UsageError, "trials=0"),
-        (abs, {"parallel": 0}, UsageError, "parallel=0"),
+        (abs, {"trials": 0}, UsageError, "trials = 0"),
+        (abs, {"trials": 2.5}, UsageError, "trials = 2.5"),
+        (abs, {"parallel": 0}, UsageError, "parallel = 0"),
+        (abs, {"parallel": "many"}, UsageError, "parallel = 'many'"),
+        (abs, {"mode": "up"}, UsageError, "mode = 'up'"),
+        (abs, {"value": "first"}, UsageError, "value = 'first'"),
+        (abs, {"seed": "a"}, UsageError, "seed = 'a'"),
+        (abs, {"keep": "some"}, UsageError, "keep = 'some'"),
+        (abs, {"repeats": True}, UsageError, "repeats = True"),
+        (abs, {"trial_timeout": "60s"}, UsageError, "trial_timeout = '60s'"),
+        (abs, {"max_time": float("nan")}, UsageError, "max_time = nan"),
+        (abs, {"stop_early": "soon"}, UsageError, "stop_early = 'soon'"),
+        (abs, {"stop_when": "bored"}, UsageError, "bored is no rule"),
+        (abs, {"acquisition": "luck"}, UsageError, "no acquisition called luck"),
+        (abs, {"metric_regex": "loss=(.)"}, UsageError, "is for commands"),
+        (abs, {"metric_file": "m.csv"}, UsageError, "is for commands"),
         (abs, {"trial_timout": 3}, UsageError, "no option trial_timout"),
         (abs, {"search": "magic"}, UsageError, "magic"),
         (abs, {"search": "grid"}, SpaceError, "x"),
@@ -179,8 +193,9 @@ def test_refusals(tmp_path, monkeypatch, function, given, kind, message):
     """What cannot be is refused in its own words, with a hint, and no folder is left."""
     monkeypatch.chdir(tmp_path)
     with pytest.raises(kind, match=message) as caught:
-        awstune.sweep(function, {"x": "0..1.0"}, mode="min", **given)
+        awstune.sweep(function, {"x": "0..1.0"}, **{"mode": "min", **given})
     assert caught.value.hint
+    assert "--" not in caught.value.message + caught.value.hint  # flags are of another face
     assert not list(tmp_path.glob("sweeps/*"))
 
 
