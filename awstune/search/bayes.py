@@ -160,7 +160,7 @@ class Study:
 
     def _suggestion(self, number: int) -> Suggestion | None:
         if number == 0:
-            return Suggestion(self.space.defaults(), "baseline")
+            return Suggestion.baseline(self.space)
         seed = [self.searcher.seed, number]
         if number < start_size(self.space) or self.values < LEAST_VALUES:
             return self._start(number, seed)

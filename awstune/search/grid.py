@@ -48,7 +48,7 @@ class GridSearcher:
         return list(itertools.islice(left, max(count, 0)))
 
     def _plan(self, space: Space, grid: Axes) -> Iterator[Suggestion]:
-        yield Suggestion(space.defaults(), "baseline")
+        yield Suggestion.baseline(space)
         total = math.prod(map(len, grid))
         for rank, index in enumerate(spread(total)):
             params = point(space, grid, index)

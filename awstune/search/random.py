@@ -56,7 +56,7 @@ class RandomSearcher:
 
     def _one(self, space: Space, number: int, taken: set[str]) -> Suggestion | None:
         if number == 0:
-            return Suggestion(space.defaults(), "baseline")
+            return Suggestion.baseline(space)
         params = self._draw(space, number, taken)
         return None if params is None else Suggestion(params, self._why(space))
 

@@ -64,7 +64,7 @@ class Late:
     def suggest(self, space: Space, trials: Sequence[TrialRecord], count: int) -> list[Suggestion]:
         """The baseline where that is all that is asked for, else what the searcher chooses."""
         if count == 1 and next_number(trials) == 0:
-            return [Suggestion(space.defaults(), "baseline")]
+            return [Suggestion.baseline(space)]
         if self._loading is not None:
             self._loading.join()
         self._made = self._made or self._build()

@@ -113,6 +113,11 @@ class Suggestion:
     params: Mapping[str, Any]
     why: str = ""
 
+    @classmethod
+    def baseline(cls, space: Space) -> Suggestion:
+        """Trial 0, whoever searches: the defaults that the user or the library has."""
+        return cls(space.defaults(), "baseline")
+
 
 class Searcher(Protocol):
     """Chooses trials. Seed and mode are the constructor's.
