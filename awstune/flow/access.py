@@ -74,11 +74,12 @@ def pinned_keys(home: Path, instance: Instance) -> tuple[str, ...]:
 
     The tag is read over AWS's authenticated API, so any laptop may pin from it. What is pinned here follows
     a tag that still names it (a rotation is under way), or that says that it was replaced; else it stays,
-    and a key that is not pinned is refused by `connect`.
+    and a key that is not pinned is refused by `connect`. Of two the tag names the newest first: pinned alone
+    it has been seen, and the one before is not taken back.
     """
     here, told = hosts.pinned(home, instance.id), instance.host_keys
     follows = not here or any(key in told or hostkeys.has_replaced(instance, key) for key in here)
-    if told and told != here and follows:
+    if told and here not in (told, told[:1]) and follows:
         hosts.pin(home, instance.id, told)
     return hosts.pinned(home, instance.id)
 
