@@ -29,7 +29,7 @@ def demo_command(config: Config) -> int:
 
     began = time.monotonic()
     with Screen(config) as screen:
-        screen.if_interrupted("the demo has not begun, and nothing costs", "awstune demo")
+        screen.if_interrupted("no demo goes on, and nothing costs", "awstune demo begins")
         story = demo.tell(config, warn=screen.warn, in_words=_InWords())
         document = screen.follow(story, Progress(screen, stream=config.json))
         screen.if_interrupted("the demo is over, and nothing of it is left but its sweep", "awstune sweeps")

@@ -60,8 +60,9 @@ def stop_command(config: Config, names: tuple[str, ...]) -> None:
         screen.if_interrupted("nothing was stopped", LOOK)
         cloud = clouds.open_for(config, warn=screen.warn)
         which = doomed.chosen(cloud, names)
-        screen.follow(end.stop(cloud, which))
         goes_on = " ".join(one.name for one in which)
+        screen.if_interrupted(f"{goes_on}: it may be stopped, or goes on and costs", LOOK)
+        screen.follow(end.stop(cloud, which))
         screen.if_interrupted(f"{goes_on}: stopped; a disk costs", f"awstune terminate {goes_on} ends that")
         _show_stopped(config, screen, cloud, which)
 
@@ -92,8 +93,9 @@ def start_command(
         screen.say("\n".join(one.prose() for one in restarts))
         if not cloud.local:
             screen.confirm("Start?", yes=yes)
-        ready = screen.follow(end.start(config, cloud, restarts))
         goes_on = " ".join(one.instance.name for one in restarts)
+        screen.if_interrupted(f"{goes_on}: it may have started, and then costs", f"awstune stop {goes_on}")
+        ready = screen.follow(end.start(config, cloud, restarts))
         screen.if_interrupted(f"{goes_on}: running, and costs", f"awstune stop {goes_on}")
         show_launched(screen, config, ready)
 

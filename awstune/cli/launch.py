@@ -10,6 +10,7 @@ from awstune.cli.launching import (
     END,
     MACHINE,
     NOT_LAUNCHED,
+    perhaps_launched,
     plan_in_words,
     propose,
     wanted_of,
@@ -61,6 +62,7 @@ def launch_command(config: Config, name: str, **typed: Any) -> None:
             if not proposal.cloud.local:
                 yes = typed["yes"] and not instead
                 screen.confirm(instead or "Launch?", yes=yes)
+        screen.if_interrupted(*perhaps_launched(proposal.wanted))
         launched = whole(screen, config, proposal, wait=not typed["no_wait"], or_none=typed["all_or_none"])
         there = " ".join(one.document["name"] for one in launched)
         screen.if_interrupted(f"{there}: launched, goes on and costs", f"awstune terminate {there} ends it")

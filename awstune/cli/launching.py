@@ -157,6 +157,15 @@ def plan_in_words(plan: Any, *, explain: bool = False) -> str:
     return "\n".join(fold(f"  {line}", WIDTH) for line in plan.prose(explain=explain))
 
 
+def perhaps_launched(wanted: Any) -> tuple[str, str]:
+    """What an interrupt means just before a launch begins and just after its end; in between it says more."""
+    names = " ".join(wanted.names)
+    return (
+        f"{names} may be launched, and then goes on and costs",
+        f"awstune ls shows what is there; awstune terminate {names} ends it",
+    )
+
+
 def propose(screen: Screen, config: Config, wanted: Any, *, dry: bool) -> tuple[Any, str]:
     """A plan; where the type is not offered, one with the nearest type, where somebody can be asked.
 

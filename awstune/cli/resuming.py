@@ -46,7 +46,7 @@ def on_new_instance(
         dry_run: whether only to show what would be done.
         yes: whether the question is answered already.
     """
-    from awstune.cli.launching import NOT_LAUNCHED, plan_in_words, propose, wanted_of
+    from awstune.cli.launching import NOT_LAUNCHED, perhaps_launched, plan_in_words, propose, wanted_of
     from awstune.flow import clouds, follow, launch, look, moving, ship, wanting
     from awstune.flow.sending import Ahead
 
@@ -77,9 +77,10 @@ def on_new_instance(
     came_from = look.where(folder)
     sent = Ahead(config, proposal.cloud, spec, parcel, folder.name)
     launched = launch.carry_out(proposal, again="the same command", running=sent.begin)
+    screen.if_interrupted(*perhaps_launched(proposal.wanted))
     (ready,) = screen.follow(launched)
     screen.if_interrupted(
-        f"{name} is launched and goes on, and {folder.name} is as it was",
+        f"{name} is launched and goes on, and {folder.name} may go on there",
         f"the same command goes on with it; awstune terminate {name} ends {name}",
     )
     story = moving.to_instance(

@@ -111,6 +111,10 @@ def sweep_command(
         screen.say(planning.beginning(ahead))
         folder = spec.new_folder(config, made, name)
         if detach:
+            screen.if_interrupted(
+                f"{folder.name} may have begun in the background",
+                f"awstune attach {folder.name} shows it; awstune cancel {folder.name} ends it",
+            )
             screen.follow(follow.detached(folder, notify))
             return sweeping.leave(screen, config, folder, where=sweeping.BACKGROUND)
         return sweeping.watch(screen, config, folder, follow.here(folder, notify), where=None)
@@ -168,6 +172,10 @@ def _on_instance(
         notify=notify,
         followed=not detach,
         opened=entry.opened,
+    )
+    screen.if_interrupted(
+        f"a sweep may have begun on {on}, which goes on and costs",
+        f"awstune sweeps shows it; awstune terminate {on} fetches it and ends {on}",
     )
     folder = screen.follow(story)
     if detach:

@@ -88,7 +88,7 @@ def on_new_instance(
         detach: whether to leave once it runs.
         yes: whether the question is answered already.
     """
-    from awstune.cli.launching import NOT_LAUNCHED, plan_in_words, propose, wanted_of
+    from awstune.cli.launching import NOT_LAUNCHED, perhaps_launched, plan_in_words, propose, wanted_of
     from awstune.flow import follow, forecast, launch, ship, wanting
     from awstune.flow.sending import Ahead
 
@@ -112,9 +112,10 @@ def on_new_instance(
         screen.confirm(question, yes=yes and not instead)
     sent = Ahead(config, proposal.cloud, made, parcel, name)
     launched = launch.carry_out(proposal, again="the same command", running=sent.begin)
+    screen.if_interrupted(*perhaps_launched(proposal.wanted))
     (ready,) = screen.follow(launched)
     screen.if_interrupted(
-        f"{name} is launched and goes on, and no sweep has begun",
+        f"{name} is launched and goes on, and its sweep may have begun",
         f"the same command goes on with it; awstune terminate {name} ends {name}",
     )
     story = ship.to_instance(

@@ -58,6 +58,7 @@ def terminate_command(
             screen.confirm(question, yes=yes)
         typed = (" --all-regions" if all_regions else "") + (" --everyone" if everyone else "")
         again = f"awstune terminate --all{typed}" if every else ""
+        screen.if_interrupted("what was named may be ended, or goes on and costs", LOOK)
         ended = screen.follow(end.terminate(config, places, discard=discard, again=again))
         screen.if_interrupted("what was named is ended", "awstune ls --all-regions shows what is left")
         ended += silent(unheard, again)
