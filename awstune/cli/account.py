@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import time
@@ -17,6 +18,9 @@ from awstune.cli.wrapping import room_of
 from awstune.config import Config
 from awstune.errors import UsageError
 from awstune.names import DEFAULT_TYPE
+
+# What awstune.toml has for a launch is what is looked at.
+_of_launch = functools.partial(option, section="launch")
 
 
 @command("types", example="awstune types --region eu-west-1")
@@ -45,7 +49,7 @@ def types_command(config: Config, every: bool, zones: bool) -> None:
 
 
 @command("doctor", example="awstune doctor")
-@option(
+@_of_launch(
     "--type",
     "type_",
     default=DEFAULT_TYPE,
@@ -53,26 +57,28 @@ def types_command(config: Config, every: bool, zones: bool) -> None:
     shell_complete=types,
     help="The type that shall be launched.",
 )
-@option("--ami", metavar="IMAGE", help="Image: an id, an exact name, or a pattern.")
-@option("--spot", is_flag=True, help="The quota of the spot market.")
-@option("--count", type=click.IntRange(1, 200), default=1, help="How many shall be launched.")
-@option("--subnet", metavar="ID", help="Where there is no default network.")
-@option("--security-group", metavar="ID", help="The one that shall be used as it is.")
-@option("--ssh-from", metavar="CIDR", help="Who may reach port 22.  [default: your address]")
-@option("--results-bucket", metavar="NAME", help="The bucket that results shall be written to.")
+@_of_launch("--ami", metavar="IMAGE", help="Image: an id, an exact name, or a pattern.")
+@_of_launch("--spot", is_flag=True, help="The quota of the spot market.")
+@_of_launch("--count", type=click.IntRange(1, 200), default=1, help="How many shall be launched.")
+@_of_launch("--subnet", metavar="ID", help="Where there is no default network.")
+@_of_launch("--security-group", metavar="ID", help="The one that shall be used as it is.")
+@_of_launch("--ssh-from", metavar="CIDR", help="Who may reach port 22.  [default: your address]")
+@_of_launch("--ssh-jump", metavar="HOST", help="SSH shall go by way of this host.")
+@_of_launch("--results-bucket", metavar="NAME", help="The bucket that results shall be written to.")
 @option("--request-quota", is_flag=True, help="Ask AWS for the vCPUs that are missing.")
 @option("--yes", is_flag=True, help="Answer the question in advance.")
 def doctor_command(config: Config, type_: str, request_quota: bool, yes: bool, **typed: Any) -> int:
     """Look at every condition of a launch, without spending anything.
 
     Region, credentials, clock, type, price, what fits what, quota, network, permissions; of what is there
-    its keys, doors, disks, ends and leftovers: each finding with its fix. It is also the first thing to run
-    with a new account, or without one.
+    its keys, doors, disks, ends and leftovers: each finding with its fix. What is not typed is what
+    awstune.toml has for a launch. It is also the first thing to run with a new account, or without one.
     """
     from awstune.ec2 import doctor
     from awstune.ec2.patient import Patient
     from awstune.ec2.wanted import Wanted
     from awstune.flow import access, clouds
+    from awstune.remote import jump
     from awstune.report import tables
 
     with Screen(config) as screen:
@@ -85,6 +91,7 @@ def doctor_command(config: Config, type_: str, request_quota: bool, yes: bool, *
             subnet=typed["subnet"],
             security_group=typed["security_group"],
             ssh_from=typed["ssh_from"],
+            ssh_jump=typed["ssh_jump"],
             results_bucket=typed["results_bucket"],
         )
         if request_quota:
@@ -96,7 +103,8 @@ def doctor_command(config: Config, type_: str, request_quota: bool, yes: bool, *
             )
             screen.say(doctor.request_quota(cloud, wanted))
         found = []
-        patient = Patient(cloud, lambda: access.keys_dir(config, cloud), wanted)
+        by_jump = functools.partial(jump.source_address, wanted.ssh_jump) if wanted.ssh_jump else None
+        patient = Patient(cloud, lambda: access.keys_dir(config, cloud), wanted, seen_from=by_jump)
         for check in doctor.examine(patient):
             found.append(check.to_json())
             screen.doing(f"looked at {check.check}")

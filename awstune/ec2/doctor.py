@@ -195,12 +195,25 @@ def _network(patient: Patient) -> Check:
     there = network.network_of(patient.cloud, patient.wanted.subnet)
     if patient.wanted.security_group:
         network.check_group(patient.cloud, patient.wanted.security_group, there.vpc_id)
-    return fine("network", f"instances go to {there.vpc_id}")
+    found = f"instances go to {there.vpc_id}"
+    if there.public or there.ipv6 or patient.wanted.ssh_jump:
+        return fine("network", found)
+    reached = "without a public address: a VPN reaches them, or --ssh-jump HOST"
+    return fine("network", f"{found}, {reached}")
 
 
 def _address(patient: Patient) -> Check:
-    ssh_from = network.caller_cidr(patient.cloud, patient.wanted.ssh_from, fetch=patient.fetch)
-    return fine("address", f"port 22 is opened for {ssh_from} only")
+    """As a launch finds it: a jump host is asked first, and then it alone is let in."""
+    wanted = patient.wanted
+    seen_from = patient.seen_from() if patient.seen_from else None
+    if wanted.security_group:
+        return fine("address", f"{wanted.security_group} stays as it is: nothing is opened in it")
+    subnet = network.network_of(patient.cloud, wanted.subnet) if wanted.subnet else None
+    by_ipv6 = subnet is not None and subnet.ipv6 and not subnet.public
+    typed = wanted.ssh_from or seen_from
+    ssh_from = network.caller_cidr(patient.cloud, typed, ipv6=by_ipv6, fetch=patient.fetch)
+    way = f"; SSH goes by way of {wanted.ssh_jump}" if wanted.ssh_jump else ""
+    return fine("address", f"port 22 is opened for {ssh_from} only{way}")
 
 
 def _user_data(patient: Patient) -> Check:

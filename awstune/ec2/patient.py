@@ -50,6 +50,8 @@ class Patient:
         keys_dir: where private keys lie, once it is known whose account this is.
         wanted: the launch that shall become possible.
         fetch: how the caller's address is asked for.
+        seen_from: asks the jump host for the address that it reaches its network from; None where there is
+            none to go by way of.
         now: the clock, in seconds since the epoch.
     """
 
@@ -57,6 +59,7 @@ class Patient:
     keys_dir: Callable[[], Path]
     wanted: Wanted = field(default_factory=Wanted)
     fetch: network.Fetch = network.fetch
+    seen_from: Callable[[], str] | None = None
     now: Callable[[], float] = time.time
 
 

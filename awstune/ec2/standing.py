@@ -73,8 +73,9 @@ def doors(patient: Patient) -> Check:
         found = f"port 22 is open to EVERYBODY: {', '.join(one.name for one, _ in wide)}"
         return mend("doors", found, *(_shut(patient.cloud, one, range_) for one, range_ in wide))
     ranges = sorted({range_ for one in groups for range_ in one.ssh_from})
-    found = f"{count(len(groups), 'security group')}, port 22 from {', '.join(ranges) or 'nowhere'}"
-    return fine("doors", found)
+    return fine(
+        "doors", f"{count(len(groups), 'security group')}, port 22 from {', '.join(ranges) or 'nowhere'}"
+    )
 
 
 def _shut(cloud: Cloud, group: network.Group, range_: str) -> str:
@@ -108,7 +109,7 @@ def leftovers(patient: Patient) -> Check:
     """Nothing that no instance uses."""
     left = orphans.find(patient.cloud)
     if not left:
-        return fine("leftovers", "nothing that no instance uses")
+        return fine("leftovers", f"nothing in {patient.cloud.region} that no instance uses")
     found = ", ".join(f"{one.kind} {one.id}" for one in left)
     again = " ".join(sorted({one.base for one in left if one.kind in orphans.REMOVED and one.base}))
     kept = [orphans.deletion(patient.cloud, one.kind, one.id) for one in left if one.kind in orphans.KEPT]

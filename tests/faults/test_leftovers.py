@@ -108,13 +108,19 @@ def test_a_refusal_once_it_is_launched(cloud, local, world, strike, tmp_path, na
 
 
 def test_all_takes_what_a_killed_launch_left(cloud, local, world, held, name):
-    """Without any instance: `terminate --all` removes key pair and group, and says whose they were."""
+    """Without any instance: `terminate --all` removes key pair and group, and says whose they were.
+
+    Before that `doctor` names them, and looks at what awstune.toml would launch.
+    """
     process = held(name)
     process.kill()
     process.wait()
     client.call(local, "DELETE", "/awstune/rules")
     assert {one["kind"] for one in resources(local)} == {"key-pair", "security-group"}
-    assert world.json("doctor", "--type", "g4dn.xlarge", check=1)[-1]["fix"] == f"awstune terminate {name}"
+    (world.cwd / "awstune.toml").write_text('[launch]\ntype = "g4dn.xlarge"\n')
+    checks = {one["check"]: one for one in world.json("doctor", check=1)}
+    assert checks["type"]["found"] == "us-east-1 offers g4dn.xlarge"
+    assert checks["leftovers"]["fix"] == f"awstune terminate {name}"
     ended = world.run("terminate", "--all")
     assert f"{name}: gone. Nothing is left" in " ".join(ended.stdout.split())
     assert resources(local) == []

@@ -8,6 +8,7 @@ from awstune import names
 from awstune.ec2 import doctor, hostkeys, instances, metadata, network
 from awstune.ec2.patient import Patient
 from awstune.ec2.wanted import Wanted
+from awstune.errors import ConnectionLost
 from tests.unit.ec2.launches import checkip, launched, only
 
 G4 = Wanted("lab", type="g4dn.xlarge")
@@ -27,7 +28,7 @@ def test_a_door_for_everybody(patient, keys_dir):
     """Port 22 open to the world is a finding, with the command that shuts it; one's own address is none."""
     cloud = patient.cloud
     launched(cloud, keys_dir)
-    assert _check(patient, "doors").found == "1 security groups, port 22 from 203.0.113.7/32"
+    assert _check(patient, "doors").found == "1 security group, port 22 from 203.0.113.7/32"
     (group,) = network.groups(cloud, instances.find(cloud, "lab").group_ids)
     network.allow_ssh(cloud, group.id, "0.0.0.0/0", typed=True)
     network.allow_ssh(cloud, group.id, "::/0", typed=True)
@@ -106,7 +107,31 @@ def test_prices_and_user_data(patient, answering):
 
 
 def test_a_group_of_ones_own(patient):
-    """--security-group: one that is not there is the network's finding."""
+    """--security-group: one that is not there is the network's finding; nothing is opened in it."""
     wanted = replace(G4, security_group="sg-0123456789abcdef0")
-    check = _check(replace(patient, wanted=wanted), "network")
-    assert "there is no security group" in check.found
+    found = {one.check: one for one in doctor.examine(replace(patient, wanted=wanted))}
+    assert "there is no security group" in found["network"].found
+    assert found["address"].found == "sg-0123456789abcdef0 stays as it is: nothing is opened in it"
+
+
+def test_by_way_of_a_jump_host(patient):
+    """As a launch does it: the jump host is asked where it comes from; one that is not there is a finding."""
+    asking = replace(patient, wanted=replace(G4, ssh_jump="bastion"), seen_from=lambda: "10.0.0.5")
+    opened = "port 22 is opened for 10.0.0.5/32 only; SSH goes by way of bastion"
+    assert _check(asking, "address").found == opened
+
+    def silent():
+        raise ConnectionLost("the jump host bastion does not answer", "ssh bastion")
+
+    check = _check(replace(asking, seen_from=silent), "address")
+    assert (check.ok, check.fix) == (False, "ssh bastion")
+
+
+def test_a_subnet_without_public_addresses(patient):
+    """It stands in no launch's way, and how its instances are reached is said."""
+    cloud = patient.cloud
+    subnet = cloud.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    cloud.ec2.modify_subnet_attribute(SubnetId=subnet, MapPublicIpOnLaunch={"Value": False})
+    check = _check(replace(patient, wanted=replace(G4, subnet=subnet)), "network")
+    assert check.ok
+    assert "without a public address: a VPN reaches them, or --ssh-jump HOST" in check.found
