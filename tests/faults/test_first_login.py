@@ -1,4 +1,4 @@
-"""Every error of AWS at the calls that shut an instance behind its first login, and the loss of their answers.
+"""Every error of AWS at the calls that shut an instance behind its first login, and the loss of its answers.
 
 At a launch or at `awstune ssh`: it is said, whoever has the key gets in all the same, and the next login
 finishes it. What a launch makes before that is struck in `test_launch`.
