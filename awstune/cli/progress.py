@@ -23,6 +23,7 @@ CELL = 9  # what four significant digits and an exponent need
 INDENT = 7  # of what stands below a row: where its values begin
 _STALE_S = 10.0  # so old is what an event said of the time to come
 NARROW, WIDE = 12, 21  # of a value alone, and with a standard deviation
+EARLY = " early"  # behind the value of a trial that was stopped
 
 
 class Progress:
@@ -107,7 +108,8 @@ class Progress:
         self._say(f"trial {event['trial']} with the new seed {event.get('seed')}: {outcome}")
 
     def _width(self, spec: Mapping[str, Any]) -> int:
-        return WIDE if spec.get("repeats", 1) > 1 else NARROW
+        widest = WIDE if spec.get("repeats", 1) > 1 else NARROW
+        return widest + (len(EARLY) if spec.get("stop_early") else 0)
 
     def _widths(self, spec: Mapping[str, Any], trial: TrialRecord) -> dict[str, int]:
         """How wide the column of each parameter is; what has no room on a terminal is left out."""
@@ -137,7 +139,7 @@ class Progress:
         if trial.value is not None:
             outcome = words.spread(trial.value, spread(trial.repeats).sd)
             if trial.status is Status.STOPPED_EARLY:  # by far not what it would have come to
-                outcome += " early"
+                outcome += EARLY
         cells = [f"{value(trial.params.get(name)):>{width}}" for name, width in widths.items()]
         scored = f"{outcome:>{self._width(spec)}}"
         star, took = "*" if best else " ", f"{duration(trial.seconds):>7}"

@@ -30,7 +30,7 @@ from awstune.sweeps.executor import (
 )
 from awstune.sweeps.journal import Event, Journal, Writer
 from awstune.sweeps.leaving import Leaving, refuse_full
-from awstune.sweeps.scoring import value_of
+from awstune.sweeps.scoring import unclear, value_of
 from awstune.sweeps.spec import AUTO, Spec
 from awstune.sweeps.turns import Turn
 
@@ -368,20 +368,12 @@ class _Sweep:
 
     def _learn(self, reported: list[str]) -> None:
         """Take metric and mode from the first report, where they follow from it."""
-        name = self._folder.name
-        metric = self._spec.metric
-        if metric is None and len(reported) > 1:
-            self._give_up(
-                f"the trial reports {', '.join(reported)}: which is the metric?",
-                f"awstune resume {name} --metric {reported[0]} goes on; the trial is kept",
-            )
-        metric = metric or reported[0]
+        metric = self._spec.metric or (reported[0] if len(reported) == 1 else None)
         learnt = replace(self._spec, metric=metric).with_mode()
-        if learnt.mode is None:
-            self._give_up(
-                f"is a higher or a lower {metric} better?",
-                f"awstune resume {name} --mode max (or min) goes on; the trial is kept",
-            )
+        if metric is None or learnt.mode is None:
+            question, options = unclear(metric, reported)
+            again = f"awstune resume {self._folder.name} {options} goes on; the trial is kept"
+            self._give_up(question, again)
         self._take_spec(learnt)
 
     def _take_spec(self, spec: Spec) -> None:

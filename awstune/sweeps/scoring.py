@@ -39,6 +39,24 @@ def value_of(
     return None, f"its last {metric} was {values[-1]}"
 
 
+def unclear(metric: str | None, reported: Sequence[str]) -> tuple[str, str]:
+    """What has to be asked after the first report, and the options that answer it.
+
+    Args:
+        metric: the sweep's; None where there are several to choose from.
+        reported: the names of the metrics that the report has.
+    """
+    told = f"the trial reports {', '.join(reported)}"
+    if metric is None:
+        return f"{told}: which is the metric?", f"--metric {reported[0]}"
+    if metric in reported:
+        return f"is a higher or a lower {metric} better?", "--mode max (or min)"
+    return (
+        f"is a higher or a lower {metric} better? So far {told}, and no {metric}",
+        f"--metric {reported[0]}, or --mode max (or min),",
+    )
+
+
 def _never(reports: Sequence[Report], metric: str) -> str:
     reported = sorted({name for report in reports for name in report.metrics})
     if not reported and metric == "value":  # no metric was named, so nothing would tell what is awaited

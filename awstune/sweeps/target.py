@@ -131,7 +131,9 @@ def _script(where: str, cwd: Path) -> str:
 
 def there_are(folder: Path) -> str:
     """Which scripts a folder has: the hint where another one was named."""
-    scripts = sorted(path.name for path in folder.glob("*.py") if path.is_file()) if folder.is_dir() else []
+    if not folder.is_dir():
+        return f"there is no folder {folder}; go to the project's folder, or name the script's"
+    scripts = sorted(path.name for path in folder.glob("*.py") if path.is_file())
     if not scripts:
         return f"there is no Python file in {folder}; go to the project's folder, or name the script's"
     return f"in {folder} there are: {', '.join(scripts[:8])}"

@@ -232,15 +232,24 @@ def test_an_unknown_mode_stops_at_the_first_report(tmp_path):
     assert results(folder)["best"]["value"] == 0.5
 
 
-def test_several_metrics_need_a_name(tmp_path):
-    """Of two metrics in the first report none is taken by chance."""
-    folder = new_sweep(tmp_path, metric=None, mode=None)
+@pytest.mark.parametrize(
+    ("metric", "mode", "asked"),
+    [
+        (None, None, "the trial reports loss, acc: which is the metric"),
+        (None, "max", "the trial reports loss, acc: which is the metric"),
+        ("los", None, "lower los better[?] So far the trial reports loss, acc, and no los"),
+    ],
+)
+def test_several_metrics_need_a_name(tmp_path, metric, mode, asked):
+    """Of two metrics in the first report none is taken by chance; a slip of the pen is told beside them."""
+    folder = new_sweep(tmp_path, metric=metric, mode=mode)
 
     def say(job):
         return [Reported(job.trial, 0, {"loss": 1.0, "acc": 0.5})]
 
-    with pytest.raises(UsageError, match="loss, acc: which is the metric"):
+    with pytest.raises(UsageError, match=asked) as caught:
         run(folder, Scripted(say))
+    assert "--metric loss" in caught.value.hint
 
 
 def test_checkpoints_of_the_best_stay(tmp_path):
