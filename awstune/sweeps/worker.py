@@ -37,13 +37,13 @@ def main() -> None:
     notify = notifying.take(os.environ)
     copy = None if site is None else site.copy(folder, _warn)
     status = work(folder, site)
-    # One that another was quicker than leaves at once: that one copies.
-    kept = site is not None and copy is not None and _has_run(folder) and _sent(site, copy)
+    ran = _has_run(folder)  # one that another was quicker than leaves all that comes now to that one
+    kept = site is not None and copy is not None and ran and _sent(site, copy)
     if notify is not None:
         _notify(notify, folder, status)
     if site is not None and history(folder).ended is not None:
         _end(site, kept=kept)
-    if site is not None and site.at_end is None:
+    if site is not None and site.at_end is None and ran:
         _leave_standby(site, folder, began)
     sys.exit(status)
 

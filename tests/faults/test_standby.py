@@ -233,17 +233,36 @@ def test_the_worker_is_killed(lab, how, doing):
     nothing_lives(folder)
 
 
-def test_the_next_sweep_finds_one(lab):
-    """On an instance a sweep leaves a standby behind; the next one's trials are forked from it."""
+def new_sweep(lab, name):
+    """The folder of a sweep of one trial, which is forked from whatever there is."""
     (lab.home / "train.py").write_text(TOLD.replace("of=", "loss="))
     target = Target("function", file="train.py", function="train")
+    folder = Folder.create(lab.home, name, "train")
+    spec = Spec(target, Space(x=Float(1, 2)), metric="loss", mode="min", search="random", trials=1)
+    spec.write(folder.spec_file)
+    return folder
+
+
+def there(lab):
+    """What the worker of a sweep finds in its environment on an instance."""
     site = {names.GOING_VARIABLE: str(lab.home / "going" / "one"), imds.VARIABLE: "http://127.0.0.1:9"}
+    return {**site, names.ROOT_VARIABLE: str(lab.home)}
+
+
+def test_who_came_too_late_leaves_none(lab):
+    """A worker that another was quicker than has nothing imported beside that one's trials."""
+    folder = new_sweep(lab, "one")
+    with journal.held(folder.journal_file):
+        assert start(folder, lab.home, there(lab)).wait(PATIENCE_S) == 1
+    assert ours(lab.home) == []
+
+
+def test_the_next_sweep_finds_one(lab):
+    """On an instance a sweep leaves a standby behind; the next one's trials are forked from it."""
     seen, standby = [], None
     for name in ("one", "two"):
-        folder = Folder.create(lab.home, name, "train")
-        spec = Spec(target, Space(x=Float(1, 2)), metric="loss", mode="min", search="random", trials=1)
-        spec.write(folder.spec_file)
-        worker = start(folder, lab.home, {**site, names.ROOT_VARIABLE: str(lab.home)})
+        folder = new_sweep(lab, name)
+        worker = start(folder, lab.home, there(lab))
         reaches(folder, "finished", 0)
         assert worker.wait(PATIENCE_S) == 0
         seen += [e["value"] for e in journal.read(folder.journal_file).events if e["event"] == "finished"]
