@@ -196,7 +196,7 @@ def _follow_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
             entered = login.enter(config, cloud, one, patience_s=patience_s, now=pace.now, sleep=pace.sleep)
             with (yield from entered) as connection:
                 patience_s, said = RECONNECT_S, ""
-                all_home = yield from _mirrored(Mirror(connection, where.path, tail.folder), tail, pace)
+                all_home = yield from _watched(Mirror(connection, where.path, tail.folder), tail, pace)
                 with suppress(CloudError):  # then it counts as not fetched, and is looked for once more
                     if all_home:
                         unfetched.remove(cloud, one, PurePosixPath(where.path).name)
@@ -247,6 +247,15 @@ def _start_to_fetch(config: Config, cloud: Cloud, one: Instance) -> Story[None]:
         beyond = f"its dollar cap of {dollars(one.max_usd)} does not hold"
         yield Warned(f"{one.name} runs for {span(FETCH_TTL_S)} at the longest{most}; for that {beyond}")
     yield from end.start(config, cloud, [again])
+
+
+def _watched(mirror: Mirror, tail: Tail, pace: Pace) -> Story[bool]:
+    """As `_mirrored`; whoever interrupts it leaves an instance that waits for nobody at its end."""
+    try:
+        return (yield from _mirrored(mirror, tail, pace))
+    except KeyboardInterrupt:
+        mirror.let_go()
+        raise
 
 
 def _mirrored(mirror: Mirror, tail: Tail, pace: Pace) -> Story[bool]:

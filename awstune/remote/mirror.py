@@ -57,6 +57,12 @@ _ALIVE = (
 )
 # Whoever fetches holds the instance's end off for a while.
 HOLD = f'touch "${{{ROOT_VARIABLE}:-}}{HOLD_FILE}" 2>/dev/null'
+# Who leaves takes it back, but for a moment in which anybody else who fetches touches it again.
+_LET_GO = (
+    "python3 -c 'import os, sys, time; t = time.time() - 105; os.utime(sys.argv[1], (t, t))' "
+    f'"${{{ROOT_VARIABLE}:-}}{HOLD_FILE}"'
+)
+_LET_GO_S = 2.0
 
 
 @dataclass(frozen=True)
@@ -285,6 +291,13 @@ class Mirror:
             self._append(here, relative)
         return here
 
+    def let_go(self) -> None:
+        """Has the instance's end wait no longer for this one, who is in a hurry to leave.
+
+        Where nobody answers in time the hold is over by itself, two minutes after it was touched.
+        """
+        self.connection.tell(_LET_GO, _LET_GO_S)
+
     def ask(self, line: str) -> None:
         """Hands a line to the process that runs the sweep.
 
@@ -327,7 +340,7 @@ class Mirror:
         # shall run is asked before what does: a worker at its end takes the one away, then the other.
         answer = self.connection.run(
             f"going=over; test -e {self._going} && going=going; "
-            f"if {self._alive()}; then state=alive; {HOLD}; else state=dead; fi; {self._running()}; "
+            f"if {self._alive()}; then state=alive; else state=dead; fi; {self._running()}; "
             f"if test -e {there}; then echo $state $going $runs $(wc -c < {there}); "
             f"tail -c +{have + 1} {there}; else echo $state $going $runs none; fi"
         ).stdout

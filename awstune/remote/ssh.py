@@ -126,6 +126,23 @@ class Connection:
             raise RemoteError(_failure(command, result))
         return result
 
+    def tell(self, command: str, patience_s: float) -> None:
+        """Runs one command if the other end answers soon; whether it did is nobody's concern.
+
+        Args:
+            command: for the login's shell.
+            patience_s: seconds that this may take.
+        """
+
+        def run() -> None:
+            with suppress(RemoteError, EOFError, OSError, paramiko.SSHException):
+                self.run(command, check=False)
+
+        # paramiko would wait for an answer as long as the connection seems to be alive.
+        teller = threading.Thread(target=run, daemon=True)
+        teller.start()
+        teller.join(patience_s)
+
     def _breaks(self) -> bool:
         """Whether the connection ends at this moment: paramiko may call it alive a little longer."""
         self.transport.join(_BREAKING_S)

@@ -105,7 +105,7 @@ class Site:
     def holding(self) -> Iterator[None]:
         """Holds the guard's end off, as it lets one for a while: something is still being sent."""
         over, hold = threading.Event(), self.file(names.HOLD_FILE)
-        somebody = hold.exists()
+        somebody = _held(hold, time.time())
 
         def touch() -> None:
             while not over.is_set():

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import time
+from pathlib import Path
+
 import pytest
 
+from awstune.localcloud import lifecycle
+from awstune.names import HOLD_FILE
 from tests.command import Running
 from tests.lab import Lab
 from tests.waiting import PATIENCE_S, until
@@ -50,7 +55,12 @@ def test_a_sweep_here(world):
 def test_while_attached(world, lab):
     """Ctrl-C while attached leaves the sweep running on its instance; terminate brings it home."""
     running = Running(world, "sweep", "--on", lab, "slow.py", "--trials", "200", "--name", "there")
-    said = running.says("0.5  baseline").signalled()
+    running.says("0.5  baseline")
+    (disk,) = (one["folder"] for one in lifecycle.instances(lifecycle.find(world.home)) if one["ssh_port"])
+    hold, until_then = Path(disk, "root", HOLD_FILE[1:]), time.time()
+    until(hold.exists, "attach to hold the end off")
+    said = running.signalled()
+    assert hold.stat().st_mtime < until_then - 60  # its end waits for nobody who has left
     assert "the sweep there goes on on the instance lab" in said
     assert "awstune attach there" in said
     assert world.json("status", "there")["state"] == "running"
