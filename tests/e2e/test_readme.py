@@ -41,9 +41,9 @@ def world(tmp_path):
 
 def test_the_commands_by_hand(world):
     """The guide's commands, each a process of its own, in the order in which one would type them."""
-    _, by_hand, here, one = blocks("sh")
+    _, *by_hand = blocks("sh")
     bin_folder = Path(sys.executable).parent
-    script = (by_hand + one + here).replace(". .venv/bin/activate", "set -eux")
+    script = "".join(by_hand).replace(". .venv/bin/activate", "set -eux")
     env = {**world.env, "PATH": f"{bin_folder}:{os.environ['PATH']}"}
     done = subprocess.run(
         ["sh", "-c", script], cwd=world.cwd, env=env, capture_output=True, text=True, check=False
@@ -141,7 +141,7 @@ def test_the_refusals(world):
 
 
 def printed_by(world, words):
-    """What a command says when it refuses, without the line of progress above it."""
-    done = world.run(*words, check=None)
+    """What a command says when it refuses, at 80 columns, without the line of progress above it."""
+    done = world.run(*words, check=None, COLUMNS="80")
     assert done.returncode in (1, 2)
     return done.stderr[done.stderr.index("error: ") :].strip()
