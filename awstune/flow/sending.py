@@ -6,6 +6,8 @@ its data, is there by then, and the sweep starts as soon as the instance is read
 
 from __future__ import annotations
 
+import json
+import os
 import queue
 import threading
 from collections.abc import Generator, Sequence
@@ -24,7 +26,7 @@ from awstune.remote import bootstrap, delivery, project, sync
 from awstune.remote.bootstrap import Runtime
 from awstune.remote.delivery import Delivered
 from awstune.remote.ssh import Connection
-from awstune.sweeps import warm
+from awstune.sweeps import recruiting, warm
 from awstune.sweeps.spec import Spec
 
 Words = Generator[str, None, Runtime]
@@ -148,7 +150,9 @@ class Ahead:
         spec = self._goods[0]
         if spec.python is None and warm.mentions_torch(spec.target.to_json(self._config.cwd)):
             command = runtime.command("awstune.sweeps.recruiting", f"{REMOTE_ROOT}/{STANDBY_DIR}")
-            connection.run(command, check=False)
+            given = {name: os.environ[name] for name in spec.options.get("env", ()) if name in os.environ}
+            told = json.dumps(recruiting.mattering(given)).encode()
+            connection.run(command, stdin=told, check=False)
 
     def _heard(self, words: Words) -> Runtime:
         while True:

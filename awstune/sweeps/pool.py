@@ -16,9 +16,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from awstune import names
 from awstune.search.trials import Status
-from awstune.sweeps import gpus, oom
+from awstune.sweeps import gpus, oom, variables
 from awstune.sweeps.executor import Checkpointed, Finished, Job, Message, Noted, Reported, Started, cores
 from awstune.sweeps.orphans import Orphans
 from awstune.sweeps.packer import Packer
@@ -77,6 +76,7 @@ class Pool:
         self._target, self._cwd, self._folder, self._python = target, cwd, folder, python
         self._limits, self._mode, self._clock = limits, mode, clock
         self._standbys = standbys
+        self._environ = dict(os.environ)  # what is imported later, such as scikit-learn, adds to it
         self._serving: Serving | None = None
         self._server_gone = False
         self._orphans = Orphans()
@@ -127,7 +127,12 @@ class Pool:
                 "rehearse": not self._packer.measuring and self._busy_cores() < cores(),
             }
             self._serving = Serving(
-                options, cwd=self._cwd, python=self._python, folder=self._folder, standbys=self._standbys
+                options,
+                cwd=self._cwd,
+                python=self._python,
+                folder=self._folder,
+                environ=self._environ,
+                standbys=self._standbys,
             )
         return self._serving
 
@@ -156,19 +161,9 @@ class Pool:
 
     def _environment(self, run: Run) -> dict[str, str]:
         """What a trial's processes find in their environment, beside all that this one has."""
-        libraries = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-        threads = dict.fromkeys(libraries, self._threads(run))
-        own: dict[str, object] = {
-            **_of_wandb(self._folder.name, run.job.trial),
-            **run.job.env,
-            names.TRIAL_MARK: run.job.trial,
-            names.SEED_VARIABLE: run.job.seed,
-            **threads,
-        }
-        gpu = run.packing.gpu(run.slot)
-        if gpu is not None:
-            own |= {gpus.VARIABLE: gpu, gpus.ORDER: os.environ.get(gpus.ORDER, "PCI_BUS_ID")}
-        return {name: str(value) for name, value in own.items()}
+        return variables.of_trial(
+            self._folder.name, run.job, threads=self._threads(run), gpu=run.packing.gpu(run.slot)
+        )
 
     # Listening
 
@@ -388,9 +383,3 @@ class Pool:
         self._runs.clear()
         self._leaving.clear()
         self._messages.clear()
-
-
-def _of_wandb(sweep: str, trial: int) -> dict[str, str]:
-    """How Weights & Biases is to call a trial's run, where the user has not said."""
-    said = {"WANDB_RUN_GROUP": sweep, "WANDB_NAME": f"{sweep}-{trial}"}
-    return {name: value for name, value in said.items() if name not in os.environ}

@@ -1,5 +1,6 @@
 """``python -m awstune.sweeps.recruiting DIR``: leave a standby for the next sweep, which begins sooner by it.
 
+What that sweep is to find in its environment beside comes as JSON on stdin, as far as it is `mattering`.
 Standbys (`awstune.sweeps.standby`) are kept on instances only: a folder of the login alone has a socket for
 each kind, named after all that must be the same for a server to be forked from it.
 """
@@ -18,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from awstune import names
-from awstune.sweeps import boot, warm
+from awstune.sweeps import boot, checkout, warm
 from awstune.sweeps.passing import hand
 from awstune.sweeps.standby import MARK_ROOM, YES, reached
 
@@ -30,12 +31,14 @@ _MATTERS = re.compile(
     r"|TORCH|PYTORCH|ATEN_|C10_|CUDA|CUBLAS|CUDNN|NCCL|NVIDIA_|KINETO|TRITON|DNNL_|ONEDNN_|TZ$|TMPDIR$"
     r"|HOME$)"
 )
+_PATH = "PYTHONPATH"
 _BESIDE = ("PATH", "USER", "LOGNAME", "SHELL", names.INSTANCE_MARK, names.ROOT_VARIABLE)
 
 
 def main() -> None:
     """Begin one for what this process would start itself; it goes on by itself."""
-    begin(Path(sys.argv[1]), sys.executable, os.environ)
+    given = json.loads(sys.stdin.read() or "{}")
+    begin(Path(sys.argv[1]), sys.executable, {**os.environ, **given})
 
 
 def begin(folder: Path, python: str, environ: Mapping[str, str], idle_s: float = IDLE_S) -> None:
@@ -47,8 +50,8 @@ def begin(folder: Path, python: str, environ: Mapping[str, str], idle_s: float =
         environ: of the sweep's process.
         idle_s: how long it waits to be asked.
     """
-    environ = {**environ, **warm.single_threaded()}
-    env = _mattering(environ) | {name: environ[name] for name in _BESIDE if name in environ}
+    environ = {**environ, **warm.single_threaded(environ)}
+    env = mattering(environ) | {name: environ[name] for name in _BESIDE if name in environ}
     # The mark is the last: what is written over it is shorter, and ends what others read of it.
     env[names.SWEEP_MARK] = "-" * MARK_ROOM
     nothing = [(os.POSIX_SPAWN_OPEN, place, os.devnull, os.O_RDWR, 0) for place in (0, 1, 2)]
@@ -92,12 +95,16 @@ def ask(
 
 
 def _place(folder: Path, python: str, environ: Mapping[str, str]) -> Path:
-    same = {"python": python, "package": str(boot.PACKAGE), "environment": _mattering(environ)}
+    same = {"python": python, "package": str(boot.PACKAGE), "environment": mattering(environ)}
     return folder / hashlib.sha256(json.dumps(same, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _mattering(environ: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in environ.items() if _MATTERS.match(name)}
+def mattering(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that have to be those of a server for it to be forked from a standby."""
+    found = {name: value for name, value in environ.items() if _MATTERS.match(name)}
+    # A project's own folders are no part of it: a fork finds in them what a server would; see standby.
+    path = [word for word in found.pop(_PATH, "").split(os.pathsep) if not checkout.of(Path(word))]
+    return found | ({_PATH: os.pathsep.join(path)} if any(path) else {})
 
 
 if __name__ == "__main__":

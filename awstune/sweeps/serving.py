@@ -32,6 +32,7 @@ class Serving:
         cwd: the folder that trials run in.
         python: the interpreter of the trials.
         folder: the sweep's, for the mark and for what the target prints when it is imported.
+        environ: of the trials, but for what awstune adds.
         standbys: the folder of processes that one may be forked from; None where there are none.
     """
 
@@ -42,14 +43,15 @@ class Serving:
         cwd: Path,
         python: str,
         folder: Path,
+        environ: Mapping[str, str],
         standbys: Path | None = None,
     ) -> None:
         self.mark = marks.of_run(folder)
         self._text = b""
         self._guardian, self._lifeline = _start_guardian(self.mark)
         self._options, self._cwd, self._python = options, cwd, python
-        single = warm.single_threaded() if options["mode"] == "fork" else {}
-        self._env = {**os.environ, **single, names.SWEEP_MARK: self.mark}
+        single = warm.single_threaded(environ) if options["mode"] == "fork" else {}
+        self._env = {**environ, **single, names.SWEEP_MARK: self.mark}
         self._child: subprocess.Popen[bytes] | None = None
         with (folder / names.POOL_LOG_FILE).open("ab") as log:
             if not self._forked(standbys, log):

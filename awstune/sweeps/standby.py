@@ -101,6 +101,8 @@ def _serve(listener: socket.socket, asker: socket.socket, collapsed: Mapping[int
         request = json.loads(text)
         if len(descriptors) != 3:  # noqa: PLR2004  # control, line and log; the system has no more to give
             return
+        if any(map(_replaces_something, _more(request["env"]))):
+            return
         if os.fork() == 0:
             listener.close()
             _become(request, asker, collapsed, *descriptors)
@@ -124,6 +126,7 @@ def _become(
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.chdir(request["cwd"])
         _take_mark(request["mark"])
+        _look_there_too(request["env"])
         os.environ.clear()
         os.environ.update(request["env"])
         for place in (1, 2):
@@ -139,6 +142,31 @@ def _become(
         traceback.print_exc()
     finally:
         os._exit(0)
+
+
+def _more(env: Mapping[str, str]) -> list[str]:
+    """The folders that modules are to be found in beside those that this process knows."""
+    return [folder for folder in _path(env) if folder not in _path(os.environ)]
+
+
+def _path(env: Mapping[str, str]) -> list[str]:
+    return [folder for folder in env.get("PYTHONPATH", "").split(os.pathsep) if folder]
+
+
+def _replaces_something(folder: str) -> bool:
+    """Whether it has what would have been imported in place of a module that is here already."""
+    try:
+        there = {entry.name.partition(".")[0] for entry in Path(folder).iterdir()}
+    except OSError:
+        return False
+    return not there.isdisjoint({*sys.modules, "sitecustomize", "usercustomize"})
+
+
+def _look_there_too(env: Mapping[str, str]) -> None:
+    """Find modules in these folders too, at the place among the others that Python would give them."""
+    known = [sys.path.index(folder) for folder in _path(os.environ) if folder in sys.path]
+    after = 1 + max(known, default=-1)
+    sys.path[after:after] = _more(env)
 
 
 def _take_mark(mark: str) -> None:

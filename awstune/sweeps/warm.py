@@ -8,7 +8,6 @@ from __future__ import annotations
 import ctypes
 import gc
 import importlib
-import os
 import sys
 from contextlib import suppress
 from pathlib import Path
@@ -124,22 +123,22 @@ def _private_memory() -> list[tuple[int, int]]:
     return ranges
 
 
-def single_threaded() -> dict[str, str]:
-    """The environment of a process to fork: one thread in every library, no look at the GPU."""
+def single_threaded(environ: Mapping[str, str]) -> dict[str, str]:
+    """What a process to fork has in its environment beside: one thread a library, no look at the GPU."""
     threads = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
     return {
         **dict.fromkeys(threads, "1"),
-        **_patience(),
+        **_patience(environ),
         "PYTORCH_NVML_BASED_CUDA_CHECK": "1",
-        "PYTHONHASHSEED": os.environ.get("PYTHONHASHSEED", "0"),
+        "PYTHONHASHSEED": environ.get("PYTHONHASHSEED", "0"),
     }
 
 
-def _patience() -> dict[str, str]:
+def _patience(environ: Mapping[str, str]) -> dict[str, str]:
     """How long threads spin while they wait for each other.
 
     GNU's OpenMP spins for milliseconds. Where others use the cores too, a trial of two threads took ten
     times as long for it; this much costs such a trial a quarter, and a tenth where it is alone.
     """
-    own = [name for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT") if name in os.environ]
+    own = [name for name in ("OMP_WAIT_POLICY", "GOMP_SPINCOUNT") if name in environ]
     return {} if own else {"GOMP_SPINCOUNT": "2000"}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
 import sys
 from types import SimpleNamespace
 
@@ -17,7 +19,7 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.pool import Pool
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
-from tests.faults.workers import nothing_lives, reaches, start
+from tests.faults.workers import kill_all, nothing_lives, reaches, start
 from tests.waiting import PATIENCE_S, hear, so_many, until
 
 # What is asked of torch before a trial computes with it; importing it takes no time.
@@ -100,13 +102,10 @@ def lab(tmp_path, monkeypatch):
     """A place for standbys and their processes, all of which end with the test; torch costs nothing there."""
     (tmp_path / "lib" / "torch").mkdir(parents=True)
     (tmp_path / "lib" / "torch" / "__init__.py").write_text(TORCH)
-    monkeypatch.setenv(
-        "PYTHONPATH", os.pathsep.join([str(tmp_path / "lib"), os.environ.get("PYTHONPATH", "")])
-    )
+    others = filter(None, [os.environ.get("PYTHONPATH")])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(tmp_path / "lib"), *others]))
     yield SimpleNamespace(home=tmp_path, standbys=tmp_path / names.STANDBY_DIR)
-    for process in psutil.process_iter(["cmdline"]):
-        if str(tmp_path) in " ".join(process.info["cmdline"] or ()):
-            process.kill()
+    kill_all(tmp_path)
 
 
 def ours(folder):
@@ -188,6 +187,48 @@ def test_one_whose_servers_die(lab, monkeypatch):
     """Where a server was lost it is not asked again: the next one is started, as without a standby."""
     monkeypatch.setenv("STANDBY", str(begun(lab).pid))
     assert run(lab, FRAIL)[0] == {"of": os.getpid()}
+
+
+def test_the_packages_of_a_project(lab, monkeypatch):
+    """What a project adds to where modules are found is no other kind: it finds them as another does."""
+    monkeypatch.setenv("HOME", str(lab.home))
+    standby = begun(lab)
+    source = lab.home / ".awstune" / "projects" / "one" / "src"
+    source.mkdir(parents=True)
+    (source / "own.py").write_text("loss = 3\n")
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([os.environ["PYTHONPATH"], str(source)]))
+    script = TOLD.replace("of=", "loss=own.loss, of=") + "    print(sys.path)\n"
+    forked, _, path = run(lab, f"import own\n{script}")
+    assert forked == {"loss": 3.0, "of": standby.pid}
+    started, _, same = run(lab, f"import own\n{script}", standbys=False, mode="spawn")
+    assert started["of"] != standby.pid
+    assert path == same
+    (source / "torch.py").write_text("")  # which the standby has imported from elsewhere
+    assert run(lab, f"import own\n{script}")[0]["of"] == os.getpid()
+
+
+def test_what_is_handed_to_its_sweep(lab, monkeypatch):
+    """A variable that comes with the sweep, and matters to Python, is that of its standby from the start."""
+    words = [sys.executable, "-m", "awstune.sweeps.recruiting", str(lab.standbys)]
+    subprocess.run(words, input=json.dumps({"PYTHONHASHSEED": "3"}), text=True, check=True)
+    standby = listening(lab)
+    assert run(lab, TOLD)[0]["of"] == os.getpid()
+    monkeypatch.setenv("PYTHONHASHSEED", "3")
+    assert run(lab, TOLD)[0]["of"] == standby.pid
+
+
+def test_what_is_set_after_the_sweep_began(lab, monkeypatch):
+    """What awstune's own imports add to the environment, as scikit-learn does, is not the trials' affair."""
+    standby = begun(lab)
+    monkeypatch.setenv("GIVEN", "17")
+    (lab.home / "train.py").write_text(TOLD.replace("of=", "set='KMP_INIT_AT_FORK' in os.environ, of="))
+    target = Target("function", file="train.py", function="train")
+    pool = Pool(target, cwd=lab.home, folder=lab.home, standbys=lab.standbys)
+    monkeypatch.setenv("KMP_INIT_AT_FORK", "FALSE")
+    pool.start(Job(0, {}, 7, lab.home / "0"))
+    (report,) = (m.metrics for m in hear(pool, so_many(Finished)) if isinstance(m, Reported))
+    pool.close()
+    assert report == {"of": standby.pid, "set": 0.0}
 
 
 def test_it_leaves_when_nobody_asks(lab):
