@@ -20,13 +20,13 @@ CHANGES, WHERE = "What changes", "Where"
 @command("sweeps", example="awstune sweeps")
 def sweeps_command(config: Config) -> None:
     """List the sweeps of this folder."""
-    from awstune.flow import look
+    from awstune.flow import embedded, look
     from awstune.report import tables
     from awstune.sweeps.folder import Folder
 
     with Screen(config) as screen:
         found = []
-        look.let_go(config)
+        embedded.let_go(config)
         for folder in Folder.all(config.cwd):
             try:
                 found.append(look.status(folder, time.time()))

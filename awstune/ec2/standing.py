@@ -73,9 +73,8 @@ def doors(patient: Patient) -> Check:
         found = f"port 22 is open to EVERYBODY: {', '.join(one.name for one, _ in wide)}"
         return mend("doors", found, *(_shut(patient.cloud, one, range_) for one, range_ in wide))
     ranges = sorted({range_ for one in groups for range_ in one.ssh_from})
-    return fine(
-        "doors", f"{count(len(groups), 'security group')}, port 22 from {', '.join(ranges) or 'nowhere'}"
-    )
+    found = f"{count(len(groups), 'security group')}, port 22 from {', '.join(ranges) or 'nowhere'}"
+    return fine("doors", found)
 
 
 def _shut(cloud: Cloud, group: network.Group, range_: str) -> str:

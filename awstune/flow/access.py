@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -13,6 +12,7 @@ from awstune.ec2 import extend, guard, hostkeys, instances, keys
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import CloudError, ConnectionLost, HostKeyError, KeyFileError, RemoteError, UnknownName
+from awstune.flow.pace import REAL, Pace
 from awstune.names import ROOT_VARIABLE
 from awstune.remote import hosts, ssh
 from awstune.remote.where import Where
@@ -126,8 +126,7 @@ def enter(
     one: Instance,
     *,
     patience_s: float = 0.0,
-    now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    pace: Pace = REAL,
 ) -> ssh.Connection:
     """Opens a verified connection to an instance; see `connect`.
 
@@ -143,7 +142,7 @@ def enter(
     while True:
         address, tries = address_of(config, cloud, one), tries - 1
         try:
-            return connect(address, patience_s=patience_s, now=now, sleep=sleep)
+            return connect(address, patience_s=patience_s, pace=pace)
         except HostKeyError:
             one = next(iter(instances.describe(cloud, filters=_by_id(one.id))), one)
             if not tries or address_of(config, cloud, one).host_keys == address.host_keys:
@@ -154,27 +153,25 @@ def connect(
     address: ssh.Address,
     *,
     patience_s: float = 0.0,
-    now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    pace: Pace = REAL,
 ) -> ssh.Connection:
     """Opens a connection, trying again for a while where nobody answers yet.
 
     Args:
         address: whom to reach.
         patience_s: how long sshd may take to come up.
-        now: a clock in seconds.
-        sleep: waits that long.
+        pace: how it waits.
 
     Raises:
         HostKeyError: the host key is not the pinned one; tried once.
         RemoteError: the login is refused; tried once.
         ConnectionLost: nobody answers.
     """
-    deadline = now() + patience_s
+    deadline = pace.now() + patience_s
     while True:
         try:
             return ssh.connect(address)
         except ConnectionLost:
-            if now() >= deadline:
+            if pace.now() >= deadline:
                 raise
-        sleep(RETRY_S)  # nothing tells from afar that sshd listens now
+        pace.sleep(RETRY_S)  # nothing tells from afar that sshd listens now

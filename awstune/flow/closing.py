@@ -7,8 +7,6 @@ of them whoever has the instance's key gets in, from here or from another laptop
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from awstune.ec2.session import Cloud
 from awstune.errors import AwstuneError, RemoteError
 from awstune.flow import access
 from awstune.flow.events import Doing, Story, Warned
+from awstune.flow.pace import REAL, Pace
 from awstune.remote import hosts, ssh
 
 SHOWN_S = 15.0
@@ -34,8 +33,7 @@ def close(
     one: Instance,
     connection: ssh.Connection,
     *,
-    now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    pace: Pace = REAL,
 ) -> Story[None]:
     """Shuts what is due; what cannot be shut now stays as it is, is told, and is tried at the next login.
 
@@ -44,28 +42,20 @@ def close(
         cloud: where the instance is.
         one: as AWS describes it now; its guard is armed.
         connection: a verified connection to it.
-        now: a clock in seconds.
-        sleep: how pauses are made.
+        pace: how it waits.
     """
     try:
         if metadata.due(one):
             yield Doing(f"{one.name}: its metadata service asks for a token from now on")
             metadata.require_tokens(cloud, one)
         if hostkeys.due(one):
-            yield from _rotate(home, cloud, one, connection, now, sleep)
+            yield from _rotate(home, cloud, one, connection, pace)
     except AwstuneError as error:
         what = f"{one.name} is not shut as far as it should be: {error.message}"
         yield Warned(f"{what}; the next login tries again")
 
 
-def _rotate(
-    home: Path,
-    cloud: Cloud,
-    one: Instance,
-    connection: ssh.Connection,
-    now: Callable[[], float],
-    sleep: Callable[[float], None],
-) -> Story[None]:
+def _rotate(home: Path, cloud: Cloud, one: Instance, connection: ssh.Connection, pace: Pace) -> Story[None]:
     yield Doing(f"{one.name}: making a host key that was in no user-data")
     rotation = hostkeys.announce(cloud, one, connection.run(hostkeys.prepare(one)).text)
     yield Doing(f"{one.name}: its tag names both host keys", step=True)
@@ -73,7 +63,7 @@ def _rotate(
     yield Doing(f"{one.name}: both host keys are accepted here", step=True)
     connection.run(hostkeys.SWITCH)
     yield Doing(f"{one.name}: the new host key is in place", step=True)
-    _await_shown(replace(connection.address, host_keys=rotation.accepted), rotation.new, now, sleep)
+    _await_shown(replace(connection.address, host_keys=rotation.accepted), rotation.new, pace)
     yield Doing(f"{one.name}: shows the new host key", step=True)
     hosts.pin(home, one.id, (rotation.new,))
     yield Doing(f"{one.name}: only the new host key is accepted here", step=True)
@@ -81,15 +71,13 @@ def _rotate(
     yield Doing(f"{one.name}: its tag names only the new host key", step=True)
 
 
-def _await_shown(
-    address: ssh.Address, key: str, now: Callable[[], float], sleep: Callable[[float], None]
-) -> None:
+def _await_shown(address: ssh.Address, key: str, pace: Pace) -> None:
     """Connects until that key is shown: sshd takes a moment to read it."""
-    deadline = now() + SHOWN_S
+    deadline = pace.now() + SHOWN_S
     while True:
-        with access.connect(address, patience_s=SHOWN_S, now=now, sleep=sleep) as fresh:
+        with access.connect(address, patience_s=SHOWN_S, pace=pace) as fresh:
             if fresh.host_key == key:
                 return
-        if now() >= deadline:
+        if pace.now() >= deadline:
             raise RemoteError("sshd still shows the first host key")
-        sleep(access.RETRY_S)  # nothing but a connection tells which key is shown
+        pace.sleep(access.RETRY_S)  # nothing but a connection tells which key is shown

@@ -8,7 +8,6 @@ from typing import Any
 from awstune.config import Config
 from awstune.ec2 import instances
 from awstune.errors import AwstuneError
-from awstune.flow import clouds
 from awstune.localcloud import lifecycle
 from awstune.remote import hosts
 from awstune.remote.mirror import remember
@@ -28,6 +27,8 @@ def names(config: Config) -> tuple[str, ...]:
 
 
 def _own(config: Config, region: str) -> list[instances.Instance]:
+    from awstune.flow import clouds  # boto3 comes with it, which whoever lists sweeps does not need
+
     local = replace(config, cloud="local", region=region)
     return instances.own(clouds.open_for(local, warn=lambda _: None), everyone=True)
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -30,6 +29,7 @@ from awstune.errors import (
 from awstune.flow import access, end, login, look, salvage
 from awstune.flow.doomed import Doomed
 from awstune.flow.events import Doing, Done, Story, Warned
+from awstune.flow.pace import REAL, Pace
 from awstune.money import dollars
 from awstune.names import NOTIFY_VARIABLE
 from awstune.remote.mirror import Look, Mirror, remember
@@ -45,14 +45,6 @@ REST_EVERY_S = 2.0  # logs, checkpoints and artifacts
 RECONNECT_S = 60.0
 AGAIN_S = 1.0
 FETCH_TTL_S = 3600.0  # of an instance that is started again only to be fetched from
-
-
-@dataclass(frozen=True)
-class Pace:
-    """How often one looks, and by which clock; tests bring their own."""
-
-    now: Callable[[], float] = time.monotonic
-    sleep: Callable[[float], None] = time.sleep
 
 
 def here(folder: Folder, notify: str | None = None) -> Story[dict[str, Any]]:
@@ -95,9 +87,7 @@ def detached(folder: Folder, notify: str | None = None) -> Story[dict[str, Any]]
     return results.results(folder)
 
 
-def attach(
-    config: Config, folder: Folder, open_cloud: look.Open, pace: Pace = Pace()
-) -> Story[dict[str, Any]]:
+def attach(config: Config, folder: Folder, open_cloud: look.Open, pace: Pace = REAL) -> Story[dict[str, Any]]:
     """Follows a sweep from its first event until it ends.
 
     Args:
@@ -193,7 +183,7 @@ def _follow_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
     while True:
         try:
             one = yield from _awake(config, tail.folder, where, cloud, pace, first=not patience_s)
-            entered = login.enter(config, cloud, one, patience_s=patience_s, now=pace.now, sleep=pace.sleep)
+            entered = login.enter(config, cloud, one, patience_s=patience_s, pace=pace)
             with (yield from entered) as connection:
                 patience_s, said = RECONNECT_S, ""
                 all_home = yield from _watched(Mirror(connection, where.path, tail.folder), tail, pace)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 from awstune.config import Config
@@ -12,6 +11,7 @@ from awstune.ec2.session import Cloud
 from awstune.errors import AwstuneError, ConnectionLost, RemoteError
 from awstune.flow import access, closing
 from awstune.flow.events import Doing, Story, Warned
+from awstune.flow.pace import REAL, Pace
 from awstune.names import ARMED_FILE, ROOT_VARIABLE
 from awstune.remote import ssh
 
@@ -49,8 +49,7 @@ def enter(
     *,
     opened: ssh.Connection | None = None,
     patience_s: float = 0.0,
-    now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    pace: Pace = REAL,
 ) -> Story[ssh.Connection]:
     """Opens a verified connection; the port is moved to where one is now, where that has changed.
 
@@ -60,8 +59,7 @@ def enter(
         one: as AWS describes it now.
         opened: a connection that may be open already.
         patience_s: how long nobody may answer.
-        now: a clock in seconds.
-        sleep: waits that long.
+        pace: how it waits.
 
     Raises:
         UnknownName: it is not running.
@@ -74,7 +72,7 @@ def enter(
         if moved := admit(cloud, one, address):
             yield _opened(one, moved)
         try:
-            connection = access.enter(config, cloud, one, patience_s=patience_s, now=now, sleep=sleep)
+            connection = access.enter(config, cloud, one, patience_s=patience_s, pace=pace)
         except ConnectionLost as error:
             raise explained(cloud, one, error) from error
     try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -69,18 +68,6 @@ def found(folder: Folder, now: float) -> dict[str, Any]:
         now: seconds since the epoch.
     """
     return {**results.results(folder), "state": status(folder, now)["state"]}
-
-
-def let_go(config: Config) -> None:
-    """Notes which sweeps of this folder ended with their instances, where the embedded cloud had them."""
-    for folder in Folder.all(config.cwd):
-        with suppress(AwstuneError):  # a damaged folder is told of where it is asked for
-            there = Where.read(folder)
-            if there is not None and there.cloud == "local" and there.alive and not there.complete:
-                from awstune.flow import embedded  # boto3 comes with it, and other sweeps need none
-
-                embedded.let_go(config)
-                return
 
 
 def refresh(config: Config, folder: Folder, open_cloud: Open) -> Story[None]:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -18,6 +17,7 @@ from awstune.ec2.session import Cloud
 from awstune.errors import CloudError, CloudNotRunning, SweepBusy, UsageError
 from awstune.flow import access, login, look, luggage, salvage, ship, writers
 from awstune.flow.events import Doing, Done, Story
+from awstune.flow.pace import REAL, Pace
 from awstune.flow.resume import Changes
 from awstune.flow.sending import Ahead
 from awstune.flow.spec import refuse_unknown, relative_to_root
@@ -42,8 +42,7 @@ def refuse(
     changes: Changes,
     open_cloud: look.Open,
     *,
-    now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    pace: Pace = REAL,
 ) -> Story[str | None]:
     """Says why a sweep cannot go on on another instance; nothing is made or changed at AWS.
 
@@ -55,8 +54,7 @@ def refuse(
         folder: the sweep's here.
         changes: what shall be otherwise from now on.
         open_cloud: opens the cloud that the sweep ran in.
-        now: a clock in seconds.
-        sleep: waits that long.
+        pace: how it waits.
 
     Returns:
         What the user should know of the old instance; None where there is none any more.
@@ -76,7 +74,7 @@ def refuse(
     except CloudNotRunning:
         return None  # no instance of an embedded cloud outlives it
     _refuse_another_account(folder, where, cloud)
-    old = _refuse_running(folder, (yield from _settled(folder, where, cloud, now, sleep)))
+    old = _refuse_running(folder, (yield from _settled(folder, where, cloud, pace)))
     _refuse_moved(folder, where, cloud)
     yield from salvage.from_bucket(cloud, where, folder)
     _refuse_ended(folder, changes)
@@ -100,15 +98,13 @@ def _refuse_another_account(folder: Folder, where: Where, cloud: Cloud) -> None:
         )
 
 
-def _settled(
-    folder: Folder, where: Where, cloud: Cloud, now: Callable[[], float], sleep: Callable[[float], None]
-) -> Story[Instance | None]:
+def _settled(folder: Folder, where: Where, cloud: Cloud, pace: Pace) -> Story[Instance | None]:
     """The old instance, once it is not on its way to its end any more; None where there is none."""
-    one, deadline = access.described(cloud, where), now() + _SETTLES_S
+    one, deadline = access.described(cloud, where), pace.now() + _SETTLES_S
     if one is not None and one.state in _BETWEEN:
         yield Doing(f"waiting: {one.name}, which has {folder.name}, is {one.state}")
-    while one is not None and one.state in _BETWEEN and now() < deadline:
-        sleep(cloud.look_every_s)  # AWS tells nobody of a new state: one asks
+    while one is not None and one.state in _BETWEEN and pace.now() < deadline:
+        pace.sleep(cloud.look_every_s)  # AWS tells nobody of a new state: one asks
         one = access.described(cloud, where)
     return one
 

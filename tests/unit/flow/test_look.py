@@ -13,6 +13,7 @@ from awstune.config import Config, ensure_home
 from awstune.errors import AwstuneError, CloudNotRunning, SweepBusy
 from awstune.flow import cancel, embedded, follow, look, moving, resume
 from awstune.flow.events import Output, Warned
+from awstune.flow.pace import Pace
 from awstune.remote import hosts
 from awstune.remote.where import Where
 from awstune.search.space import Float, Space
@@ -107,8 +108,6 @@ def test_no_instance_outlives_its_embedded_cloud(config, folder):
     assert embedded.let_go(config) == ()  # of another home's embedded cloud
     hosts.pin(ensure_home(config.home), "i-1", ["ssh-ed25519 AAAA"])
     assert embedded.let_go(config) == ("train-1",)
-    Where("local", "us-east-1", "i-1", "lab", "there").write(folder)
-    look.let_go(config)
     assert embedded.let_go(config) == ()
     assert look.status(folder, 0.0)["state"] != "running"
 
@@ -127,7 +126,7 @@ def test_an_instance_that_is_about_to_end_is_waited_for(config, folder, cloud, a
 
     answering("ec2", "DescribeInstances", answer)
     story = moving.refuse(
-        config, folder, resume.Changes(), lambda _: cloud, now=lambda: 66.7 * len(slept), sleep=slept.append
+        config, folder, resume.Changes(), lambda _: cloud, pace=Pace(lambda: 66.7 * len(slept), slept.append)
     )
     if states[-1] == "terminated":
         assert "is shutting-down" in " ".join(event.text for event in story)
