@@ -28,8 +28,7 @@ from awstune.search.compact import parse_assignment
 from awstune.search.parameters import Fixed, Float, Int, Parameter
 from awstune.search.space import Space
 from awstune.search.trials import TrialRecord, best_of
-from awstune.sweeps import loop, results
-from awstune.sweeps.data import OPTION, ORIGIN
+from awstune.sweeps import data, loop, results
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.local import make_executor
 from awstune.sweeps.spec import OF_A_TRIAL, Spec
@@ -198,10 +197,7 @@ def at_home(config: Config, again: Again) -> tuple[Again, Path]:
     if where is None:
         luggage.of_spec(config, spec)
         return again, config.cwd
-    options = dict(spec.options)
-    if ORIGIN in options:
-        options[OPTION] = options.pop(ORIGIN)
-    here = replace(spec, options=options, python=None)
+    here = replace(spec, options=data.at_home(spec.options), python=None)
     luggage.of_spec(config, here)
     return replace(again, spec=here), config.cwd / where.root / where.workdir
 

@@ -51,7 +51,7 @@ def of_spec(config: Config, spec: Spec) -> Data | None:
     Raises:
         UsageError: it is not there, or cannot be read.
     """
-    place = spec.options.get(ORIGIN, spec.options.get(OPTION))
+    place = data.at_home(spec.options).get(OPTION)
     return None if place is None else data.read(Path(place), config.cwd)
 
 
@@ -110,7 +110,7 @@ def send(
 
 
 def _inside(config: Config, spec: Spec, root: Path) -> Path | None:
-    typed = spec.options.get(ORIGIN, spec.options.get(OPTION))
+    typed = data.at_home(spec.options).get(OPTION)
     if typed is None:
         return None
     # Not resolved: what lies in the project may be a link to where the data is kept.

@@ -20,7 +20,7 @@ from awstune.search.space import Space
 from awstune.search.trials import Mode
 from awstune.sweeps import inspection, local, scripts, target
 from awstune.sweeps.choosing import searcher_of
-from awstune.sweeps.data import OPTION, ORIGIN
+from awstune.sweeps.data import at_home
 from awstune.sweeps.ending import Endings
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.inspection import Inspection, NoFunction
@@ -133,9 +133,7 @@ def refuse_unpriced(made: Spec) -> None:
 
 
 def _options(said: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
-    # The spec of a sweep on an instance names its data by its place there; here it is where it came from.
-    here = {**said, OPTION: said[ORIGIN]} if ORIGIN in said else said
-    return {key: value for key, value in {**here, **typed}.items() if key not in (ORIGIN, "usd_per_hour")}
+    return {key: value for key, value in {**at_home(said), **typed}.items() if key != "usd_per_hour"}
 
 
 def _target(config: Config, typed: Typed, base: Spec | None) -> Target:

@@ -10,7 +10,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from awstune import names
 from awstune.errors import UsageError
@@ -24,6 +24,12 @@ OPTION = "data"
 ORIGIN = "data_from"  # where it lies on the machine that sent it, in the spec of a sweep on an instance
 _CHUNK = 1 << 20
 _HINT = "--data names a file or a folder of this machine"
+
+
+def at_home(options: Mapping[str, Any]) -> dict[str, Any]:
+    """A spec's options as they were on the machine that the data was sent from."""
+    here = {key: value for key, value in options.items() if key != ORIGIN}
+    return {**here, OPTION: options[ORIGIN]} if ORIGIN in options else here
 
 
 @dataclass(frozen=True)

@@ -49,11 +49,6 @@ class Folder:
         return self.path / names.JOURNAL_FILE
 
     @property
-    def report_file(self) -> Path:
-        """``report.html``: the page for people."""
-        return self.path / names.REPORT_FILE
-
-    @property
     def where_file(self) -> Path:
         """``where.json``: the instance or the process that the sweep runs on, where it is not this one."""
         return self.path / names.WHERE_FILE

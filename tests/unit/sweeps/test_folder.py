@@ -80,11 +80,7 @@ def test_files_of_a_trial(tmp_path):
     assert folder.log_file(7) == tmp_path / "trials" / "0007" / "log.txt"
     assert folder.checkpoint_dir(7).name == "checkpoint"
     assert folder.artifacts_dir(7).parent == folder.trial_dir(7)
-    assert {folder.report_file.name, folder.where_file.name, folder.worker_log_file.name} == {
-        "report.html",
-        "where.json",
-        "worker.log",
-    }
+    assert {folder.where_file.name, folder.worker_log_file.name} == {"where.json", "worker.log"}
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
