@@ -14,6 +14,7 @@ GET    /awstune/own-calls                 which of them awstune itself has made
 GET    /awstune/resources                 all that is there: what a leak would show in
 PUT    /awstune/quotas/CODE               {"value": 0}
 PUT    /awstune/simulated                 {"boot_s": [1, 5], ...}: see `simulated.Pace`
+POST   /awstune/simulated                 {"seconds": 1}: so much time passes, where their pace is by_hand
 DELETE /awstune/simulated                 new instances have processes again
 """
 
@@ -52,6 +53,7 @@ class Control:
         self._faults = faults
         self._quotas = quotas
         self._resources = resources
+        self._simulator: simulated.Simulator | None = None
 
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -94,10 +96,8 @@ class Control:
                 self._lives.interrupt(instance, float(document["after_s"]))
             case ["PUT", "switches", name]:
                 self._faults.switch(name, bool(document["on"]))
-            case ["PUT", "simulated"]:
-                self._lives.use(simulated.Simulator(simulated.Pace.from_json(document)).make)
-            case ["DELETE", "simulated"]:
-                self._lives.use()
+            case [verb, "simulated"]:
+                self._simulate(verb, document)
             case ["PUT", "quotas", code]:
                 self._quotas.set(code, float(document["value"]))
             case ["DELETE", "rules"]:
@@ -106,3 +106,15 @@ class Control:
                 self._faults.remove(rule)
             case _:
                 raise LookupError("/".join(words[1:]))
+
+    def _simulate(self, verb: str, document: dict[str, Any]) -> None:
+        if verb == "PUT":
+            self._simulator = simulated.Simulator(simulated.Pace.from_json(document))
+            self._lives.use(self._simulator.make)
+        elif verb == "POST" and self._simulator:
+            self._simulator.advance(float(document["seconds"]))
+        elif verb == "DELETE":
+            self._simulator = None
+            self._lives.use()
+        else:
+            raise LookupError("simulated")

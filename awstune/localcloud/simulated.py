@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from awstune.localcloud import machine
-from awstune.localcloud.clock import Clock
+from awstune.localcloud.clock import ByHand, Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,14 +29,16 @@ class Pace:
     Attributes:
         boot_s: from pending to running.
         checks_s: from running to passed checks.
-        end_s: from shutting-down to terminated.
+        end_s: from shutting-down to terminated; these are real seconds in any case.
         seed: of the times that are drawn.
+        by_hand: whether time passes only when `Simulator.advance` lets it.
     """
 
     boot_s: tuple[float, float] = (0.0, 0.0)
     checks_s: tuple[float, float] = (0.0, 0.0)
     end_s: tuple[float, float] = (0.0, 0.0)
     seed: int = 0
+    by_hand: bool = False
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> Pace:
@@ -55,7 +57,18 @@ class Simulator:
     def __init__(self, pace: Pace) -> None:
         self._pace = pace
         self._random = random.Random(pace.seed)
-        self._clock = Clock()
+        self._by_hand = ByHand() if pace.by_hand else None
+        self._clock = self._by_hand or Clock()
+
+    def advance(self, seconds: float) -> None:
+        """Let so much time pass at once.
+
+        Raises:
+            ValueError: it passes by itself.
+        """
+        if self._by_hand is None:
+            raise ValueError("time passes by itself, unless a pace says by_hand")
+        self._by_hand.advance(seconds)
 
     def make(self, spec: machine.Spec, tell: Callable[[Any, dict[str, Any]], None]) -> Simulated:
         """A machine that listens and is ready when its times have come."""

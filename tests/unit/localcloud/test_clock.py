@@ -2,7 +2,7 @@
 
 import threading
 
-from awstune.localcloud.clock import Clock
+from awstune.localcloud.clock import ByHand, Clock
 from tests.waiting import PATIENCE_S
 
 
@@ -22,3 +22,17 @@ def test_a_failure_stops_nothing(caplog):
     clock.after(0.01, done.set)
     assert done.wait(PATIENCE_S)
     assert "a delayed call failed" in caplog.text
+
+
+def test_time_that_passes_by_hand():
+    """It stands still until it is let pass; all that is due by then has happened, in its order."""
+    clock, seen = ByHand(), []
+    clock.after(60, lambda: seen.append("b"))
+    clock.after(20, lambda: seen.append("a"))
+    clock.advance(19)
+    assert seen == []
+    clock.advance(1)
+    assert seen == ["a"]
+    clock.after(50, lambda: seen.append("c"))
+    clock.advance(50)
+    assert seen == ["a", "b", "c"]
