@@ -65,7 +65,7 @@ class ImportKeyPair(Step):
             return f"import the public half of {self.link} as the key pair {self.pair}"
         if self.public:
             return f"import the public half of {self.path} as the key pair {self.pair}"
-        return f"make a key pair {self.pair}; its private half stays here, in {self.path} (mode 600)"
+        return f"make a key pair {self.pair}; its private half stays here, mode 600, in {self.path}"
 
 
 @dataclass(frozen=True)

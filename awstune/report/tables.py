@@ -251,7 +251,7 @@ def findings(document: Document, found: Document) -> str:
         lines.append(f"good values: {', '.join(_likely(one) for one in found['likely'])}")
     guess = found["guess"]
     if guess:
-        expected = f"{value(guess['value'])} +- {guess['sd']:.2g}"
+        expected = f"{value(guess['value'])} ± {guess['sd']:.2g}"
         metric, known = document["metric"] or "value", document["best"]["params"]
         other = {n: v for n, v in guess["params"].items() if n not in known or v != known[n]}
         where = params(other) if other else "the best trial's values"
@@ -269,7 +269,7 @@ def _likely(where: Document) -> str:
 
 
 def _share(importance: Document) -> str:
-    return f"{importance['share']:.0%} +- {100 * importance['sd']:.0f}"
+    return f"{importance['share']:.0%} ± {100 * importance['sd']:.0f}"
 
 
 def _scored(document: Document, trial: Document) -> str:

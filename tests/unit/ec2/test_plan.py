@@ -22,7 +22,7 @@ def _actions(made):
 def test_a_first_launch_word_for_word():
     """What --dry-run prints: each step, then the price and the worst case."""
     assert make_plan(Wanted("lab"), NOTHING).prose() == [
-        "make a key pair awstune-lab; its private half stays here, in /k/lab.pem (mode 600)",
+        "make a key pair awstune-lab; its private half stays here, mode 600, in /k/lab.pem",
         "create the security group awstune-lab in vpc-1",
         "let 203.0.113.7/32 reach port 22, and nobody else",
         (

@@ -220,9 +220,9 @@ def test_findings_are_lines_with_the_command_that_tries_the_guess():
         "advice": [{"param": "lr", "text": "the best lr is at the upper end"}],
     }
     assert tables.findings(document, found) == (
-        "what mattered: lr 70% +- 5, opt 10% +- 0\n"
+        "what mattered: lr 70% ± 5, opt 10% ± 0\n"
         "good values: lr 0.01..0.1 (83%), width 64 (90%), opt a b or c (95%)\n"
-        "the model's own guess: loss 0.25 +- 0.011 at opt=c d\n"
+        "the model's own guess: loss 0.25 ± 0.011 at opt=c d\n"
         "to try it: awstune run s-1 --set 'opt=c d'\n"
         "the best lr is at the upper end"
     )
@@ -233,6 +233,6 @@ def test_findings_are_lines_with_the_command_that_tries_the_guess():
         "guess": {**found["guess"], "params": {"lr": 0.1, "opt": "a b"}},
     }
     assert tables.findings(document, same).startswith(
-        "the model's own guess: loss 0.25 +- 0.011 at the best trial's values\nthe best lr"
+        "the model's own guess: loss 0.25 ± 0.011 at the best trial's values\nthe best lr"
     )
     assert tables.findings(document, Findings().to_json()) == ""
