@@ -1,6 +1,8 @@
-"""Counts and sizes as people read them: one form for progress, plans, tables and errors."""
+"""Counts, sizes and times in one form for progress, plans, tables, documents and errors."""
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 
 def count(number: int, noun: str) -> str:
@@ -15,3 +17,8 @@ def size(bytes_: float) -> str:
             return f"{bytes_:.0f} {unit}" if unit == "B" else f"{bytes_:.1f} {unit}"
         bytes_ /= 1000
     return f"{bytes_:.1f} TB"
+
+
+def iso(seconds: float) -> str:
+    """Seconds since the epoch as ISO 8601 in UTC, to the second: ``2026-11-24T03:00:00Z``."""
+    return datetime.fromtimestamp(round(seconds), UTC).isoformat().replace("+00:00", "Z")

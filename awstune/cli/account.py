@@ -153,6 +153,7 @@ def extend_command(config: Config, words: tuple[str, ...], max_usd: float | None
 
     Shows first what it may cost by then. A left-out NAME is the only instance there is.
     """
+    from awstune.amounts import iso
     from awstune.ec2 import extend, instances, prices
     from awstune.flow import clouds, extending
 
@@ -175,5 +176,5 @@ def extend_command(config: Config, words: tuple[str, ...], max_usd: float | None
         if config.json:
             screen.document(extension.to_json())
         else:
-            ends = instances.iso(extension.ends)
+            ends = iso(extension.ends)
             screen.sentence(f"{one.name} ends at {ends}; awstune terminate {one.name} ends it before")

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
+from awstune.amounts import iso
 from awstune.ec2 import backstop, guard
-from awstune.ec2.instances import TAG_CAP, TAG_RAN, TAG_SEEN, Instance, iso
+from awstune.ec2.instances import TAG_CAP, TAG_RAN, TAG_SEEN, Instance
 from awstune.ec2.network import tag_list
 from awstune.ec2.steps import span
 from awstune.money import dollars

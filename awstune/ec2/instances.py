@@ -6,11 +6,10 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
-from awstune.amounts import count
+from awstune.amounts import count, iso
 from awstune.ec2 import described, keys
 from awstune.ec2.wanted import BUCKET, JUMP
 
@@ -349,11 +348,6 @@ def made_by(*owners: str) -> Any:
 def tags_for(cloud: Cloud, name: str) -> dict[str, str]:
     """The tags that everything made for ``name`` carries; ``Name`` is what the console shows."""
     return {"Name": f"awstune-{name}", names.TAG_NAME: name, names.TAG_OWNER: cloud.owner}
-
-
-def iso(seconds: float) -> str:
-    """Seconds since the epoch as ISO 8601 UTC."""
-    return datetime.fromtimestamp(round(seconds), tz=UTC).isoformat().replace("+00:00", "Z")
 
 
 def _unnamed(instances: list[Instance], region: str) -> errors.UnknownName:

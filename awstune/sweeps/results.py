@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import shlex
 from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from awstune.amounts import iso
 from awstune.search.folding import fold
 from awstune.search.runs import Run, spread
 from awstune.search.trials import History, Status, TrialRecord, best_of
@@ -146,11 +146,6 @@ def _run(run: Run) -> dict[str, Any]:
         "seconds": run.seconds,
         "error": run.error,
     }
-
-
-def iso(t: float) -> str:
-    """Seconds since the epoch as ISO 8601 in UTC."""
-    return dt.datetime.fromtimestamp(t, dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def status(folder: Folder, now: float, *, running: bool | None = None) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import threading
 import pytest
 from botocore.exceptions import ClientError
 
+from awstune.amounts import iso
 from awstune.ec2 import backstop, end, extend, instances
 from awstune.ec2.events import NoBackstop
 from awstune.ec2.session import Cloud
@@ -34,7 +35,7 @@ def test_a_launch_arms_it(owner_applied, keys_dir):
     (lab,) = _launch(owner_applied, keys_dir, ttl_s=3600)
     (schedule,) = _schedules(owner_applied)
     assert schedule["Name"] == lab.id
-    at = instances.iso(lab.ends + 900).removesuffix("Z")
+    at = iso(lab.ends + 900).removesuffix("Z")
     assert schedule["ScheduleExpression"] == f"at({at})"
     assert schedule["Target"]["Arn"] == "arn:aws:scheduler:::aws-sdk:ec2:stopInstances"
     assert schedule["Target"]["RoleArn"] == "arn:aws:iam::123456789012:role/awstune-backstop"
