@@ -85,6 +85,14 @@ class Packing:
         # Before the decision one: what starts after it must not find the cores taken.
         return max(1, self.cores // self.slots) if self.settled else 1
 
+    @property
+    def crowded(self) -> str | None:
+        """What to say of more trials at a time than the cores have room for; None where they have it."""
+        if self.gpus or self.slots <= self.cores:
+            return None
+        has = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        return f"{self.slots} trials at a time share {has}, a thread each: --parallel auto takes as many as fit"
+
     def place(self, slot: int) -> int:
         """Which GPU, by its place in `gpus`, a slot is on."""
         return slot % self.places

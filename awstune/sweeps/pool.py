@@ -83,7 +83,8 @@ class Pool:
         self._runs: dict[int, Run] = {}
         self._leaving: dict[int, float] = {}
         self._exits: list[tuple[int, int]] = []
-        self._messages: list[Message] = []
+        crowded = None if limits.threads else self._packer.packing.crowded
+        self._messages: list[Message] = [Noted(crowded)] if crowded else []
         self._keys = 0
 
     # Starting

@@ -9,6 +9,7 @@ from awstune.sweeps import gpus, marks, warm
 from awstune.sweeps.executor import Job, cores
 from awstune.sweeps.packing import Packing
 from awstune.sweeps.pool import Pool
+from awstune.sweeps.running import Limits
 from awstune.sweeps.target import Target
 
 
@@ -50,6 +51,23 @@ def test_cores_are_divided(slots):
     threads = Packing(slots, cores=cores()).threads
     assert threads >= 1
     assert threads * slots <= max(cores(), slots)
+
+
+@pytest.mark.parametrize(
+    ("packing", "threads", "said"),
+    [
+        (Packing(3, cores=2), None, ["3 trials at a time share 2 cores, a thread each"]),
+        (Packing(2, cores=2), None, []),
+        (Packing(3, ("0",), cores=2), None, []),
+        (Packing(3, cores=2), 1, []),
+    ],
+)
+def test_more_trials_than_cores(tmp_path, packing, threads, said):
+    """It is said, as each has one thread at least; not of a GPU's trials, nor where threads were typed."""
+    target = Target("function", file="t.py", function="train")
+    pool = Pool(target, cwd=tmp_path, folder=tmp_path, packing=packing, limits=Limits(threads=threads))
+    assert [message.text.split(":")[0] for message in pool.poll(0)] == said
+    pool.close()
 
 
 def test_threads_do_not_spin_long():
