@@ -230,11 +230,18 @@ def owner_of(arn: str) -> str:
 
 
 def asks_for_a_code(profile: str | None) -> bool:
-    """Whether a profile's role may ask at the terminal for the code of a second factor."""
+    """Whether a profile's role, or one that it is assumed by, may ask at the terminal for a second factor."""
     try:
-        return "mfa_serial" in botocore.session.Session(profile=profile).get_scoped_config()
+        bare = botocore.session.Session(profile=profile)
+        known, name = dict(bare.full_config["profiles"]), bare.profile or "default"
     except BotoCoreError:  # told where the session is made
         return False
+    while name in known:
+        facts = known.pop(name)
+        if "mfa_serial" in facts:
+            return True
+        name = facts.get("source_profile", "")
+    return False
 
 
 def _profile_session(profile: str | None) -> boto3.Session:

@@ -71,6 +71,28 @@ def test_a_role_is_assumed_once_for_many_commands(monkeypatch, tmp_path):
         assert second == first.session.get_credentials().get_frozen_credentials()
 
 
+@pytest.mark.parametrize(
+    ("profile", "asks"),
+    [("lab", True), ("through", True), ("plain", False), ("round", False), (None, False), ("nobody", False)],
+)
+def test_which_profiles_ask_for_a_code(monkeypatch, tmp_path, profile, asks):
+    """One whose role wants a second factor, or that is assumed by way of such a role."""
+    _forget_aws(monkeypatch, tmp_path)
+    (tmp_path / "config").write_text(
+        "[default]\nregion = us-east-1\n[profile plain]\nregion = us-east-1\n"
+        "[profile lab]\nmfa_serial = arn:aws:iam::1:mfa/me\nsource_profile = plain\n"
+        "[profile through]\nsource_profile = lab\n[profile round]\nsource_profile = round\n"
+    )
+    assert session.asks_for_a_code(profile) is asks
+
+
+def test_an_unreadable_configuration_asks_for_nothing(monkeypatch, tmp_path):
+    """What is wrong with it is told where it is used."""
+    _forget_aws(monkeypatch, tmp_path)
+    (tmp_path / "config").write_text("[profile lab\n")
+    assert session.asks_for_a_code("lab") is False
+
+
 def test_an_unknown_profile_is_a_usage_error(monkeypatch, tmp_path):
     """A profile that is not there is named, with how to see those that are."""
     _forget_aws(monkeypatch, tmp_path)
