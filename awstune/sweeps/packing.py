@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from awstune.amounts import count
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -90,8 +92,8 @@ class Packing:
         """What to say of more trials at a time than the cores have room for; None where they have it."""
         if self.gpus or self.slots <= self.cores:
             return None
-        has = "1 core" if self.cores == 1 else f"{self.cores} cores"
-        return f"{self.slots} trials at a time share {has}, a thread each: --parallel auto takes as many as fit"
+        what = f"{self.slots} trials at a time share {count(self.cores, 'core')}, a thread each"
+        return f"{what}: --parallel auto takes as many as fit"
 
     def place(self, slot: int) -> int:
         """Which GPU, by its place in `gpus`, a slot is on."""
