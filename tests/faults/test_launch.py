@@ -96,9 +96,16 @@ STANDS = {
     "AuthorizeSecurityGroupIngress": ["key-pair", "security-group"],
     "RunInstances": ["key-pair", "security-group"],
 }
+ALL = ["instance", "key-pair", "network-interface", "security-group", "volume"]
+# The same with what that call makes.
+MADE = {
+    **STANDS,
+    "ImportKeyPair": ["key-pair"],
+    "CreateSecurityGroup": STANDS["RunInstances"],
+    "RunInstances": ALL,
+}
 # After these nobody knows, or nobody may: AWS asked for patience, it failed itself, the session has ended.
 OPEN = ("throttled", "credentials")
-ALL = ["instance", "key-pair", "network-interface", "security-group", "volume"]
 # What a launch asks beside EC2, and can do without.
 OPTIONAL = [("servicequotas", "GetServiceQuota"), ("pricing", "GetProducts"), ("scheduler", "GET *")]
 STAYING = [
@@ -247,8 +254,7 @@ def test_an_error_once_aws_has_acted(cloud, keys_dir, wanted, local, strike, cal
     strike.error(call, code, times=None, acted=True)
     said = _outcome(cloud, keys_dir, wanted)
     assert said.kind == "throttled"
-    made = {"ImportKeyPair": ["key-pair"], "CreateSecurityGroup": STANDS["RunInstances"], "RunInstances": ALL}
-    assert _kinds(local) == made.get(call, STANDS[call])
+    assert _kinds(local) == MADE[call]
     assert len(list(keys_dir.glob("*.pem"))) == 1
     strike.relent()
     _one_and_then_none(cloud, keys_dir, wanted, local)
@@ -260,7 +266,13 @@ def test_a_lost_answer(cloud, keys_dir, wanted, local, strike, call, when):
     """The connection breaks before AWS acts or after: nobody knows which, and both are mended."""
     strike.lose(call, when)
     said = _outcome(cloud, keys_dir, wanted)
-    assert said is None or said.kind in ("unreachable", "not_ready")
+    if call in ("RunInstances", "DescribeInstanceStatus"):  # asked again: with the same token, a second later
+        assert said is None
+        assert _kinds(local) == ALL
+    else:
+        assert said.kind == "unreachable"
+        assert _kinds(local) == (MADE if when == "after" else STANDS).get(call, [])
+        assert len(list(keys_dir.glob("*.pem"))) == (call in CHANGES)
     strike.relent()
     _one_and_then_none(cloud, keys_dir, wanted, local)
 

@@ -11,7 +11,7 @@ from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
 from awstune.errors import AwstuneError
 from tests.faults.conftest import resources
-from tests.faults.strikes import Killed
+from tests.faults.strikes import Killed, Strike
 from tests.waiting import briefly
 
 pytestmark = pytest.mark.e2e
@@ -71,19 +71,10 @@ def test_every_error(moved, strike, call, code):
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("call", CALLS)
-def test_a_lost_answer(moved, strike, call, when):
-    """Whether AWS acted or not."""
-    strike.lose(call, when)
-    with contextlib.suppress(AwstuneError):
-        moved()
-    strike.relent()
-
-
-@pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("call", CALLS)
-def test_killed(moved, strike, call, when):
-    """Just before AWS is asked, or just after: the next launch moves what is still to be moved."""
-    strike.kill(call, when)
-    with pytest.raises(Killed):
+@pytest.mark.parametrize(("how", "ends"), [(Strike.lose, AwstuneError), (Strike.kill, Killed)])
+def test_cut_off(moved, strike, how, ends, call, when):
+    """No answer comes, or the caller ends, before AWS acts or after: the next launch moves the rest."""
+    how(strike, call, when)
+    with pytest.raises(ends):
         moved()
     strike.relent()
