@@ -186,5 +186,5 @@ class _Output:
 
 def _free_port() -> int:
     with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
+        one.bind(("", 0))  # torchrun listens on every address: free on this one alone would not do
         return int(one.getsockname()[1])

@@ -16,16 +16,16 @@ from awstune.sweeps import marks
 from awstune.sweeps.commands import Commands
 from awstune.sweeps.executor import Finished, Job, Reported
 from awstune.sweeps.target import Target
-from tests.waiting import hear, so_many
+from tests.waiting import PATIENCE_S, hear, so_many
 
 # Both workers of a trial meet each other, and the first one says what both have.
 SHARED = """
 import os, sys, time
 import torch, torch.distributed as dist
 dist.init_process_group("gloo")
+open(os.path.join(os.environ["AWSTUNE_DIR"], "pid-%d" % dist.get_rank()), "w").write(str(os.getpid()))
 total = torch.tensor(float(sys.argv[1]))
 dist.all_reduce(total)
-open(os.path.join(os.environ["AWSTUNE_DIR"], "pid-%d" % dist.get_rank()), "w").write(str(os.getpid()))
 if dist.get_rank() == 0:
     print("awstune: total=%g" % total.item())
 if len(sys.argv) > 2:
@@ -90,6 +90,11 @@ def start(executor, tmp_path, *values):
     return {"log": tmp_path / "0" / "log.txt", "deadline_s": 100}
 
 
+def pids(folder):
+    """Of a trial's workers, as they have written them down."""
+    return [int(file.read_text()) for file in folder.glob("pid-*")]
+
+
 @pytest.mark.parametrize(("library", "script", "words"), KINDS)
 def test_two_at_a_time(tmp_path, library, script, words):
     """Trials that run at the same time do not get into each other's way; both report."""
@@ -111,15 +116,15 @@ def test_a_trial_of_several_processes_ends_whole(tmp_path):
     try:
         limits = start(executor, tmp_path, 1.0, 1.0)
         heard = hear(executor, so_many(Reported, 2), **limits)
-        workers = {n: [int(f.read_text()) for f in (tmp_path / str(n)).glob("pid-*")] for n in (0, 1)}
-        launcher = psutil.Process(workers[0][0]).parent()
-        launcher.kill()  # nobody is left to end its workers
-        (ended,) = (m for m in hear(executor, so_many(Finished), heard, **limits) if isinstance(m, Finished))
-        assert (ended.trial, ended.status) == (0, Status.FAILED)
-        assert "SIGKILL" in ended.error
-        _, alive = psutil.wait_procs([psutil.Process(p) for p in workers[0] if psutil.pid_exists(p)], 10)
-        assert alive == []
-        assert all(psutil.pid_exists(pid) for pid in workers[1])
+        # Written before they met, and so before the first report.
+        ended, others = ([psutil.Process(pid) for pid in pids(tmp_path / name)] for name in "01")
+        assert (len(ended), len(others)) == (2, 2)
+        ended[0].parent().kill()  # nobody is left to end its workers
+        (last,) = (m for m in hear(executor, so_many(Finished), heard, **limits) if isinstance(m, Finished))
+        assert (last.trial, last.status) == (0, Status.FAILED)
+        assert "SIGKILL" in last.error
+        assert psutil.wait_procs(ended, PATIENCE_S)[1] == []
+        assert all(process.is_running() for process in others)
     finally:
         executor.close()
     assert not marks.marked(marks.of_sweep(tmp_path))
