@@ -23,7 +23,7 @@ from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import results, status
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
-from tests.faults.workers import finish, nothing_lives, reaches, start
+from tests.faults.workers import called, finish, kill_all, nothing_lives, reaches, start
 from tests.waiting import PATIENCE_S
 from tests.ways import finished, outcome
 
@@ -70,9 +70,7 @@ def reference(tmp_path_factory):
 def _no_worker_stays(tmp_path):
     """A test that fails must not leave its worker waiting."""
     yield
-    for process in psutil.process_iter(["cmdline"]):
-        if str(tmp_path) in " ".join(process.info["cmdline"] or ()):
-            process.kill()
+    kill_all(tmp_path)
 
 
 MOMENTS = [("asked", 0), ("started", 0), ("finished", 1), ("started", 2), ("checkpoint", 2)]
@@ -119,15 +117,13 @@ def test_what_outlived_everything_is_ended_before_a_sweep_goes_on(tmp_path):
     folder = new_sweep(tmp_path, "orphans")
     worker = start(folder, tmp_path)
     reaches(folder, "checkpoint", 2)
-    stray = [p for p in marks.marked(marks.of_sweep(folder.path)) if "600" in " ".join(p.cmdline())]
-    assert len(stray) == 1
-    guardians = [p for p in psutil.Process(worker.pid).children() if "guardian" in p.cmdline()]
-    for process in (*guardians, psutil.Process(worker.pid)):
+    (stray,) = called(marks.marked(marks.of_sweep(folder.path)), "import time; time.sleep(600)")
+    for process in (*called(psutil.Process(worker.pid).children(), "guardian"), worker):
         process.kill()
     worker.wait()
-    assert stray[0].is_running()
+    assert stray.is_running()
     finish(folder, tmp_path)
-    assert not stray[0].is_running() or stray[0].status() == psutil.STATUS_ZOMBIE
+    assert stray not in marks.marked(marks.of_sweep(folder.path))
     nothing_lives(folder)
 
 
@@ -196,9 +192,8 @@ def test_a_killed_server_is_replaced(tmp_path, reference):
     folder = new_sweep(tmp_path, "server")
     worker = start(folder, tmp_path)
     reaches(folder, "checkpoint", 2)
-    servers = [p for p in psutil.Process(worker.pid).children() if "server" in p.cmdline()]
-    assert len(servers) == 1
-    servers[0].kill()
+    (server,) = called(psutil.Process(worker.pid).children(), "server")
+    server.kill()
     reaches(folder, "requeued", 2)
     (tmp_path / "gate").touch()
     assert worker.wait(PATIENCE_S) == 0
@@ -216,8 +211,7 @@ def test_a_worker_that_hangs(tmp_path):
     clock = iter([0.0])
     with pytest.raises(SweepError, match="did not start within 300 s"):
         detached.start(folder, now=lambda: next(clock, 301.0))
-    alive = [p for p in psutil.Process().children() if p.status() != psutil.STATUS_ZOMBIE]
-    assert not [p for p in alive if str(folder.path) in p.cmdline()]
+    assert not called(psutil.Process().children(), str(folder.path))
 
 
 def test_a_second_worker_is_refused(tmp_path):

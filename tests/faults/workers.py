@@ -5,6 +5,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from contextlib import suppress
+
+import psutil
 
 from awstune.sweeps import journal, marks
 from tests.waiting import PATIENCE_S, until
@@ -33,6 +36,26 @@ def reaches(folder, kind, trial):
         return any(event["event"] == kind and event.get("trial") == trial for event in events)
 
     until(has, lambda: f"{kind} of trial {trial}: {folder.worker_log_file.read_text()}")
+
+
+def kill_all(place):
+    """Kills whatever has something of a folder on its command line."""
+    for process in psutil.process_iter(["cmdline"]):
+        if str(place) in " ".join(process.info["cmdline"] or ()):
+            with suppress(psutil.NoSuchProcess):  # it was about to end
+                process.kill()
+
+
+def called(processes, word):
+    """Those with that word among those of their command line."""
+    return [process for process in processes if word in _words(process)]
+
+
+def _words(process):
+    try:
+        return process.cmdline()
+    except psutil.NoSuchProcess:
+        return ()
 
 
 def nothing_lives(folder):
