@@ -117,7 +117,7 @@ class TestStates:
             # What is there until the reboot ends it; its number tells it from others.
             host.ssh("echo kept > file; setsid sleep 7412 > /dev/null 2>&1 < /dev/null &")
             address = host.address
-            assert processes_of(host.id, "7412")
+            until(lambda: processes_of(host.id, "7412"), "the sleep to begin")
             ec2.reboot_instances(InstanceIds=[host.id])
             until(lambda: not processes_of(host.id, "7412"), "the sleep to end")
             until(lambda: _is_open(host), "SSH to be back")

@@ -96,10 +96,9 @@ class TestCommands:
         # Stays until it is ended below.
         host.ssh(f"setsid nohup sh -c 'echo begun; exec sleep 300' > {place}/log 2>&1 < /dev/null &")
         until(lambda: host.ssh(f"cat {place}/log").stdout == "begun\n", "the log to be written")
-        sleeping = processes_of(host.id, "300")
-        assert len(sleeping) == 1
-        sleeping[0].kill()
-        until(lambda: not sleeping[0].is_running(), "it to be collected")
+        (sleeping,) = until(lambda: processes_of(host.id, "300"), "the shell to become what it executes")
+        sleeping.kill()
+        until(lambda: not sleeping.is_running(), "it to be collected")
 
 
 class TestSurroundings:
