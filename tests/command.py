@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 import signal
 import subprocess
@@ -48,10 +49,11 @@ class Running:
         self.reader.start()
 
     def _read(self):
-        # Not by lines: a question ends without one.
+        # Not by lines: a question ends without one. And not by letters: one may come in two reads.
+        decoder = codecs.getincrementaldecoder("utf-8")("replace")
         while not self.left and (said := os.read(self.process.stdout.fileno(), 1 << 16)):
             with self.news:
-                self.lines.append(said.decode(errors="replace"))
+                self.lines.append(decoder.decode(said))
                 self.news.notify_all()
         self.process.stdout.close()
         self.process.wait()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import fcntl
 import os
 import pty
@@ -29,6 +30,7 @@ class Terminal:
     def __init__(self, words):
         self.descriptor, there = pty.openpty()
         self.seen = ""
+        self._decoder = codecs.getincrementaldecoder("utf-8")()  # a letter may come in two reads
         self.resize(33, 101)
         ends = {"stdin": there, "stdout": there, "stderr": there}
         take = [sys.executable, "-c", TAKE_TERMINAL, *words]
@@ -49,7 +51,7 @@ class Terminal:
         while not (match := re.search(pattern, self.seen)):
             ready, _, _ = select.select([self.descriptor], [], [], max(0, give_up - time.monotonic()))
             assert ready, f"no {pattern!r} in {self.seen!r}"
-            self.seen += os.read(self.descriptor, 65536).decode()
+            self.seen += self._decoder.decode(os.read(self.descriptor, 65536))
         self.seen = self.seen[match.end() :]
 
     def status(self):
