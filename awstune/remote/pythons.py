@@ -12,8 +12,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from awstune.remote import requirements
-
 OURS = (3, 11)  # the oldest Python that awstune itself runs on
 
 # What awstune's worker imports, with the oldest version that does; pyproject.toml says why each.
@@ -119,16 +117,6 @@ class Python:
             for name, oldest in NEEDS.items()
             if name not in self.dists or numbers(self.dists[name]) < numbers(oldest)
         ]
-
-    def lacks(self, required: Sequence[str]) -> list[str]:
-        """Of a project's requirements those that it does not certainly meet; comments are none."""
-        lines = (line.split("#")[0].strip() for line in required)
-        return [line for line in lines if line and not self._meets(line)]
-
-    def _meets(self, requirement: str) -> bool:
-        match = re.match(r"[A-Za-z0-9][A-Za-z0-9._-]*", requirement)
-        has = match and self.dists.get(re.sub(r"[._]", "-", match[0].lower()))
-        return bool(has and requirements.meets(requirement, has))
 
     @property
     def constraints(self) -> list[str]:

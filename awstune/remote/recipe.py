@@ -11,7 +11,7 @@ from pathlib import PurePosixPath
 from awstune.errors import RemoteError
 from awstune.remote import pythons
 from awstune.remote.pythons import NEEDS, Python
-from awstune.remote.requirements import against
+from awstune.remote.requirements import against, lacking
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def decide(wants: Wants, found: Sequence[Python], machine: Machine, known: Mappi
 
 
 def _over(wants: Wants, base: Python, why: str) -> Recipe:
-    lacks = base.lacks(wants.requirements)
+    lacks = lacking(wants.requirements, base.dists)
     if lacks:
         _refuse_against(lacks, base.constraints, base)
     return Recipe(
@@ -197,7 +197,7 @@ def _apart(wants: Wants, found: Sequence[Python], why: str, trials: Python) -> R
     What the user's requirements lack there comes into an environment over it, for commands; a function runs
     under the very Python that was typed, which nobody changes.
     """
-    path, lacks = (str(PurePosixPath(trials.python).parent),), trials.lacks(wants.requirements)
+    path, lacks = (str(PurePosixPath(trials.python).parent),), lacking(wants.requirements, trials.dists)
     programs = trials if lacks and not wants.function else None
     if programs:
         _refuse_against(lacks, trials.constraints, trials)

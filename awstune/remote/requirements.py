@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-__all__ = ["InvalidRequirement", "against", "asked", "meets", "of_line", "place_of"]
+__all__ = ["InvalidRequirement", "against", "asked", "lacking", "of_line", "place_of"]
 
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 _OPTIONS = re.compile(r"(^|\s+)-.*$")
@@ -54,11 +54,21 @@ def of_line(line: str) -> Requirement | None:
     return Requirement(what)
 
 
-def meets(line: str, has: str) -> bool:
-    """Whether a version certainly is all that a line asks for."""
+def lacking(lines: Iterable[str], dists: Mapping[str, str]) -> list[str]:
+    """The lines that installed packages do not certainly meet; comments are none.
+
+    Args:
+        lines: of a requirements file.
+        dists: versions by names, in small letters with dashes.
+    """
+    said = (_COMMENT.sub("", line).strip() for line in lines)
+    return [line for line in said if line and not _met(line, dists)]
+
+
+def _met(line: str, dists: Mapping[str, str]) -> bool:
     try:
         wants = Requirement(asked(line))
-        Version(has)
+        has = Version(dists.get(canonicalize_name(wants.name), ""))
     except (InvalidRequirement, InvalidVersion):
         return False
     return not (wants.extras or wants.url or wants.marker) and wants.specifier.contains(has, prereleases=True)

@@ -21,8 +21,8 @@ case "$*" in *name,driver*) echo 'Tesla T4, 570.86.15' ;; *) echo '0, GPU-123456
 # What a Deep Learning AMI's Python may lack; each process of the benchmark begins with it.
 PLAIN = """
 import sys
-for name in ("bayes_opt", "boto3", "botocore", "click", "cloudpickle", "filelock", "paramiko", "pathspec",
-             "rich", "scipy", "threadpoolctl", "tomlkit"):
+for name in ("bayes_opt", "boto3", "botocore", "click", "cloudpickle", "filelock", "packaging", "paramiko",
+             "pathspec", "rich", "scipy", "threadpoolctl", "tomlkit"):
     sys.modules[name] = None
 """
 
