@@ -14,7 +14,7 @@ from pathlib import Path
 import boto3
 
 from awstune.localcloud import client, lifecycle
-from awstune.names import TAG_SSH_PORT
+from awstune.names import TAG_SSH_PORT, WORKER_PID_FILE
 from awstune.sweeps import journal
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.results import results
@@ -137,9 +137,10 @@ class Site:
 
         until(has, f"{kind} of trial {trial} in {self.name}")
 
-    def worker(self):
-        """The process that runs it."""
-        return int((self.there.path / "worker.pid").read_text())
+    def worker(self, *, other_than=0):
+        """The process that runs it, which writes its number down itself; 0 where that is still another."""
+        pid = int((self.there.path / WORKER_PID_FILE).read_text() or 0)
+        return 0 if pid == other_than else pid
 
     def open_gate(self, epoch=9):
         """Let the trial that waits go on, until it has done that epoch."""

@@ -75,11 +75,11 @@ def test_the_worker_is_killed(world, site, reference):
 
 def test_a_worker_that_always_dies(world, site):
     """One that dies again and again without getting any further is given up, and that is said."""
+    worker = site.worker()
     for times in range(2, 6):
-        os.kill(site.worker(), signal.SIGKILL)
+        os.kill(worker, signal.SIGKILL)
         if times < 5:
-            site.reaches("writer", times=times)
-            until(lambda: journal.is_open(site.there.journal_file), "the worker to be back")
+            worker = until(lambda dead=worker: site.worker(other_than=dead), "the worker to be back")
             site.reaches("started", 2, times=times)
     stopped = world.run("attach", site.name, check=1)
     assert "without getting any further" in stopped.stderr
