@@ -44,6 +44,7 @@ EVERY_S = 0.3
 REST_EVERY_S = 2.0  # logs, checkpoints and artifacts
 RECONNECT_S = 60.0
 AGAIN_S = 1.0
+ENDS_S = 30.0  # AWS calls an instance that shuts itself down running for some seconds
 FETCH_TTL_S = 3600.0  # of an instance that is started again only to be fetched from
 
 
@@ -179,14 +180,17 @@ def _attach_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
 
 
 def _follow_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: Pace) -> Story[None]:
-    patience_s, said = 0.0, ""
+    was_in, said, give_up = False, "", pace.now() + (ENDS_S if where.owned else 0.0)
     while True:
         try:
-            one = yield from _awake(config, tail.folder, where, cloud, pace, first=not patience_s)
-            entered = login.enter(config, cloud, one, patience_s=patience_s, pace=pace)
+            one = yield from _awake(config, tail.folder, where, cloud, pace, first=not was_in)
+            entered = login.enter(config, cloud, one, patience_s=RECONNECT_S * was_in, pace=pace)
             with (yield from entered) as connection:
-                patience_s, said = RECONNECT_S, ""
-                all_home = yield from _watched(Mirror(connection, where.path, tail.folder), tail, pace)
+                mirror = Mirror(connection, where.path, tail.folder)
+                mirror.hold()
+                mirror.poll()
+                was_in, said = True, ""
+                all_home = yield from _watched(mirror, tail, pace)
                 with suppress(CloudError):  # then it counts as not fetched, and is looked for once more
                     if all_home:
                         unfetched.remove(cloud, one, PurePosixPath(where.path).name)
@@ -196,12 +200,13 @@ def _follow_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
                 raise
             raise _unwritten(where, tail.folder, error) from error
         except (ConnectionLost, Unreachable) as error:
-            if patience_s == 0.0:
+            if not was_in and pace.now() >= give_up:
                 raise
             if error.message != said:
-                yield Warned(f"{error.message}; the sweep goes on there, trying to get back")
+                goes_on = "the sweep goes on there" if was_in else "it may have ended with its sweep"
+                yield Warned(f"{error.message}; {goes_on}, trying {'to get back' if was_in else 'again'}")
             said = error.message
-            pace.sleep(AGAIN_S)  # nothing tells that the network is back
+            pace.sleep(AGAIN_S)  # nothing tells that the network is back, or that the instance has stopped
 
 
 def _awake(

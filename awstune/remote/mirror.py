@@ -291,6 +291,14 @@ class Mirror:
             self._append(here, relative)
         return here
 
+    def hold(self) -> None:
+        """Has the instance's end wait for this one; whatever is brought says so again.
+
+        Raises:
+            RemoteError: the connection broke.
+        """
+        self.connection.run(HOLD, check=False)
+
     def let_go(self) -> None:
         """Has the instance's end wait no longer for this one, who is in a hurry to leave.
 

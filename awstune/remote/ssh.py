@@ -119,9 +119,9 @@ class Connection:
             with _as_connection_lost(self.address):
                 channel.exec_command(command)
             result = _converse(channel, [stdin] if isinstance(stdin, bytes) else stdin)
-        if result.status == NO_STATUS and (not (result.stdout or result.stderr) or self._breaks()):
+        if result.status == NO_STATUS and (not (result.stdout or result.stderr) or self.breaks()):
             # A signal that ends a command is rare; a connection that breaks is not.
-            raise self._lost()
+            raise self.lost()
         if check and result.status != 0:
             raise RemoteError(_failure(command, result))
         return result
@@ -143,12 +143,13 @@ class Connection:
         teller.start()
         teller.join(patience_s)
 
-    def _breaks(self) -> bool:
+    def breaks(self) -> bool:
         """Whether the connection ends at this moment: paramiko may call it alive a little longer."""
         self.transport.join(_BREAKING_S)
         return not self.alive
 
-    def _lost(self) -> ConnectionLost:
+    def lost(self) -> ConnectionLost:
+        """The error for a connection that has ended."""
         return ConnectionLost(f"the connection to {self.address.alias} was lost", "run the command again")
 
     @contextmanager
@@ -164,8 +165,8 @@ class Connection:
                 channel.shutdown_write()
             yield cast("BinaryIO", channel.makefile("rb", CHUNK))
             status = channel.recv_exit_status()
-            if status == NO_STATUS and not self.alive:
-                raise self._lost()
+            if status == NO_STATUS and self.breaks():
+                raise self.lost()
             if status != 0:
                 raise RemoteError(_failure(command, Result(status, b"", channel.recv_stderr(CHUNK))))
 

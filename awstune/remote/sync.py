@@ -79,6 +79,8 @@ def pull(connection: Connection, source: str, destination: Path, *, only: Sequen
             with tarfile.open(fileobj=packed, mode="r|gz") as archive:
                 return [entry.name for entry in archive if not _unpack(archive, entry, destination)]
         except (tarfile.TarError, zlib.error, EOFError) as error:
+            if connection.breaks():
+                raise connection.lost() from error
             raise RemoteError(f"{source} did not arrive whole: {error}", "run the command again") from error
 
 

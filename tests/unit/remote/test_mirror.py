@@ -32,10 +32,11 @@ class Shell:
     Attributes:
         left: how many more commands it lives.
         unreadable: whether tar finds nothing that it may read.
+        cut: whether the connection breaks while tar speaks.
     """
 
     def __init__(self, home):
-        self.home, self.left, self.unreadable = home, 1_000_000, False
+        self.home, self.left, self.unreadable, self.cut = home, 1_000_000, False, False
 
     def run(self, command, *, stdin=b"", check=True):
         """One command."""
@@ -55,7 +56,15 @@ class Shell:
     def reading(self, command):
         """One command's output."""
         packed = self.run("tar -czf - -T /dev/null" if self.unreadable else command).stdout
-        yield io.BytesIO(packed)
+        yield io.BytesIO(packed[: len(packed) // 2] if self.cut else packed)
+
+    def breaks(self):
+        """Whether it has gone."""
+        return self.cut
+
+    def lost(self):
+        """The error for that."""
+        return ConnectionLost("the connection was lost")
 
 
 @pytest.fixture
@@ -261,6 +270,18 @@ def test_a_large_one_in_pieces_over_a_bad_line(there, mirror, shell, tmp_path):
     assert (folder.checkpoint_dir(1) / "epoch-0001.pt").read_bytes() == content
     assert parts
     assert list(folder.checkpoint_dir(1).glob(".*")) == []
+
+
+def test_a_cut_in_the_midst_of_small_ones(there, mirror, shell):
+    """It is a connection that was lost, which whoever follows gets back; what came is brought whole then."""
+    for number in range(9):
+        (there.artifacts_dir(0) / f"{number}.bin").write_bytes(os.urandom(9999))
+    shell.cut = True
+    with pytest.raises(ConnectionLost):
+        bring(mirror)
+    shell.cut = False
+    bring(Mirror(shell, mirrors.remote_path("train-1"), mirror.folder))
+    assert files(mirror.folder) == files(there)
 
 
 def test_a_large_one_that_is_replaced_meanwhile(there, mirror):
