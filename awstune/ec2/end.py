@@ -297,9 +297,17 @@ def delete_group(cloud: Cloud, group_id: str, sleep: Sleep) -> None:
             sleep(_EVERY_S)  # an ended instance has its group for a moment longer
         else:
             return
-    raise errors.LeftBehind(
-        f"the security group {group_id} is still in use", "repeat the command in a few minutes"
-    )
+    users = _users(cloud, group_id)
+    by, hint = (f" by {', '.join(users)}", "end that first") if users else ("", "wait a few minutes")
+    raise errors.LeftBehind(f"the security group {group_id} is still in use{by}", f"{hint}, then repeat")
+
+
+def _users(cloud: Cloud, group_id: str) -> list[str]:
+    """The instances that have a group, and the network interfaces of something else that do."""
+    asked = _either("group-id", [group_id])
+    cards = cloud.ec2.describe_network_interfaces(Filters=asked)["NetworkInterfaces"]
+    ids = [card.get("Attachment", {}).get("InstanceId") or card["NetworkInterfaceId"] for card in cards]
+    return sorted(set(ids))
 
 
 def _bases(found: Iterable[Instance]) -> set[Base]:

@@ -107,6 +107,20 @@ def test_a_refusal_once_it_is_launched(cloud, local, world, strike, tmp_path, na
     world.run("terminate", name)
 
 
+def test_what_the_user_put_to_it(cloud, local, world, name):
+    """A disk and an interface of the user's own outlive it, and go on costing: named, with status 4."""
+    (lab,) = world.json("launch", name, "--no-wait")
+    disk = cloud.ec2.create_volume(Size=8, AvailabilityZone=lab["zone"])["VolumeId"]
+    cloud.ec2.attach_volume(VolumeId=disk, InstanceId=lab["id"], Device="/dev/sdf")
+    subnet = cloud.ec2.describe_subnets()["Subnets"][0]["SubnetId"]
+    card = cloud.ec2.create_network_interface(SubnetId=subnet)["NetworkInterface"]["NetworkInterfaceId"]
+    cloud.ec2.attach_network_interface(NetworkInterfaceId=card, InstanceId=lab["id"], DeviceIndex=1)
+    done = world.run("terminate", name, check=4)
+    assert f"error: still there: volume {disk}, network-interface {card}" in " ".join(done.stderr.split())
+    cloud.ec2.delete_volume(VolumeId=disk)
+    cloud.ec2.delete_network_interface(NetworkInterfaceId=card)
+
+
 def test_all_takes_what_a_killed_launch_left(cloud, local, world, held, name):
     """Without any instance: `terminate --all` removes key pair and group, and says whose they were.
 

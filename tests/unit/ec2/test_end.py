@@ -178,9 +178,9 @@ def test_an_instance_that_does_not_end_in_time(cloud, keys_dir):
 
 
 def test_a_group_that_is_still_in_use_is_tried_again(cloud, keys_dir):
-    """DependencyViolation lasts a while after the last instance has ended; not for ever."""
-    _launch(cloud, keys_dir)
-    group = instances.find(cloud, "lab").group_ids[0]
+    """DependencyViolation lasts a while after the last instance has ended; who has it longer is named."""
+    (lab,) = _launch(cloud, keys_dir)
+    (group,) = lab.group_ids
     left = ["DependencyViolation", "DependencyViolation"]
 
     def busy(**_):
@@ -194,8 +194,11 @@ def test_a_group_that_is_still_in_use_is_tried_again(cloud, keys_dir):
         end.delete_group(cloud, group, pytest.fail)
         assert pauses == [1.0, 1.0]
         left += ["DependencyViolation"] * 100
-        with pytest.raises(LeftBehind, match="still in use"):
+        with pytest.raises(LeftBehind, match=f"still in use by {lab.id}"):
             end.delete_group(cloud, group, lambda _: None)
+        left += ["DependencyViolation"] * 100
+        with pytest.raises(LeftBehind, match="sg-1 is still in use\nhint: wait"):
+            end.delete_group(cloud, "sg-1", lambda _: None)
         left[:] = ["UnauthorizedOperation"]
         with pytest.raises(CloudError, match="Unauthorized"):
             end.delete_group(cloud, group, pytest.fail)
