@@ -95,8 +95,10 @@ class MotoBody:
     def release(self) -> None:
         """Let moto itself delete network interfaces and volumes; what stays is free again, as at AWS."""
         _moto_terminate(self.instance)
-        for nic in [nic for place, nic in self.instance.nics.items() if place and not nic.delete_on_termination]:
-            self.instance.detach_eni(nic)
+        others = [nic for place, nic in self.instance.nics.items() if place]
+        for nic in others:
+            if not nic.delete_on_termination:
+                self.instance.detach_eni(nic)
 
     def listen_at(self, port: int) -> None:
         """Say in a tag where its SSH server listens: port 22 needs root here."""
