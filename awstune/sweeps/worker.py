@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
-from awstune.errors import AwstuneError, SweepBusy, UsageError
+from awstune.errors import AwstuneError, SweepBusy, SweepError, UsageError
 from awstune.names import WORKER_PID_FILE
 from awstune.sweeps import journal, loop, notifying, recruiting, warm
 from awstune.sweeps.bucket import Copy
@@ -84,7 +84,7 @@ def work(folder: Folder, site: Site | None = None) -> int:
         events = loop.run(folder, executor, node=platform.node(), watch=watch)
         for number, event in enumerate(events):
             if number == 0:  # the journal is this one's
-                (folder.path / WORKER_PID_FILE).write_text(f"{os.getpid()}\n")
+                _sign(folder)
             _say(event)
         if site is not None and watch is not None and watch.notice is not None and watch.notice.final:
             site.lose()
@@ -109,13 +109,33 @@ def _notify(url: str, folder: Folder, status: int) -> None:
         _warn(why_not)
 
 
+def _sign(folder: Folder) -> None:
+    """Says whose the journal is now.
+
+    Raises:
+        SweepError: it cannot be written.
+    """
+    file = folder.path / WORKER_PID_FILE
+    try:
+        file.write_text(f"{os.getpid()}\n")
+    except OSError as error:
+        hint = f"make room there, then awstune resume {folder.name}"
+        raise SweepError(f"cannot write {file}: {error.strerror}", hint) from error
+
+
 def _warn(what: str) -> None:
-    print(f"warning: {what}", file=sys.stderr, flush=True)  # noqa: T201  # into worker.log
+    _tell(2, f"warning: {what}")
 
 
 def _failed(error: AwstuneError) -> int:
-    print(f"error: {error.message}\n\nhint: {error.hint}", file=sys.stderr, flush=True)  # noqa: T201  # into worker.log
+    _tell(2, f"error: {error.message}\n\nhint: {error.hint}")
     return error.exit_status
+
+
+def _tell(stream: int, text: str) -> None:
+    """Writes into worker.log, if that takes any more: a sweep goes on without."""
+    with suppress(OSError):
+        os.write(stream, f"{text}\n".encode(errors="replace"))
 
 
 def _end(site: Site, *, kept: bool) -> None:
@@ -131,7 +151,7 @@ def _end(site: Site, *, kept: bool) -> None:
 
 def _say(event: dict[str, object]) -> None:
     if event["event"] in ("started", "finished", "stopping", "ended", "note"):
-        print(*(f"{key}={value}" for key, value in event.items()), flush=True)  # noqa: T201  # into worker.log
+        _tell(1, " ".join(f"{key}={value}" for key, value in event.items()))
 
 
 def _interrupt(*_: object) -> NoReturn:

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from awstune import names
 from awstune.errors import SweepError
 from awstune.search.folding import fold
 from awstune.search.space import Float, Space
@@ -170,6 +171,31 @@ def test_a_full_disk(tmp_path, reference, limit):
     assert finished(folder)[: len(before)] == before
     assert sorted(finished(folder)) == list(range(TRIALS))
     assert outcome(folder) == reference
+
+
+def test_a_disk_that_is_full_for_the_log(tmp_path, reference):
+    """What a worker can say nowhere stops no sweep."""
+    folder = new_sweep(tmp_path, "unheard")
+    (tmp_path / "gate").touch()
+    folder.worker_log_file.write_bytes(b"x" * 50_000)
+    assert start(folder, tmp_path, before=lambda: full(50_000)).wait(PATIENCE_S) == 0
+    assert folder.worker_log_file.stat().st_size == 50_000
+    assert outcome(folder) == reference
+
+
+@pytest.mark.parametrize("what", [names.WORKER_PID_FILE, names.JOURNAL_FILE])
+def test_a_full_disk_of_an_instance(tmp_path, what):
+    """Where neither the file nor a word of it can be written the sweep is not started again and again."""
+    folder = new_sweep(tmp_path, "full")
+    (folder.path / what).mkdir()  # a file that cannot be written, whoever one is
+    going = tmp_path / "going" / "full"
+    going.parent.mkdir()
+    going.touch()
+    folder.worker_log_file.write_bytes(b"x" * 50_000)
+    own = {names.GOING_VARIABLE: str(going), names.ROOT_VARIABLE: str(tmp_path)}
+    assert start(folder, tmp_path, own, before=lambda: full(50_000)).wait(PATIENCE_S) == 1
+    assert not going.exists()
+    nothing_lives(folder)
 
 
 def test_a_killed_trial_is_a_failure_of_its_own(tmp_path):

@@ -13,12 +13,27 @@ from awstune.sweeps import journal, marks
 from tests.waiting import PATIENCE_S, until
 
 
-def start(folder, tmp_path, variables=None):
-    """A detached worker, as the command line starts one, with these variables beside its own."""
+def start(folder, tmp_path, variables=None, before=None):
+    """A detached worker, as the command line starts one.
+
+    Args:
+        folder: the sweep's.
+        tmp_path: the folder that one is in.
+        variables: of its environment, beside its own.
+        before: called in the new process ahead of the worker.
+    """
     words = [sys.executable, "-m", "awstune.sweeps.worker", str(folder.path)]
     env = {**os.environ, **(variables or {})}
     with folder.worker_log_file.open("ab") as log:
-        return subprocess.Popen(words, cwd=tmp_path, env=env, stdout=log, stderr=log, start_new_session=True)
+        return subprocess.Popen(
+            words,
+            cwd=tmp_path,
+            env=env,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=before,  # noqa: PLW1509  # a limit that only the new process shall have, before it has threads
+        )
 
 
 def finish(folder, tmp_path):
