@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 import click
@@ -9,6 +10,7 @@ import click
 from awstune.cli.completing import instance_names
 from awstune.cli.options import F, TailCommand, option
 from awstune.cli.params import Dollars, Memory, Slots, Span, Url
+from awstune.errors import UsageError
 from awstune.names import DATA_VARIABLE, MOST_TRIALS
 
 WHAT, HOW, ENDS, WHERE = "What is searched", "How", "When it ends", "Where"
@@ -195,9 +197,37 @@ RULES = (
 
 
 class SweepCommand(TailCommand):
-    """``sweep``, whose help says what can be typed for SPACE and RULE."""
+    """``sweep``, whose help says what can be typed for SPACE and RULE, and which knows slips of the pen."""
 
     legends: ClassVar = {"SPACE, of -p and of --space's FILE": SPACES, "RULE, of --stop-when": RULES}
+    allow_extra_args = True
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Refuses what belongs behind ``-p`` or ``--`` with the words that put it there."""
+        try:
+            rest = super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            raise UsageError(
+                error.format_message().rstrip("."),
+                f"{ctx.command_path} --help lists them; a script's own options go after --: "
+                f"awstune sweep -- python train.py {error.option_name} ...",
+            ) from None
+        if rest:
+            raise _misplaced(ctx.params.get("target"), rest)
+        return rest
+
+
+def _misplaced(target: str | None, words: Sequence[str]) -> UsageError:
+    from awstune.sweeps.words import quoted
+
+    typed = " ".join(map(quoted, words))
+    if "=" in words[0] or ".." in words[0]:
+        space = words[0] if "=" in words[0] else f"NAME={words[0]}"
+        return UsageError(f"{typed}: a parameter's space is one word behind -p", f"-p {quoted(space)}")
+    return UsageError(
+        f"{target} and {typed} are too many words for a TARGET",
+        f"a command goes after --, behind awstune's own options: awstune sweep -- {target} {typed}",
+    )
 
 
 def with_search_options(function: F) -> F:

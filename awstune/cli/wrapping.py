@@ -9,7 +9,9 @@ from typing import TextIO
 HANGING = 4  # of a sentence's second line
 _END = r"(?=[\s;,)]|$)"
 # In a sentence a verb, or another small word, ends the command: "awstune terminate lab ends it".
-_ARGUMENT = rf"(?!(?:[a-z]+s|again|and|as|first|for|in|is|may|once|or|then|to){_END})[^\s;,()`·]+"
+_ARGUMENT = (
+    rf"(?:'[^'\n]*'|(?!(?:[a-z]+s|again|and|as|first|for|in|is|may|once|or|then|to){_END})[^\s;,()`·]+)"
+)
 _COMMAND = rf"(?:\S*/)?awstune(?: --(?:cloud|region|profile) \S+)* [\w-]+(?: {_ARGUMENT})*"
 _SHELL = rf"ssh -i .*|{_COMMAND}|chmod \d+ \S+|kill \d+|\S+ -m pip install \S+"
 _PYTHON = r"""\w+ = [A-Z]\w+\(.*\)|if __name__ == "__main__":|def train\(trial\):"""

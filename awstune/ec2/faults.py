@@ -220,7 +220,8 @@ def _failure(error: boto.BotoCoreError, operation: str) -> errors.AwstuneError:
         return errors.CredentialsError(
             "there are no AWS credentials here",
             "run `aws configure` (or set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY), "
-            "or try everything without an account: `awstune --cloud local demo`",
+            "or try everything without an account: `awstune --cloud local demo`; with "
+            "`export AWSTUNE_CLOUD=local` every command means the embedded cloud",
         )
     if isinstance(error, _LOGIN_ERRORS):
         return errors.CredentialsError(f"the AWS session cannot be used: {error}".rstrip("."), _LOGIN_HINT)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -93,9 +94,12 @@ def _no_program(program: str, cwd: Path) -> TargetError:
         if program == "python" and shutil.which("python3"):
             hint = "it is called python3 here"
         return TargetError(f"there is no program {program}", hint)
+    plain = program.endswith(".py") and not os.access(cwd / program, os.X_OK)
+    runs = f"awstune sweep -- python {program}" if plain else ""
     if "/" not in program:
-        return TargetError(f"{program} is not on the PATH", f"name its folder: -- ./{program}")
-    return TargetError(f"{program} is no program that may be run", f"chmod +x {program}")
+        hint = runs or f"name its folder: -- ./{program}"
+        return TargetError(f"{program} is not on the PATH", hint)
+    return TargetError(f"{program} is no program that may be run", runs or f"chmod +x {program}")
 
 
 def _first(words: Sequence[str]) -> str | None:

@@ -49,6 +49,9 @@ LINES = {
     "hint: /usr/bin/python3 -m pip install nosuchpackage, or --python names an interpreter that has it": [
         "/usr/bin/python3 -m pip install nosuchpackage"
     ],
+    "log it; awstune sweep --spec sweeps/cmd/sweep.toml --metric-regex 'loss: ([0-9.]+)' begins anew": [
+        "awstune sweep --spec sweeps/cmd/sweep.toml --metric-regex 'loss: ([0-9.]+)'"
+    ],
     "read it, as said before, with such as --metric loss --metric-regex 'Loss: ([0-9.]+)', before the --": [
         "'Loss: ([0-9.]+)'"
     ],

@@ -36,6 +36,10 @@ SWEEP = (
     Case("sweep train.py --trials 0", "0 is not between", "awstune sweep --help"),
     Case("sweep train.py --trials -3", "-3", "awstune sweep --help"),
     Case("sweep train.py --trials many", "'many'", "awstune sweep --help"),
+    Case("sweep train.py x=0..0.5", "a parameter's space is one word behind -p", "-p x=0..0.5"),
+    Case("sweep train.py -p x 0..0.5", "a parameter's space is one word behind -p", "-p NAME=0..0.5"),
+    Case("sweep python train.py", "too many words for a TARGET", "awstune sweep -- python train.py"),
+    Case("sweep train.py --lr 0.1", "'--lr'", "awstune sweep -- python train.py --lr"),
     Case("sweep train.py --trials 2.5", "'2.5'", "awstune sweep --help"),
     Case("sweep train.py --parallel 0", "0 is not between", "awstune sweep --help"),
     Case("sweep train.py --search astrology", "'astrology'", "awstune sweep --help"),
@@ -153,7 +157,7 @@ SWEEP = (
     ),
     Case("sweep --spec s.toml", "space", "", kind="space", files={"s.toml": "space = 3\n" + SPEC}),
     *(
-        Case(f"sweep -p lr=1..5 -- {words}", message, hint, kind="target", files={"x.py": ""})
+        Case(f"sweep -p lr=1..5 -- {words}", message, hint, kind="target", files={"x.py": "", "x.sh": ""})
         for words, message, hint in (
             ("python3 x.py", "lr", "{lr}"),
             ("python3 x.py {rl}", "rl", ""),
@@ -161,8 +165,10 @@ SWEEP = (
             ("python3 -u y.py {lr}", "y.py is not there", "train.py, x.py"),
             ("nosuch {lr}", "there is no program nosuch", "PATH"),
             ("'python x.py {lr}'", "there is no program python x.py {lr}", "leave its quotes out: -- python"),
-            ("x.py {lr}", "x.py is not on the PATH", "-- ./x.py"),
-            ("./x.py {lr}", "./x.py is no program that may be run", "chmod +x ./x.py"),
+            ("x.py {lr}", "x.py is not on the PATH", "-- python x.py"),
+            ("./x.py {lr}", "./x.py is no program that may be run", "-- python ./x.py"),
+            ("x.sh {lr}", "x.sh is not on the PATH", "-- ./x.sh"),
+            ("./x.sh {lr}", "./x.sh is no program that may be run", "chmod +x ./x.sh"),
         )
     ),
     Case("sweep -p lr=1..5 --on lab -- python3 y.py {lr}", "y.py is not there", "train.py", kind="target"),
