@@ -138,7 +138,7 @@ def decide(wants: Wants, found: Sequence[Python], machine: Machine, known: Mappi
         why = f"commands run under {usable.python} (Python {_short(usable)}, torch {usable.torch})"
         return _apart(wants, found, why, usable)
     if machine.gpu:
-        return _with_torch(wants, found, machine, known)
+        return _with_torch(wants, found, machine, known, usable)
     plain = pythons.worker(found)
     if plain is None:
         return Recipe(
@@ -232,8 +232,13 @@ def for_programs(chosen: Recipe, programs: Python) -> Recipe:
 
 
 def _with_torch(
-    wants: Wants, found: Sequence[Python], machine: Machine, known: Mapping[str, float]
+    wants: Wants,
+    found: Sequence[Python],
+    machine: Machine,
+    known: Mapping[str, float],
+    too_old: Python | None,
 ) -> Recipe:
+    """An environment with a torch of its own, under a Python that uv brings."""
     capability = machine.capability or next((c for name, c in known.items() if name in machine.gpu), 0.0)
     for build in wants.builds:
         if (
@@ -242,9 +247,8 @@ def _with_torch(
             and (not machine.glibc or build.glibc <= machine.glibc)
         ):
             _refuse_against(wants.requirements, (build.spec,))
-            why = f"no torch here computes on the {machine.gpu}: {build.spec} is installed"
             return Recipe(
-                why,
+                f"{_why_another(machine, too_old)}: {build.spec} is installed",
                 packages=_all(),
                 torch=build,
                 requirements=wants.requirements,
@@ -256,6 +260,12 @@ def _with_torch(
         f"no torch for Python {_word(pythons.OURS)} computes on {on}; {_seen(found)}",
         "a command runs under the image's own Python: awstune sweep ... -- python train.py --lr {lr}",
     )
+
+
+def _why_another(machine: Machine, too_old: Python | None) -> str:
+    if too_old is None:
+        return f"no torch here computes on the {machine.gpu}"
+    return f"{too_old.python} is Python {_short(too_old)}, and a function needs {_word(pythons.OURS)}"
 
 
 def _seen(found: Sequence[Python]) -> str:

@@ -158,20 +158,33 @@ def test_a_torch_for_another_gpu(world, image):
     assert not (world.cwd / "sweeps" / "other").exists()
 
 
+OLD = {"torch": "1.8.1", "sees": True, "arches": ["sm_37"], "capability": [3, 7]}
+
+
 @pytest.mark.parametrize(
-    ("gpu", "torch", "cuda"),
-    [("Tesla T4, 570.86, 7.5", "torch==2.9.1", "cu128"), ("Tesla K80, 470.57, 3.7", "torch==2.3.1", "cu118")],
+    ("gpu", "version", "has", "torch", "cuda", "why"),
+    [
+        ("T4, 570.86, 7.5", (3, 12, 3), {}, "torch==2.9.1", "cu128", "no torch here computes on the T4"),
+        (
+            "K80, 470.57, 3.7",
+            (3, 7, 10),
+            OLD,
+            "torch==2.3.1",
+            "cu118",
+            "is Python 3.7, and a function needs 3.11",
+        ),
+    ],
     ids=["T4", "K80"],
 )
-def test_no_torch(world, image, tmp_path, gpu, torch, cuda):
-    """With a GPU and no torch uv makes an environment with the build for that GPU, which nothing replaces."""
+def test_no_torch(world, image, tmp_path, gpu, version, has, torch, cuda, why):
+    """With a GPU and no torch that a function could use uv brings a Python, and the build for that GPU."""
     image.gpu(gpu)
-    image.python(image.bin / "python3", (3, 12, 3))
+    image.python(image.bin / "python3", version, **has)
     image.program(image.bin / "uv", UV.format(python=shlex.quote(sys.executable)))
     (tmp_path / "train.py").write_text(TRAIN)
     (tmp_path / "requirements.txt").write_text("torchvision\n")
     said = sweep(world, f"none-{cuda}", cwd=tmp_path).stderr
-    assert f"no torch here computes on the {gpu.split(',')[0]}: {torch} is installed" in said
+    assert f"{why}: {torch} is installed" in said
     made, build, packages, own = image.asked.read_text().splitlines()
     assert made.startswith("venv --python 3.11 ")
     assert build.endswith(f"{torch} --index-url https://download.pytorch.org/whl/{cuda}")
