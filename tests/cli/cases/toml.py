@@ -24,6 +24,12 @@ TOML = tuple(
         ("launch", "[launch]\ntag = ['team']", "'team' is no tag", "awstune launch --help"),
         ("launch", "[launch]\nspot = 'maybe'", "'maybe'", "awstune launch --help"),
         ("launch", "[launch]\ntype = ['a']", "type in [launch] is no single value", "type ="),
+        (
+            "attach gone",
+            "[launch]\nresults-bucket = ['a']",
+            "results-bucket in [launch] is no single value",
+            "results-bucket =",
+        ),
         ("launch", "[launch.ttl]\na = 1", "ttl in [launch] is no single value", "ttl ="),
         ("launch", "[launch]\nssh-from = ''", "'--ssh-from': it is empty", "awstune launch --help"),
         ("sweep train.py", "[sweep]\ntrials = 0", "0", "awstune sweep --help"),
