@@ -209,6 +209,7 @@ def place_of(
         owned=owned,
         root=os.path.relpath(parcel.root, config.cwd.resolve()),
         bucket=one.bucket,
+        owner=one.owner,
     )
 
 
