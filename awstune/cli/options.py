@@ -169,6 +169,9 @@ def command(
                 # Before click hears of it, which would take it for an answer to a question. What has
                 # begun has a screen, which knows more.
                 raise Interrupted(*NOT_BEGUN) from None
+            except EOFError as error:
+                # Click would take that, too, for an answer to a question; those it asks itself hear of it.
+                raise RuntimeError("something ended too early") from error
 
         made = click.command(name, cls=cls, epilog=f"Example: {example}", **settings)
         return made(with_global_options(wired))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import socket
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,8 +181,11 @@ class Connection:
             channel = self.transport.open_session(timeout=CONNECT_TIMEOUT_S)
         try:
             yield channel
+        except EOFError as error:  # paramiko's word for a connection that takes nothing more
+            raise self.lost() from error
         finally:
-            channel.close()
+            with suppress(EOFError):
+                channel.close()
 
 
 def connect(address: Address, *, timeout_s: float = CONNECT_TIMEOUT_S) -> Connection:
@@ -309,9 +312,10 @@ def _converse(channel: paramiko.Channel, pieces: Iterable[bytes]) -> Result:
     # The three streams move at once, or a command that answers while it reads would stall both ends.
     out: list[bytes] = []
     err: list[bytes] = []
+    broken: list[EOFError] = []
     readers = [
-        threading.Thread(target=_drain, args=(channel.recv, out), daemon=True),
-        threading.Thread(target=_drain, args=(channel.recv_stderr, err), daemon=True),
+        threading.Thread(target=_drain, args=(channel.recv, out, broken), daemon=True),
+        threading.Thread(target=_drain, args=(channel.recv_stderr, err, broken), daemon=True),
     ]
     for reader in readers:
         reader.start()
@@ -321,12 +325,17 @@ def _converse(channel: paramiko.Channel, pieces: Iterable[bytes]) -> Result:
         channel.shutdown_write()
     for reader in readers:
         reader.join()
+    if broken:
+        raise broken[0]
     return Result(channel.recv_exit_status(), b"".join(out), b"".join(err))
 
 
-def _drain(receive: object, into: list[bytes]) -> None:
-    while chunk := receive(CHUNK):  # type: ignore[operator]  # recv and recv_stderr, bound
-        into.append(chunk)
+def _drain(receive: Callable[[int], bytes], into: list[bytes], broken: list[EOFError]) -> None:
+    try:
+        while chunk := receive(CHUNK):
+            into.append(chunk)
+    except EOFError as error:  # what was read could not be acknowledged, and is lost
+        broken.append(error)
 
 
 def _failure(command: str, result: Result) -> str:

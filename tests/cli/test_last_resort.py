@@ -75,6 +75,14 @@ def test_a_traceback_goes_to_a_file(broken, words):
     assert SECRET not in details
 
 
+def test_what_ends_too_early(broken, tmp_path):
+    """A file or a connection that ends too early is nobody's Ctrl-D."""
+    (tmp_path / "lib" / "boto3.py").write_text("raise EOFError('half a file')\n")
+    done = run(broken, "types")
+    assert "interrupted" not in done.stderr
+    assert "EOFError: half a file" in report_of(" ".join(done.stderr.split()))
+
+
 def test_with_json(broken):
     """The same as one document."""
     done = run(broken, "types", "--json")
