@@ -46,7 +46,7 @@ def listening(banner):
 def test_whether_a_port_answers(banner, there):
     """Sshd greets; a hotel's network takes any connection and says something else, or nothing."""
     with listening(banner) as address:
-        assert ssh.answers(address, timeout_s=0.2) is there
+        assert ssh.answers(address, timeout_s=PATIENCE_S if banner else 0.2) is there
 
 
 def test_a_port_that_refuses_answers():
