@@ -114,7 +114,8 @@ def test_a_sweep_on_the_instance_comes_home(world, lab, search):
     *events, last = world.lines("sweep", "--on", "lab", "train.py", "--search", search, "--trials", "4")
     assert [event["event"] for event in events].count("finished") == 4
     assert events[-1]["event"] == "ended"
-    assert set(last) == {"sweep", "metric", "mode", "best", "confirmed", "trials", "runs", "state"}
+    promised = {"sweep", "target", "metric", "mode", "best", "confirmed", "trials", "runs", "state"}
+    assert set(last) == promised
     assert [trial["status"] for trial in last["trials"]] == ["succeeded"] * 4
     assert set(last["trials"][0]) >= TRIAL_KEYS
     assert last["trials"][0]["params"] == {"x": 0.1, "n": 2, "kind": "a"}
