@@ -77,15 +77,25 @@ def _ask(cloud: Cloud, doomed: Sequence[Instance]) -> dict[str, str]:
             cloud.ec2.terminate_instances(InstanceIds=[one.id for one in doomed])
     except Throttled:
         raise
-    except Refused:
-        for one in doomed if len(doomed) > 1 else ():
+    except Refused as refused:
+        if len(doomed) == 1:
+            refused.hint = _way_on(cloud, doomed[0], refused)
+            raise
+        for one in doomed:
             try:
                 cloud.ec2.terminate_instances(InstanceIds=[one.id])
             except Refused as error:
-                kept[one.id] = f"{one.name} ({one.id}): {error.message}"
-        if len(doomed) in (1, len(kept)):
+                kept[one.id] = f"{one.name} ({one.id}): {error.message}; {_way_on(cloud, one, error)}"
+        if len(kept) == len(doomed):
             raise
     return kept
+
+
+def _way_on(cloud: Cloud, one: Instance, refused: Refused) -> str:
+    if refused.code != "OperationNotPermitted":
+        return refused.hint
+    asked = f"ec2 modify-instance-attribute --instance-id {one.id} --no-disable-api-termination"
+    return f"{cloud.aws(asked)} takes its protection away"
 
 
 def _ended(

@@ -66,7 +66,6 @@ def terminate(
         Interrupted: by Ctrl-C; what is there can be ended by the same command.
     """
     names = " ".join(name for _, what in places for name in what.names)
-    again = again or f"awstune terminate {names}"
     ended = Ended()
     stands = f"nothing was ended: {names} goes on, and costs what it did"
     with ExitStack() as claims:
@@ -81,7 +80,8 @@ def terminate(
             for cloud, what in claimed:
                 ended += yield from _end(config, cloud, what, again, sleep, alone=len(claimed) == 1)
         except KeyboardInterrupt:
-            raise Interrupted(stands, f"{again} goes on where it stopped") from None
+            hint = f"{again or f'awstune terminate {names}'} goes on where it stopped"
+            raise Interrupted(stands, hint) from None
     return ended
 
 
@@ -120,7 +120,7 @@ def _end(
         if alone:
             raise
         yield Warned(f"{cloud.region}: {error.message}")
-        return silent([cloud.region], again)
+        return silent([cloud.region], again or _still(cloud, what, ()))
     try:
         for one in gone:
             hosts.unpin(config.home, one.id)
@@ -131,7 +131,19 @@ def _end(
     left = yield from _left(cloud, what, sleep)
     spared = tuple(one.name for one in what.spared)
     shared = () if left else tuple(_sharing(cloud, what))
-    return Ended(gone, removed, tuple(left), ways_on(cloud, left, again), spared, shared)
+    ways = ways_on(cloud, left, again or _still(cloud, what, gone)) if left else ()
+    return Ended(gone, removed, tuple(left), ways, spared, shared)
+
+
+def _still(cloud: Cloud, what: Doomed, gone: tuple[Instance, ...]) -> str:
+    """The command that names what is not gone; a name of which nothing is there any more is unknown to it."""
+    live = [one.name for one in what.instances if one not in gone]
+    bases = dict.fromkeys((*(end.base_name(one) for one in gone), *(base for _, base in what.leftovers)))
+    try:
+        beside = [base for base in bases if base and base not in live and end.left_of(cloud, base)]
+    except CloudError:  # it has been told already that AWS does not say
+        beside = [base for base in bases if base]
+    return f"awstune terminate {' '.join(dict.fromkeys([*live, *beside]))}"
 
 
 def _left(cloud: Cloud, what: Doomed, sleep: Sleep) -> Story[Left]:

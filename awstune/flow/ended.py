@@ -71,5 +71,8 @@ def ways_on(cloud: Cloud, left: Iterable[dict[str, str]], again: str) -> tuple[s
         again: the command that ended the rest; what it does not end it would not end the next time either.
     """
     kinds = {one["kind"] for one in left}
-    by_hand = [orphans.deletion(cloud, one["kind"], one["id"]) for one in left if one["kind"] in orphans.KEPT]
-    return (*([f"{again} in a minute"] if kinds - {*orphans.KEPT} else ()), *by_hand)
+    repeated = (f"{again} in a minute",) if kinds - {*orphans.KEPT} else ()
+    if "instance" in kinds:
+        return repeated  # what it still has goes with it
+    kept = [one for one in left if one["kind"] in orphans.KEPT]
+    return (*repeated, *(orphans.deletion(cloud, one["kind"], one["id"]) for one in kept))

@@ -136,8 +136,10 @@ def test_one_that_aws_does_not_end(config, cloud, keys_dir, lab):
     assert [one.id for one in instances.own(cloud)] == [kept.id]
     assert warnings[0].startswith(f"not ended: kept ({kept.id}): AWS refused TerminateInstances")
     assert {"kind": "instance", "id": kept.id} in told.left
-    with pytest.raises(CloudError, match="OperationNotPermitted"):
+    assert told.failure.hint == "awstune terminate kept in a minute"
+    with pytest.raises(CloudError, match="OperationNotPermitted") as caught:
         ended(config, (cloud, doomed.meant(cloud, ["kept"])))
+    assert f"--instance-id {kept.id} --no-disable-api-termination --region us-east-1`" in caught.value.hint
 
 
 @pytest.mark.parametrize("code", ["UnauthorizedOperation", "ExpiredToken"])
