@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 import botocore.exceptions as boto
+from botocore.parsers import ResponseParserError
 
 from awstune import errors
 from awstune.ec2 import iam
@@ -113,8 +114,12 @@ _THROTTLED = frozenset(
         "ServiceUnavailable",
         "InternalError",
         "InternalFailure",
+        "TooManyRequestsException",
+        "SlowDown",
     }
 )
+# Whatever AWS calls it, it has failed itself, and may have acted.
+_SERVERS_FAULT = 500
 _NOT_PERMITTED = frozenset({"UnauthorizedOperation", "AccessDenied", "AccessDeniedException"})
 _CREDENTIALS = frozenset(
     {
@@ -164,6 +169,8 @@ def translated(operation: str = "") -> Iterator[None]:
         raise refusal(error, operation) from error
     except boto.BotoCoreError as error:
         raise _failure(error, operation) from error
+    except ResponseParserError as error:  # of some proxy's, say
+        raise _unheard(operation, f"one came that cannot be read: {error}") from error
     except EOFError as error:  # a role's second factor, asked for where nobody sits
         raise errors.CredentialsError(
             "the profile's role asks for a code, and nobody is there to type it",
@@ -187,7 +194,8 @@ def refusal(error: boto.ClientError, operation: str = "") -> errors.CloudError:
         return Refused(f"AWS refused {operation}: {words}", _HINTS["RequestExpired"], code=code)
     if code in _CREDENTIALS:
         return errors.CredentialsError(f"AWS does not accept these credentials: {code}: {words}", _LOGIN_HINT)
-    kind, hint = _class_and_hint(code, operation, words)
+    status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+    kind, hint = _class_and_hint(code, operation, words, status)
     if "IAM Instance Profile" in words:
         hint = "--results-bucket needs the profile that infra/results-bucket.yaml makes; see infra/README.md"
     message, _, encoded = message.partition(_ENCODED)
@@ -196,12 +204,12 @@ def refusal(error: boto.ClientError, operation: str = "") -> errors.CloudError:
     return refused
 
 
-def _class_and_hint(code: str, operation: str, words: str) -> tuple[type[Refused], str]:
+def _class_and_hint(code: str, operation: str, words: str, status: int) -> tuple[type[Refused], str]:
     if code in NO_CAPACITY:
         return NoCapacity, "repeat later, or with another --type, --region or without --spot"
     if code in _QUOTA:
         return QuotaExceeded, _QUOTA_HINT
-    if code in _THROTTLED:
+    if code in _THROTTLED or status >= _SERVERS_FAULT:
         return Throttled, "AWS asks to be called again later: repeat the command in a minute"
     if code in _NOT_PERMITTED:
         # Of a call that needs two permissions only AWS knows which one is missing.
@@ -226,11 +234,16 @@ def _failure(error: boto.BotoCoreError, operation: str) -> errors.AwstuneError:
     if isinstance(error, _LOGIN_ERRORS):
         return errors.CredentialsError(f"the AWS session cannot be used: {error}".rstrip("."), _LOGIN_HINT)
     if isinstance(error, boto.HTTPClientError | boto.ConnectionError):
-        return Unreachable(
-            f"no answer from AWS to {operation or 'a call'}: {error}".rstrip("."),
-            "look at the network (`awstune doctor`), then repeat: the same command takes up where it was",
-        )
-    return errors.CloudError(f"{operation or 'a call to AWS'} failed: {error}".rstrip("."))
+        return _unheard(operation, str(error))
+    what = f"{operation or 'a call to AWS'} failed: {error}".rstrip(".")
+    return errors.CloudError(what, "`awstune doctor` looks for the cause")
+
+
+def _unheard(operation: str, why: str) -> Unreachable:
+    return Unreachable(
+        f"no answer from AWS to {operation or 'a call'}: {why}".rstrip("."),
+        "look at the network (`awstune doctor`), then repeat: the same command takes up where it was",
+    )
 
 
 _LOGIN_ERRORS = (

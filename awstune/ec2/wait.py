@@ -8,6 +8,7 @@ Source: https://docs.aws.amazon.com/AWSEC2/latest/APIReference/API_DescribeInsta
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from awstune.ec2.events import Waiting
 from awstune.ec2.faults import Refused, Throttled, Unreachable
 
 if TYPE_CHECKING:
+    from awstune.ec2.instances import Instance
     from awstune.ec2.session import Cloud
 
 TIMEOUT_S = 15 * 60.0
@@ -107,11 +109,13 @@ def _judge(cloud: Cloud, id_: str, facts: Any) -> Waiting:
     if state not in ("pending", "running"):
         raise _died(cloud, id_, state)
     found = checks(facts)
-    for name, status in found.items():
+    for check, status in found.items():
         if status == "impaired":
+            there = _shown(cloud, id_)
+            name = there.name if there else "NAME"
             raise errors.NotReady(
-                f"{_called(cloud, id_)} is impaired: AWS's check {name} failed",
-                "`awstune terminate` it and launch again: the machine below it is at fault",
+                f"{_called(there, id_)} is impaired: AWS's check {check} failed; it goes on, and costs",
+                f"awstune terminate {name}, and launch again: the machine below it is at fault",
             )
     passed = sum(status == "ok" for status in found.values())
     if state == "pending" or not found:
@@ -120,18 +124,24 @@ def _judge(cloud: Cloud, id_: str, facts: Any) -> Waiting:
 
 
 def _died(cloud: Cloud, id_: str, state: str) -> errors.InstanceDied:
-    found = instances.describe(cloud, [id_])
-    reason = found[0].state_reason if found else ""
-    name = found[0].name if found else ""
-    return errors.InstanceDied(
-        f"{name or id_} ({id_}) is {state} instead of getting ready: {reason or 'AWS gives no reason'}",
-        "nothing of it runs any more; the same command again launches another",
-    )
+    found = _shown(cloud, id_)
+    reason = (found.state_reason if found else "") or "AWS gives no reason"
+    hint = "nothing of it runs any more; the same command again launches another"
+    if state not in instances.ENDED:
+        name = found.name if found else "NAME"
+        hint = f"its disk goes on costing: awstune start {name}, or awstune terminate {name} ends that, too"
+    return errors.InstanceDied(f"{_called(found, id_)} is {state} instead of getting ready: {reason}", hint)
 
 
-def _called(cloud: Cloud, id_: str) -> str:
-    found = instances.describe(cloud, [id_])
-    return f"{found[0].name} ({id_})" if found else id_
+def _shown(cloud: Cloud, id_: str) -> Instance | None:
+    """The instance, for its name and AWS's reason; what has become of it is said without them, too."""
+    with contextlib.suppress(errors.CloudError):
+        return next(iter(instances.describe(cloud, [id_])), None)
+    return None
+
+
+def _called(found: Instance | None, id_: str) -> str:
+    return f"{found.name} ({id_})" if found else id_
 
 
 def _too_long(seen: dict[str, Waiting], open_ids: Sequence[str], timeout_s: float) -> errors.NotReady:

@@ -1,4 +1,5 @@
 import botocore.exceptions
+import botocore.parsers
 import pytest
 from moto import mock_aws
 
@@ -221,14 +222,26 @@ def test_only_capacity_is_called_capacity():
         (botocore.exceptions.EndpointConnectionError(endpoint_url="http://x"), "unreachable"),
         (botocore.exceptions.ReadTimeoutError(endpoint_url="http://x"), "unreachable"),
         (botocore.exceptions.UnauthorizedSSOTokenError(), "credentials"),
+        (botocore.parsers.ResponseParserError("invalid XML: <html>"), "unreachable"),
         (botocore.exceptions.NoRegionError(), "cloud"),
     ],
 )
 def test_failures_without_an_answer(raised, kind):
-    """Errors that botocore makes itself become ours as well."""
+    """Errors that botocore makes itself become ours as well, with the way out."""
     with pytest.raises(errors.AwstuneError) as caught, faults.translated("DescribeInstances"):
         raise raised
     assert caught.value.kind == kind
+    assert caught.value.hint
+
+
+@pytest.mark.parametrize(("status", "kind"), [(500, "throttled"), (503, "throttled"), (400, "cloud")])
+def test_what_aws_calls_by_no_name_that_we_know(status, kind):
+    """A failing of AWS's own may come after it has acted; only what it refuses as ours is settled."""
+    told = _client_error("SomethingNew")
+    told.response["ResponseMetadata"] = {"HTTPStatusCode": status}
+    error = faults.refusal(told)
+    assert error.kind == kind
+    assert faults.definite(error) is (kind == "cloud")
 
 
 def _forget_aws(monkeypatch, folder):

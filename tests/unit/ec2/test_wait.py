@@ -43,6 +43,8 @@ class _Script:
         return [{"InstanceStatuses": [_status(id_, *facts) for id_, facts in entry.items()]}]
 
     def describe_instances(self, InstanceIds):  # noqa: N803  # boto3's spelling
+        if self.reason is None:
+            raise faults.Throttled("slow", code="RequestLimitExceeded")
         facts = {
             "InstanceId": InstanceIds[0],
             "InstanceType": "p2.xlarge",
@@ -115,13 +117,28 @@ def test_a_death_is_told_at_once_with_its_reason(state):
         f"lab (i-1) is {state} instead of getting ready: Server.InternalError: Internal error on launch"
     )
     assert script.slept == [1.0]
+    # A stopped one keeps its disk, and the same launch would only say that it is stopped.
+    costs = "its disk goes on costing: awstune start lab, or awstune terminate lab ends that, too"
+    assert (caught.value.hint == costs) is state.startswith("stop")
+
+
+def test_a_death_of_which_aws_says_no_more():
+    """Throttled when it is asked why: that it died is said all the same."""
+    script = _Script({"i-1": ("terminated",)}, reason=None)
+    with pytest.raises(InstanceDied) as caught:
+        script.wait("i-1")
+    assert caught.value.message == "i-1 is terminated instead of getting ready: AWS gives no reason"
 
 
 def test_an_impaired_check_is_not_waited_out():
-    """Which check failed, on which instance."""
+    """Which check failed, on which instance, and that it costs."""
     script = _Script({"i-1": ("running", BAD, OK)})
-    with pytest.raises(NotReady, match=r"lab \(i-1\) is impaired: AWS's check InstanceStatus failed"):
+    with pytest.raises(NotReady) as caught:
         script.wait("i-1")
+    assert caught.value.message == (
+        "lab (i-1) is impaired: AWS's check InstanceStatus failed; it goes on, and costs"
+    )
+    assert caught.value.hint.startswith("awstune terminate lab, and launch again")
 
 
 def test_an_instance_that_does_not_show_yet_is_polled():
