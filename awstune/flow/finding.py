@@ -124,6 +124,8 @@ def _elsewhere(
     for one in has:
         if name in (unfetched.sweeps(one) or ()):
             raise _still(one, name)
+    if sight.silent:
+        yield Warned(f"nobody knows what {', '.join(sorted(sight.silent))} may have: no answer from there")
     return None
 
 

@@ -16,6 +16,7 @@ from awstune.flow.events import Doing
 from awstune.flow.sending import Ahead
 from awstune.localcloud import lifecycle
 from awstune.names import BUCKET_PREFIX, JOURNAL_FILE, RESULTS_PROFILE
+from awstune.remote.where import Where
 from awstune.search.space import Float, Space
 from awstune.sweeps import journal
 from awstune.sweeps.folder import Folder
@@ -101,7 +102,10 @@ def test_nobody_is_there_at_the_end(world, reference, tmp_path):
     assert (
         "no sweep" in other.run("attach", "nothing-of-the-kind", "--results-bucket", BUCKET, check=2).stderr
     )
-    other.run("attach", "done")  # a laptop that never saw it, nor its instance
+    # A laptop that never saw it, nor its instance, and is at home in another region.
+    other.run("attach", "done", "--region", "eu-west-1", "--results-bucket", BUCKET)
+    where = Where.read(Folder(tmp_path / "sweeps" / "done"))
+    assert (where.region, where.instance, bool(where.owner)) == ("us-east-1", site.id, True)
     assert outcome(Folder(tmp_path / "sweeps" / "done")) == reference
     assert other.json("status", "done")["state"] == "finished"
 

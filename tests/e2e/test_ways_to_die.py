@@ -222,10 +222,13 @@ def test_a_spot_notice(world, site, reference):
 
 
 def test_another_laptop(world, site, reference, tmp_path):
-    """With the key, a laptop that never saw the sweep attaches to it; what it has is only a mirror."""
+    """With the key, a laptop that never saw the sweep attaches to it; what it has is only a mirror.
+
+    It has another region as its own; who looks for a sweep by its name looks in all.
+    """
     other = World(world.home, tmp_path)
     other.run("attach", "nothing-of-the-kind", check=2)
-    attached = Site(other, site.name).background("attach", site.name)
+    attached = Site(other, site.name).background("attach", site.name, "--region", "eu-west-1")
     folder = Folder(tmp_path / "sweeps" / site.name)
     site.reaches("checkpoint", 2, folder=folder)
     here = Folder(folder.path)

@@ -59,6 +59,9 @@ def test_the_worker_that_has_run_copies(tmp_path, aws):
     Spec(target, Space(x=Float(0, 1)), metric="loss", mode="min", trials=2, search="random").write(
         folder.spec_file
     )
+    origin = tmp_path / names.ORIGIN_FILE.format(sweep="train-1")
+    origin.parent.mkdir()
+    origin.write_text("{}")
     own = {
         names.GOING_VARIABLE: str(tmp_path / "going" / "train-1"),
         names.ROOT_VARIABLE: str(tmp_path / "root"),
@@ -73,6 +76,7 @@ def test_the_worker_that_has_run_copies(tmp_path, aws):
     assert work() == 0
     assert aws.kept[f"{PLACE}journal.jsonl"] == folder.journal_file.read_bytes()
     assert f"{PLACE}trials/0001/log.txt" in aws.kept
+    assert aws.kept[f"{PLACE}where.json"] == b"{}"
     aws.kept.clear()
     with journal.held(folder.journal_file):
         assert work() == 1

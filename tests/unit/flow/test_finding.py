@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 from botocore.awsrequest import AWSResponse
@@ -12,8 +12,9 @@ from botocore.exceptions import ClientError
 from awstune import names
 from awstune.config import Config
 from awstune.ec2 import session
-from awstune.errors import KeyFileError, NameTaken, SweepBusy, UnknownName, UsageError
+from awstune.errors import CloudError, KeyFileError, NameTaken, SweepBusy, UnknownName, UsageError
 from awstune.flow import finding, moving, resume
+from awstune.flow.events import Warned
 from awstune.remote.where import Where
 from awstune.search.space import Float, Space
 from awstune.sweeps.folder import Folder
@@ -158,8 +159,24 @@ def test_a_region_that_does_not_answer(account, boto_session, told):
     assert "awstune iam" in caught.value.hint
     assert Folder.all(account.tmp_path) == []
     account.wrote("i-0aaaaaaaaaaaaaaaa", region="us-east-1")
-    here = Where.read(account.found(deaf))
+    folder = account.found(deaf)
+    here = Where.read(folder)
     assert (here.instance, here.region, here.workdir) == ("i-0aaaaaaaaaaaaaaaa", "us-east-1", "deep")
+    replace(here, region=FAR).write(folder)
+    with pytest.raises(CloudError, match="AWS refused DescribeInstances"):  # nor does it go on elsewhere
+        list(moving.refuse(account.config(), folder, resume.Changes(), lambda c: deaf.at(c.region)))
+
+
+def test_a_name_that_nobody_knows(account, boto_session):
+    """That a region was not looked into is said, too."""
+    deaf = Seen(boto_session, looks=False)
+    story = finding.find(account.config(), "train-2", lambda _: deaf)
+    told = []
+    with pytest.raises(UnknownName, match="no sweep 'train-2' here"):
+        told.extend(story)  # which keeps those before the error
+    assert [event.text for event in told if isinstance(event, Warned)] == [
+        f"nobody knows what {FAR} may have: no answer from there"
+    ]
 
 
 def test_an_account_that_may_not_list_its_regions(account, boto_session):
