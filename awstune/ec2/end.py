@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from awstune import errors, names
@@ -254,11 +255,12 @@ def stop(
         )
     for instance in chosen:
         seen = {TAG_SEEN: str(round(instance.running_s(now())))}
-        cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(seen))
+        with suppress(Refused):  # for `ls` only: nothing keeps running for it
+            cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(seen))
     cloud.ec2.stop_instances(InstanceIds=[instance.id for instance in chosen])
-    yield from _until(cloud, chosen, "stopped", now=now, sleep=sleep, timeout_s=timeout_s)
-    # Else it would end for good, some time, what was only stopped.
+    # Else it would end for good, some time, what was only stopped; whoever waits may be interrupted.
     backstop.disarm(cloud, [one.id for one in chosen if one.at_end == "terminate"])
+    yield from _until(cloud, chosen, "stopped", now=now, sleep=sleep, timeout_s=timeout_s)
 
 
 def base_name(instance: Instance) -> str:

@@ -120,13 +120,15 @@ def _capped(instance: Instance, max_usd: float, prices: Prices, now: float) -> g
 
 
 def write_end(cloud: Cloud, instance: Instance, ends: float | None) -> None:
-    """Writes the end to the tag, and moves the backstop where there is one.
+    """Moves the backstop where there is one, then writes the end to the tag.
+
+    A longer life is counted from what the tag says: after an error the same command comes to the same end.
 
     Raises:
-        CloudError: AWS refused.
+        CloudError: AWS refused; the tag is what it was.
     """
-    _tag(cloud, instance, names.TAG_ENDS, guard.ends_word(ends))
     backstop.arm(cloud, instance, ends)
+    _tag(cloud, instance, names.TAG_ENDS, guard.ends_word(ends))
 
 
 def write_cap(cloud: Cloud, instance: Instance, max_usd: float) -> None:

@@ -6,7 +6,7 @@ from awstune.config import Config
 from awstune.ec2 import extend, guard
 from awstune.ec2.extend import Extension
 from awstune.ec2.session import Cloud
-from awstune.errors import KeyFileError, RemoteError
+from awstune.errors import CloudError, KeyFileError, RemoteError
 from awstune.flow import launch, login
 from awstune.flow.events import Doing, Done, Story
 
@@ -20,7 +20,7 @@ def carry_out(config: Config, cloud: Cloud, extension: Extension) -> Story[None]
     Raises:
         NameBusy: another awstune is at work on it.
         RemoteError: the instance cannot be reached; its end has not moved, on disk or tag.
-        CloudError: AWS refused the tag.
+        CloudError: AWS refused the tag or the backstop: the disk is written, the same command does the rest.
     """
     claim = launch.claimed(config, cloud, [extension.instance.name], "extend")
     try:
@@ -42,7 +42,12 @@ def _move(config: Config, cloud: Cloud, extension: Extension) -> Story[None]:
             f"the end of {one.name} has not moved, as its disk cannot be written: {error.message}",
             error.hint or f"awstune ssh {one.name} shows whether it can be reached; then repeat",
         ) from error
-    if extension.limits is not None and extension.max_usd is not None:
-        extend.write_cap(cloud, one, extension.max_usd)
-    extend.write_end(cloud, one, extension.ends)
+    try:
+        if extension.limits is not None and extension.max_usd is not None:
+            extend.write_cap(cloud, one, extension.max_usd)
+        extend.write_end(cloud, one, extension.ends)
+    except CloudError as error:
+        error.message += f"; the end of {one.name} has moved on its disk only: AWS may still end it before"
+        error.hint = "; ".join(filter(None, (error.hint, "then the same command finishes it")))
+        raise
     yield Done(f"{one.name}: the end is moved, on its disk and in its tag")

@@ -221,6 +221,8 @@ def test_what_aws_refuses_to_shut_is_shut_at_the_next_login(world, ec2):
         told = world.run("extend", "open", "9h", check=None).stderr
         client.call(cloud, "DELETE", f"/awstune/rules/{added}")
         assert all("open is not shut as far as it should be" in said for said in (done.stderr, told))
+        half = "the end of open has moved on its disk only"
+        assert (half in " ".join(told.split())) == (action == "CreateTags")
         (one,) = [one for one in world.json("ls") if one["name"] == "open"]
         assert hostkeys.TAG_ROTATED not in _tags(ec2, one)
         if action == "CreateTags":

@@ -52,6 +52,24 @@ def test_it_follows_the_end(owner_applied, keys_dir):
     extend.write_end(owner_applied, lab, None)
 
 
+def test_one_that_cannot_be_moved_leaves_the_tag(owner_applied, keys_dir, answering):
+    """What is counted from the tag comes to the same end, once AWS lets it be moved."""
+    (lab,) = _launch(owner_applied, keys_dir)
+    answering("scheduler", "CreateSchedule", "AccessDeniedException")
+    with pytest.raises(CloudError, match="AccessDenied"):
+        extend.write_end(owner_applied, lab, 4102444800.0)
+    assert instances.find(owner_applied, "lab").ends == lab.ends
+
+
+def test_a_stop_that_is_interrupted_takes_it_away_all_the_same(owner_applied, keys_dir):
+    """Else what was only stopped would be terminated at its old end, with its disk."""
+    (lab,) = _launch(owner_applied, keys_dir, at_end="terminate")
+    story = end.stop(owner_applied, [lab], sleep=lambda _: None)
+    next(story)
+    story.close()
+    assert _schedules(owner_applied) == []
+
+
 def test_it_goes_with_its_instance(owner_applied, keys_dir):
     """Terminate takes it away, and one that stays is named."""
     (lab,) = _launch(owner_applied, keys_dir)

@@ -216,6 +216,14 @@ def test_a_spot_instance_is_not_stopped(cloud, keys_dir):
     assert [one.state for one in instances.own(cloud)] == ["running"]
 
 
+def test_what_cannot_be_noted_keeps_nothing_running(cloud, keys_dir, answering):
+    """A caller who may stop and not tag: it stops."""
+    (lab,) = _launch(cloud, keys_dir)
+    answering("ec2", "CreateTags", "UnauthorizedOperation")
+    list(end.stop(cloud, [lab], sleep=lambda _: None))
+    assert instances.find(cloud, "lab").state == "stopped"
+
+
 def test_states_are_told_once_each(cloud, keys_dir):
     """While an instance takes its time, each state is told when it comes, second by second."""
     (lab,) = _launch(cloud, keys_dir)
