@@ -50,7 +50,7 @@ def state(config, cloud, answering):
     return shown
 
 
-def attached(config, cloud, tmp_path, sleep, *, owned):
+def attached(config, cloud, tmp_path, paused, *, owned):
     """What `attach` says to a sweep on it, of which nothing is here, as far as its next start."""
     folder = Folder(tmp_path / "sweeps" / "train-1")
     folder.path.mkdir(parents=True)
@@ -59,7 +59,7 @@ def attached(config, cloud, tmp_path, sleep, *, owned):
 
     def pause(seconds):
         clock[0] += 7
-        sleep(seconds)
+        paused(seconds)
 
     for event in follow.attach(config, folder, lambda _: cloud, Pace(lambda: clock[0], pause)):
         yield event
@@ -71,10 +71,10 @@ def test_it_shuts_down_while_aws_calls_it_running(config, cloud, state, tmp_path
     """Its sweep has ended, and it with that: it is waited for, and started again to fetch from."""
     states = iter(["running", "stopping", "stopping", "stopped"])
 
-    def sleep(_):
+    def paused(_):
         state["Name"] = next(states)
 
-    told = list(attached(config, cloud, tmp_path, sleep, owned=True))
+    told = list(attached(config, cloud, tmp_path, paused, owned=True))
     assert [event.text for event in told if isinstance(event, Warned)] != []
     assert told[-1].text == "lab had ended itself; starting it to fetch train-1"
 
