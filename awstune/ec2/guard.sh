@@ -33,13 +33,18 @@ young() { # whether file $1 was touched in the last minute or two
   [ -n "$(find "$1" -mmin -2 2> /dev/null)" ]
 }
 
-count_hours() { # seconds that it ran, over all starts; a gap is a stop or a jump of the clock
-  last=$(number "$run/last" "$now")
-  step=$((now - last))
-  [ "$step" -ge 0 ] && [ "$step" -le 60 ] || step=0
+count_hours() { # seconds that it ran, over all starts, and by the kernel's count booting too
+  tick=$(sed 's/[.].*//' "$root/proc/uptime" 2> /dev/null)
+  step=$((${tick:-0} - $(number "$run/last" 0)))
+  if [ -z "$tick" ]; then # by the clock, a gap is a stop or a jump
+    tick=$now
+    step=$((tick - $(number "$run/last" "$tick")))
+    [ "$step" -le 60 ] || step=0
+  fi
+  [ "$step" -ge 0 ] || step=0
   ran=$(($(number "$var/ran" 0) + step))
   born=$(number "$var/born" "$now")
-  echo "$now" > "$run/last"
+  echo "$tick" > "$run/last"
   echo "$ran" > "$var/ran.new" && mv "$var/ran.new" "$var/ran"
   [ -e "$var/born" ] || echo "$now" > "$var/born"
 }

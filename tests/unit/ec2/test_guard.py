@@ -320,6 +320,18 @@ def test_hours_are_counted(root):
         assert int(ran.read_text()) == counted
 
 
+def test_hours_are_the_kernels(root):
+    """Where it says how long it is up: with the boot, and with what a guard that was kept waiting missed."""
+    document, ran = _document(ends=None), root / "var/lib/awstune/ran"
+    (root / "proc").mkdir()
+    for looks in ([40, 45, 4000], [35, 35, 60]):
+        _boot(root, document)
+        for up_s in looks:
+            (root / "proc/uptime").write_text(f"{up_s}.91 17.03\n")
+            _guard(root)
+    assert ran.read_text() == f"{4000 + 60}\n"
+
+
 def test_the_end_is_announced_and_taken_back(root):
     """Two minutes ahead a notice says so; an end that was moved since takes it away."""
     _boot(root, _document(ends=time.time() + 100))

@@ -209,6 +209,23 @@ def test_an_old_intent_is_not_taken_up(keys_dir, age):
     assert intent.taken_up(path, "w", 1010.0) is None
 
 
+def test_a_disk_that_lets_no_intent_go(cloud, keys_dir):
+    """The instance is told all the same, and a launch again finds it."""
+    plan, path = planned(cloud, keys_dir), intent.intent_path(keys_dir, "lab", "us-east-1")
+
+    def in_its_place(**_):
+        path.unlink()
+        path.mkdir()  # which cannot be removed as a file is
+
+    cloud.launcher.meta.events.register("before-call.ec2.RunInstances", in_its_place)
+    try:
+        told = list(launch.apply(cloud, plan, keys_dir))
+    finally:
+        cloud.launcher.meta.events.unregister("before-call.ec2.RunInstances", in_its_place)
+    assert isinstance(told[-1], events.Launched)
+    assert planned(cloud, keys_dir).empty
+
+
 def test_a_spot_instance(cloud, keys_dir):
     """--spot asks for a one-time spot instance that terminates at its end."""
     step = planned(cloud, keys_dir, market="spot").launches[0]
