@@ -141,6 +141,18 @@ def test_noise_does_not_stall(bench):
     assert "to stderr" in log
 
 
+def test_what_is_written_is_in_the_log_at_once(bench):
+    """Also without an end of line: nothing of it waits in a buffer, which a killed trial would lose."""
+    executor = bench.executor()
+    executor.start(bench.job(0, do="whisper"))
+    log = bench.job(0).log_file
+    try:
+        heard(executor, 1, Started)
+        until(lambda: log.exists() and "half a line" in log.read_text(), "what it has written")
+    finally:
+        executor.close()
+
+
 def test_trials_run_at_the_same_time(bench):
     """Two slots hold two trials, each in a process of its own; a freed slot is taken again."""
     executor = bench.executor(slots=2)

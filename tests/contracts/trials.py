@@ -108,6 +108,12 @@ def do_hang(trial):
     time.sleep(600)  # until it is ended
 
 
+def do_whisper(trial):
+    """Write half a line, and never end."""
+    print("half a line", end="")  # noqa: T201  # a trial may print
+    time.sleep(600)  # until it is ended
+
+
 def do_leave_helper(trial):
     """End, but leave a process of one's group behind."""
     helper = subprocess.Popen(SLEEPER)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from awstune.sweeps import marks
 from awstune.sweeps.executor import Finished, Job, Noted, Reported
 from awstune.sweeps.packing import Packing
@@ -70,9 +72,10 @@ def run(tmp_path, script, *, jobs=1, mode="fork", threads=1):
     return reports, [m.text for m in heard if isinstance(m, Noted)]
 
 
-def test_a_parallel_region_at_import(tmp_path):
-    """A server that has run on two threads must not be forked: its trials are spawned, and it says so."""
-    reports, notes = run(tmp_path, "import torch\n" + PARALLEL.format(threads=2) + USE, threads=2)
+@pytest.mark.parametrize("since", ["", "torch.set_num_threads(1)\n"], ids=["two", "one again"])
+def test_a_parallel_region_at_import(tmp_path, since):
+    """A server that has run on two threads must not be forked, whatever it has set since; it says so."""
+    reports, notes = run(tmp_path, "import torch\n" + PARALLEL.format(threads=2) + since + USE, threads=2)
     assert len(reports) == 1
     assert "threads when it was imported" in notes[0]
 
@@ -83,6 +86,16 @@ def test_a_thread_started_at_import(tmp_path):
     assert reports == [{"loss": 1.0}] * 2
     assert len(notes) == 1
     assert "started 1 threads" in notes[0]
+
+
+def test_a_gpu_used_at_import(tmp_path):
+    """A server that has begun to use a GPU must not be forked either: CUDA does not outlive a fork."""
+    touched = (
+        "import torch\ntorch.cuda.is_initialized = lambda: True\n"  # as after torch.ones(1, device="cuda")
+    )
+    reports, notes = run(tmp_path, touched + "def train(trial):\n    trial.report(loss=1)\n")
+    assert reports == [{"loss": 1.0}]
+    assert "the target used the GPU when it was imported" in notes[0]
 
 
 def test_a_backward_pass_at_import_changes_nothing(tmp_path):
