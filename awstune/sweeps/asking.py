@@ -17,6 +17,7 @@ from awstune import names
 from awstune.errors import TargetError
 from awstune.sweeps import boot
 
+_START_S = 60.0  # until Python runs, on a machine that has much else to do
 _GRACE_S = 2.0  # for a script that does not let the child's own clock run
 
 
@@ -27,7 +28,7 @@ def ask(
 
     Args:
         module: ``probe`` or ``flags``: it takes the subject as JSON, a descriptor to answer on, a limit,
-            and this process, with which it dies.
+            and this process, with which it dies. It writes a line's end when its clock begins.
         subject: what it is asked about.
         cwd: the folder that it runs in.
         python: the interpreter of the trials.
@@ -59,21 +60,24 @@ def ask(
         os.close(writing)
     with process, os.fdopen(reading, "rb", buffering=0) as answers:
         try:
-            answer = _read(answers.fileno(), time.monotonic() + timeout_s + _GRACE_S)
+            answer = _read(answers.fileno(), timeout_s)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
     return answer if answer is not None else _silent(process.returncode)
 
 
-def _read(descriptor: int, deadline: float) -> Mapping[str, Any] | None:
+def _read(descriptor: int, limit_s: float) -> Mapping[str, Any] | None:
     """The answer; None where the process ended without one."""
-    data = b""
+    data, deadline = b"", time.monotonic() + _START_S
     while select.select([descriptor], [], [], max(0.0, deadline - time.monotonic()))[0]:
         part = os.read(descriptor, 65536)
         if not part:
-            answer: Mapping[str, Any] | None = json.loads(data) if data else None
-            return answer
+            # The first of two, where the child's clock and its work have come to an end at once.
+            text = data.decode().lstrip()
+            return json.JSONDecoder().raw_decode(text)[0] if text else None
+        if not data:
+            deadline = time.monotonic() + limit_s + _GRACE_S  # its own clock has begun
         data += part
     return {"problem": "hangs", "line": None}
 

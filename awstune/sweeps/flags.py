@@ -36,6 +36,7 @@ def main() -> None:
     watch = threading.Timer(limit_s, tell, ({"problem": "hangs"},))
     watch.daemon = True
     watch.start()
+    os.write(descriptor, b"\n")
     try:
         _read(script, tell)
     except probe.TrainsAtImport:

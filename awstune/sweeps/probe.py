@@ -38,6 +38,7 @@ def main() -> None:
     watch = threading.Timer(limit_s, _too_long, (target, descriptor, threading.get_ident()))
     watch.daemon = True
     watch.start()
+    os.write(descriptor, b"\n")
     _leave(descriptor, probe(target))
 
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import pytest
 
 from awstune.errors import SpaceError, TargetError
 from awstune.search.space import Float, Space
+from awstune.sweeps import asking
 from awstune.sweeps.inspection import inspect
 from awstune.sweeps.target import Target, mode_of, of_command, parse
+from tests.waiting import PATIENCE_S
 
 
 def script(tmp_path, text, name="train.py"):
@@ -208,3 +211,12 @@ def test_a_command_is_not_run(tmp_path):
     """Nothing of a command is tried before the first trial."""
     assert look(of_command(["touch", str(tmp_path / "ran")]), tmp_path).space is None
     assert not (tmp_path / "ran").exists()
+
+
+def test_the_first_of_two_answers_counts():
+    """Where the clock of a probe and its work come to an end at once, both have an answer."""
+    reading, writing = os.pipe()
+    with os.fdopen(reading), os.fdopen(writing, "wb") as probe:
+        probe.write(b'\n{"problem": "hangs"}{"space": null}')
+        probe.close()
+        assert asking._read(reading, PATIENCE_S) == {"problem": "hangs"}
