@@ -6,9 +6,16 @@ import os
 import signal
 from typing import Any
 
+import hypothesis
 import pytest
 
 from tests import calls
+
+# A law holds however long a machine takes over an example of it.
+hypothesis.settings.register_profile(
+    "untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("untimed")
 
 REAL_SETTINGS = ("AWS_PROFILE", "AWS_REGION", "AWS_ENDPOINT_URL", "AWS_SESSION_TOKEN", "AWSTUNE_CLOUD")
 

@@ -17,7 +17,7 @@ from awstune.errors import AwstuneError
 from awstune.localcloud import client
 from tests.faults.conftest import resources
 from tests.faults.strikes import Killed
-from tests.waiting import briefly
+from tests.waiting import PATIENCE_S, briefly
 
 pytestmark = pytest.mark.e2e
 LOOKS = [
@@ -125,7 +125,7 @@ def _launch(cloud, keys_dir, wanted):
     plan = make_plan(wanted, survey.look(cloud, wanted, keys_dir))
     list(launch.apply(cloud, plan, keys_dir, sleep=lambda _: None))
     ids = [one.id for one in instances.own(cloud)]
-    list(wait.until_ready(cloud, ids, sleep=briefly, timeout_s=20))
+    list(wait.until_ready(cloud, ids, sleep=briefly, timeout_s=PATIENCE_S))
 
 
 def _outcome(cloud, keys_dir, wanted):

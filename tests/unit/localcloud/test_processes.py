@@ -8,6 +8,7 @@ import pytest
 
 from awstune import names
 from awstune.localcloud import processes, state
+from tests.waiting import PATIENCE_S
 
 STUBBORN = (
     "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(flush=True); sys.stdin.read()"
@@ -43,7 +44,7 @@ def test_a_birth_is_the_same_each_time_and_ends_with_the_process(marked):
     assert birth == processes.born(process.pid)
     assert birth != processes.born(os.getpid())
     process.kill()
-    assert processes.wait_gone(process.pid, birth, 10)
+    assert processes.wait_gone(process.pid, birth, PATIENCE_S)
     assert processes.born(process.pid) is None
 
 

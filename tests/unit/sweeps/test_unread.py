@@ -14,6 +14,7 @@ from awstune.errors import SpaceError
 from awstune.flow import spec as specs
 from awstune.sweeps.scripts import read_flags
 from awstune.sweeps.target import of_command
+from tests.waiting import PATIENCE_S
 
 # What a script may do before it parses, or in place of it; and what is told of that.
 SILENT = {
@@ -42,7 +43,7 @@ argparse.ArgumentParser().parse_args()
 }
 
 
-def flags(folder, timeout_s=30.0):
+def flags(folder, timeout_s=PATIENCE_S):
     """The options of the folder's script, as a command."""
     return read_flags(of_command([sys.executable, "script.py"]), folder, sys.executable, timeout_s)
 
