@@ -32,7 +32,7 @@ GRACE_S = HOLD_S + 5 * 60.0
 # Schedules carry no tags: whose one is, and which NAME's, stands in its description.
 _SAYS = "awstune: {base} of {owner}"
 _SAID = re.compile(r"awstune: (\S+) of (\S+)")
-_VERBS = {"stop": "stopInstances", "terminate": "terminateInstances"}
+_FOR_GOOD = "terminateInstances"
 
 
 def arm(cloud: Cloud, instance: Instance, ends: float | None) -> None:
@@ -71,6 +71,15 @@ def disarm(cloud: Cloud, ids: Iterable[str]) -> None:
         except Refused as error:
             if error.code != "ResourceNotFoundException":
                 raise
+
+
+def spare(cloud: Cloud, stopped: Iterable[Instance]) -> None:
+    """Takes away the schedules that would end for good what is only stopped; the others do it no harm.
+
+    Raises:
+        CloudError: AWS refused.
+    """
+    disarm(cloud, [one.id for one in stopped if _verb(one) == _FOR_GOOD])
 
 
 def left(cloud: Cloud, ids: Iterable[str]) -> list[str]:
@@ -141,7 +150,6 @@ def _there(cloud: Cloud, id_: str) -> bool:
 
 def _schedule(cloud: Cloud, instance: Instance, ends: float) -> dict[str, Any]:
     at = datetime.fromtimestamp(ends + GRACE_S, tz=UTC).strftime("%Y-%m-%dT%H:%M:%S")
-    verb = _VERBS.get(instance.at_end, "terminateInstances")
     base = instance.tags.get(instances.TAG_BASE, instance.name)
     return {
         "GroupName": GROUP,
@@ -152,8 +160,12 @@ def _schedule(cloud: Cloud, instance: Instance, ends: float) -> dict[str, Any]:
         "FlexibleTimeWindow": {"Mode": "OFF"},
         "ActionAfterCompletion": "DELETE",
         "Target": {
-            "Arn": f"arn:aws:scheduler:::aws-sdk:ec2:{verb}",
+            "Arn": f"arn:aws:scheduler:::aws-sdk:ec2:{_verb(instance)}",
             "RoleArn": f"arn:aws:iam::{cloud.account}:role/{ROLE}",
             "Input": json.dumps({"InstanceIds": [instance.id]}),
         },
     }
+
+
+def _verb(instance: Instance) -> str:
+    return "stopInstances" if instance.at_end == "stop" else _FOR_GOOD

@@ -258,8 +258,7 @@ def stop(
         with suppress(Refused):  # for `ls` only: nothing keeps running for it
             cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(seen))
     cloud.ec2.stop_instances(InstanceIds=[instance.id for instance in chosen])
-    # Else it would end for good, some time, what was only stopped; whoever waits may be interrupted.
-    backstop.disarm(cloud, [one.id for one in chosen if one.at_end == "terminate"])
+    backstop.spare(cloud, chosen)  # before anybody waits, which may be interrupted
     yield from _until(cloud, chosen, "stopped", now=now, sleep=sleep, timeout_s=timeout_s)
 
 

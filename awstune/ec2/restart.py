@@ -146,7 +146,7 @@ def _start(cloud: Cloud, restart: Restart, now: float) -> Iterator[Changed]:
     try:
         cloud.ec2.start_instances(InstanceIds=[one.id])
     except errors.CloudError:
-        backstop.disarm(cloud, [one.id])
+        backstop.spare(cloud, [one])  # it may have started all the same, where no answer came
         raise
     yield Changed(one.id, one.name, "pending")
 

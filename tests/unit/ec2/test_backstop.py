@@ -89,6 +89,18 @@ def test_a_start_that_aws_refuses_leaves_none(owner_applied, keys_dir, new_user_
     assert _schedules(owner_applied) == []
 
 
+def test_a_start_without_an_answer_keeps_the_one_that_stops(
+    owner_applied, keys_dir, new_user_data, answering
+):
+    """Nobody knows whether it runs: its end from outside stays, and does a stopped one no harm."""
+    (lab,) = _launch(owner_applied, keys_dir, at_end="stop")
+    list(end.stop(owner_applied, [lab], sleep=lambda _: None))
+    answering("ec2", "StartInstances", "InternalError")
+    with pytest.raises(CloudError, match="InternalError"):
+        started(owner_applied)
+    assert [one["Name"] for one in _schedules(owner_applied)] == [lab.id]
+
+
 class _Session:
     """A boto3 Session that notes which thread asks it for a client; it is not for several."""
 
