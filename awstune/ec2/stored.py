@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections import defaultdict
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from awstune.ec2.session import Cloud
+
+
+_INSTANCE = re.compile(r"i-[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,8 @@ def writers(cloud: Cloud, bucket: str, sweep: str) -> list[Writing]:
     files: dict[str, dict[str, datetime]] = defaultdict(dict)
     for one in (one for page in pages for one in page.get("Contents", ())):
         _, _, instance, *path = one["Key"].split("/")
-        files[instance]["/".join(path)] = one["LastModified"]
+        if _INSTANCE.fullmatch(instance):  # whatever an instance writes there, it is named in commands here
+            files[instance]["/".join(path)] = one["LastModified"]
     found = [
         Writing(instance, there[JOURNAL_FILE], WHERE_FILE in there)
         for instance, there in files.items()

@@ -55,7 +55,13 @@ def test_who_wrote_a_sweep(cloud):
     """The instances that have written a sweep's journal, and no other sweep's, the last one first."""
     s3 = cloud.client("s3")
     s3.create_bucket(Bucket="of-two")
-    keys = ["i-1/journal.jsonl", "i-1/where.json", "i-2/trials/0/log.txt", "i-4/journal.jsonl"]
+    keys = [
+        "i-1; ls/journal.jsonl",
+        "i-1/journal.jsonl",
+        "i-1/where.json",
+        "i-2/trials/0/log.txt",
+        "i-4/journal.jsonl",
+    ]
     for key in ["train-10/i-3/journal.jsonl", *(f"train-1/{key}" for key in keys)]:
         s3.put_object(Bucket="of-two", Key=f"sweeps/{key}", Body=b"{}")
     found = stored.writers(cloud, "of-two", "train-1")
