@@ -3,36 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from awstune.amounts import count, size
 from awstune.names import DATA_VARIABLE
-from awstune.report.fitting import columns
+from awstune.report.fitting import columns, wrapped
 from awstune.report.words import duration, money, value
 from awstune.search.compact import show
 from awstune.sweeps.spec import AUTO, Spec
 from awstune.sweeps.turns import CONFIRM_SEEDS
 
+if TYPE_CHECKING:
+    from awstune.search.space import Space
 
-def plan(spec: Spec) -> str:
-    """What will be searched, and how, in a few lines."""
+INDENT = "  "
+
+
+def plan(spec: Spec, *, room: int | None = None) -> str:
+    """What will be searched, and how, in a few lines.
+
+    Args:
+        spec: the sweep's.
+        room: the columns that its tables may have; None for as many as they want.
+    """
     number = "all points" if spec.trials is None else count(spec.trials, "trial")
     at_once = "as many as fit" if spec.parallel == AUTO else spec.parallel
     better = {"min": ", lower is better", "max": ", higher is better", None: ""}[spec.mode]
-    baseline = spec.space.defaults()
-    rows = [
-        (name, show(parameter), type(parameter).__name__.lower(), value(baseline.get(name)))
-        for name, parameter in spec.space.items()
-    ]
-    table = columns(rows, ("", "space", "taken for", "baseline"))
+    table = _space(spec.space, None if room is None else room - len(INDENT))
     return "\n".join(
         [
             f"Sweep of {spec.target.text}: {spec.search}, {number}, {at_once} at a time",
             f"  metric: {spec.metric or 'the only one reported'}{better}",
-            *(f"  {line}" for line in _more(spec)),
-            *(f"  {line}" for line in table.splitlines()),
+            *(f"{INDENT}{line}" for line in _more(spec)),
+            *(f"{INDENT}{line}".rstrip() for line in table.splitlines()),
         ]
     )
+
+
+def _space(space: Space, room: int | None) -> str:
+    """Each parameter's space; where that has no room, without the default, which is the baseline's."""
+    baseline, header = space.defaults(), ("", "space", "taken for", "baseline", "")
+    told = [(name, type(one).__name__.lower(), value(baseline.get(name))) for name, one in space.items()]
+    rows = []
+    for default in (True, False):
+        shown = [show(one, default=default) for one in space.values()]
+        rows = [(name, text, *rest, "") for (name, *rest), text in zip(told, shown, strict=True)]
+        table = columns(rows, header)
+        if room is None or max(map(len, table.splitlines())) <= room:
+            return table
+    return wrapped(rows, header, room=room, keys=1)
 
 
 def _more(spec: Spec) -> list[str]:
@@ -46,15 +65,20 @@ def _more(spec: Spec) -> list[str]:
     return lines
 
 
-def forecast(ahead: Any) -> str:
-    """What a sweep would do: its plan, its first trials, what travels, and what it costs."""
+def forecast(ahead: Any, *, room: int | None = None) -> str:
+    """What a sweep would do: its plan, its first trials, what travels, and what it costs; `room` as above."""
     rows = [
-        (str(number), *(value(one.params.get(name)) for name in ahead.spec.space))
+        (str(number), *(value(one.params.get(name)) for name in ahead.spec.space), "")
         for number, one in enumerate(ahead.suggestions)
     ]
-    first = columns(rows, ("trial", *ahead.spec.space), "r" * (1 + len(ahead.spec.space)))
+    header = ("trial", *ahead.spec.space, "")
+    first = wrapped(rows, header, "r" * len(header), room=room, keys=1)
     whys = "\n".join(_whys([one.why for one in ahead.suggestions]))
-    told = [beginning(ahead), f"The first trials, if none had reported yet:\n{first}\n{whys}", _costs(ahead)]
+    told = [
+        beginning(ahead, room=room),
+        f"The first trials, if none had reported yet:\n{first}\n{whys}",
+        _costs(ahead),
+    ]
     return "\n\n".join(told)
 
 
@@ -65,9 +89,9 @@ def _whys(reasons: Sequence[str]) -> Iterator[str]:
         yield f"{'trials' if len(alike) > 1 else 'trial'} {', '.join(alike)}: {why}"
 
 
-def beginning(ahead: Any) -> str:
-    """What is searched, and what travels."""
-    told = [plan(ahead.spec)]
+def beginning(ahead: Any, *, room: int | None = None) -> str:
+    """What is searched, and what travels; `room` as above."""
+    told = [plan(ahead.spec, room=room)]
     if ahead.travels is not None:
         told.append(heaviest(ahead.travels))
     if ahead.data is not None:

@@ -46,9 +46,9 @@ def on_new_instance(
         dry_run: whether only to show what would be done.
         yes: whether the question is answered already.
     """
-    from awstune.cli.launching import NOT_LAUNCHED, perhaps_launched, plan_in_words, propose, wanted_of
-    from awstune.flow import clouds, follow, launch, look, moving, ship, wanting
-    from awstune.flow.sending import Ahead
+    from awstune.cli.launching import NOT_LAUNCHED, plan_in_words
+    from awstune.cli.renting import Rental
+    from awstune.flow import clouds, follow, look, moving, ship
 
     screen.if_interrupted(*NOT_LAUNCHED)
     spec = moving.seen_from_here(config, folder, changes)
@@ -58,42 +58,22 @@ def on_new_instance(
     cap = changes.max_usd or spec.options.get("max_usd")
     cloud = clouds.open_for(config, warn=screen.warn, may_start=True)
     name = moving.free_name(cloud, folder)
-    proposal, instead = propose(screen, config, wanted_of(name, {**machine, "max_usd": cap}), dry=dry_run)
-    wanting.refuse_plan(proposal.cloud, proposal.plan, spec, parcel)
-    screen.still()
-    parts = [
-        f"Plan:\n{plan_in_words(proposal.plan)}",
-        moving.stands(folder),
-        planning.afterwards(proposal.plan),
-    ]
+    capped = {**machine, "max_usd": cap}
+    rental = Rental.propose(screen, config, name, capped, spec, parcel, dry=dry_run)
+    launched = rental.proposal.plan
+    parts = [f"Plan:\n{plan_in_words(launched)}", moving.stands(folder), planning.afterwards(launched)]
     told = "\n\n".join(filter(None, [*parts, old]))
     if dry_run:
         screen.sentence(told)
         return 0
-    screen.say(told)
-    if not proposal.cloud.local:
-        question = instead or f"Launch it, and terminate it when {folder.name} is here?"
-        screen.confirm(question, yes=yes and not instead)
-    came_from = look.where(folder)
-    sent = Ahead(config, proposal.cloud, spec, parcel, folder.name)
-    launched = launch.carry_out(proposal, again="the same command", running=sent.begin)
-    screen.if_interrupted(*perhaps_launched(proposal.wanted))
-    (ready,) = screen.follow(launched)
-    screen.if_interrupted(
-        f"{name} is launched and goes on, and {folder.name} may go on there",
-        f"the same command goes on with it; awstune terminate {name} ends {name}",
+    rental.agree(told, f"Launch it, and terminate it when {folder.name} is here?", yes=yes)
+    cloud, came_from = rental.proposal.cloud, look.where(folder)
+    rental.carry_out(
+        folder.name,
+        f"{folder.name} may go on there",
+        lambda one, sent: moving.to_instance(
+            config, cloud, one, folder, parcel, changes, came_from=came_from, notify=notify, ahead=sent
+        ),
     )
-    story = moving.to_instance(
-        config,
-        proposal.cloud,
-        ready.instance,
-        folder,
-        parcel,
-        changes,
-        came_from=came_from,
-        notify=notify,
-        ahead=sent,
-    )
-    screen.follow(launch.or_undo(proposal, ready.instance, story))
-    attached = follow.attach(config, folder, lambda _: proposal.cloud)
+    attached = follow.attach(config, folder, lambda _: cloud)
     return sweeping.watch(screen, config, folder, attached, where=name)

@@ -78,6 +78,11 @@ class Screen(AbstractContextManager["Screen"]):
         """Whether a line that changes can be seen."""
         return self.config.verbosity >= 0 and sys.stderr.isatty()
 
+    @property
+    def room(self) -> int | None:
+        """The columns of what is said on stderr; None for as many as it wants."""
+        return width_of(sys.stderr)
+
     def result(self, text: str, *, exact: bool = False) -> None:
         """What the command was called for: a table, a line to be copied.
 
@@ -129,14 +134,14 @@ class Screen(AbstractContextManager["Screen"]):
         if self.config.verbosity >= 0:
             with self._heard():
                 told = carrying(text, self.config.typed)
-                shown = visible(text) if whole else fold(told, width_of(sys.stderr))
+                shown = visible(text) if whole else fold(told, self.room)
                 self.console.print(shown, style=style, markup=False)
 
     def warn(self, what: object) -> None:
         """Something the user should know and nobody else will say."""
         with self._heard():
             told = carrying(f"warning: {what}", self.config.typed)
-            shown = fold(told, width_of(sys.stderr))
+            shown = fold(told, self.room)
             self.console.print(shown, style="yellow", markup=False)
 
     @contextmanager
@@ -257,7 +262,7 @@ class Screen(AbstractContextManager["Screen"]):
         if not self.answers:
             raise nobody
         try:
-            click.confirm(fold(question, width_of(sys.stderr)), abort=True, err=True)
+            click.confirm(fold(question, self.room), abort=True, err=True)
         except click.Abort as no:
             if isinstance(no.__context__, EOFError) and not self.answers:
                 raise nobody from None  # the terminal went away before the answer was read: no Ctrl-D
@@ -278,7 +283,7 @@ class Screen(AbstractContextManager["Screen"]):
         """The answer to a question whose either answer leads on; None where it was not answered."""
         self.still()
         try:
-            return click.confirm(fold(question, width_of(sys.stderr)), default=True, err=True)
+            return click.confirm(fold(question, self.room), default=True, err=True)
         except click.Abort:
             return None
         except OSError as error:

@@ -108,7 +108,7 @@ def sweep_command(
         ahead = forecast.make(config, made, elsewhere=False, suggest=dry_run)
         if dry_run:
             return sweeping.show_forecast(screen, config, ahead)
-        screen.say(planning.beginning(ahead))
+        screen.say(planning.beginning(ahead, room=screen.room))
         folder = spec.new_folder(config, made, name)
         if detach:
             screen.if_interrupted(
@@ -154,7 +154,8 @@ def _on_instance(
     ahead = forecast.make(config, made, elsewhere=True, usd_per_hour=rate, instance=one, suggest=dry_run)
     if dry_run:
         return sweeping.show_forecast(screen, config, ahead)
-    screen.say("\n\n".join(filter(None, [planning.beginning(ahead), planning.unattended(one)])))
+    told = [planning.beginning(ahead, room=screen.room), planning.unattended(one)]
+    screen.say("\n\n".join(filter(None, told)))
     parcel = ahead.travels or ship.travels(config, made)
     if parcel.size > ship.ASKED_ABOVE:
         screen.confirm(f"Send all of it to {on}?", yes=yes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -11,6 +12,7 @@ from awstune.amounts import count
 from awstune.cli import planning
 from awstune.cli.progress import Progress
 from awstune.cli.screen import Screen
+from awstune.cli.wrapping import width_of
 from awstune.config import Config
 from awstune.errors import NothingSucceeded
 from awstune.names import SPEC_FILE, SWEEPS_DIR
@@ -88,53 +90,44 @@ def on_new_instance(
         detach: whether to leave once it runs.
         yes: whether the question is answered already.
     """
-    from awstune.cli.launching import NOT_LAUNCHED, perhaps_launched, plan_in_words, propose, wanted_of
-    from awstune.flow import follow, forecast, launch, ship, wanting
-    from awstune.flow.sending import Ahead
+    from awstune.cli.launching import NOT_LAUNCHED, plan_in_words
+    from awstune.cli.renting import Rental
+    from awstune.flow import follow, forecast, ship
 
     name = name or ship.free_name(config, made)
     parcel = ship.travels(config, made)
     screen.if_interrupted(*NOT_LAUNCHED)
     screen.doing("looking at what is there")
-    proposal, instead = propose(screen, config, wanted_of(name, machine), dry=dry_run)
-    wanting.refuse_plan(proposal.cloud, proposal.plan, made, parcel)
-    screen.still()
-    rate = proposal.plan.usd_per_hour
-    ahead = forecast.make(
-        config, made, elsewhere=True, usd_per_hour=rate, launch=proposal.plan, suggest=dry_run
-    )
+    rental = Rental.propose(screen, config, name, machine, made, parcel, dry=dry_run)
+    launched, cloud = rental.proposal.plan, rental.proposal.cloud
+    rate = launched.usd_per_hour
+    ahead = forecast.make(config, made, elsewhere=True, usd_per_hour=rate, launch=launched, suggest=dry_run)
     if dry_run:
         return show_forecast(screen, config, ahead)
-    told = [f"Plan:\n{plan_in_words(proposal.plan)}", planning.beginning(ahead)]
-    screen.say("\n\n".join(filter(None, [*told, planning.afterwards(proposal.plan)])))
-    if not proposal.cloud.local:
-        question = instead or "Launch it, and terminate it when the sweep is here?"
-        screen.confirm(question, yes=yes and not instead)
-    sent = Ahead(config, proposal.cloud, made, parcel, name)
-    launched = launch.carry_out(proposal, again="the same command", running=sent.begin)
-    screen.if_interrupted(*perhaps_launched(proposal.wanted))
-    (ready,) = screen.follow(launched)
-    screen.if_interrupted(
-        f"{name} is launched and goes on, and its sweep may have begun",
-        f"the same command goes on with it; awstune terminate {name} ends {name}",
-    )
-    story = ship.to_instance(
-        config,
-        proposal.cloud,
-        ready.instance,
-        made,
+    plan = f"Plan:\n{plan_in_words(launched)}"
+    told = [plan, planning.beginning(ahead, room=screen.room), planning.afterwards(launched)]
+    question = "Launch it, and terminate it when the sweep is here?"
+    rental.agree("\n\n".join(filter(None, told)), question, yes=yes)
+    one, folder = rental.carry_out(
         name,
-        parcel,
-        at_end="terminate",
-        notify=notify,
-        ahead=sent,
-        followed=not detach,
+        "its sweep may have begun",
+        lambda one, sent: ship.to_instance(
+            config,
+            cloud,
+            one,
+            made,
+            name,
+            parcel,
+            at_end="terminate",
+            notify=notify,
+            ahead=sent,
+            followed=not detach,
+        ),
     )
-    folder = screen.follow(launch.or_undo(proposal, ready.instance, story))
     if detach:
-        screen.say(f"{_at_end(ready.instance)}; awstune attach {name} fetches all and terminates it")
+        screen.say(f"{_at_end(one)}; awstune attach {name} fetches all and terminates it")
         return leave(screen, config, folder, where=name)
-    return watch(screen, config, folder, follow.attach(config, folder, lambda _: proposal.cloud), where=name)
+    return watch(screen, config, folder, follow.attach(config, folder, lambda _: cloud), where=name)
 
 
 def _at_end(one: Any) -> str:
@@ -153,7 +146,7 @@ def show_forecast(screen: Screen, config: Config, ahead: Any) -> int:
     if config.json:
         screen.document(ahead.to_json())
         return 0
-    screen.sentence(planning.forecast(ahead))
+    screen.sentence(planning.forecast(ahead, room=width_of(sys.stdout)))
     return 0
 
 

@@ -99,14 +99,15 @@ def wrapped(
 
 
 def _shared_out(widths: Sequence[int], room: int, keys: int) -> list[list[int]]:
-    """The columns of each table: the keys, as many others as fit, and the note in the first one."""
+    """The columns of each table: the keys, as many others as fit, and the note, if any, in the first one."""
     note, ahead = len(widths) - 1, list(range(keys))
-    known = sum(widths[:keys]) + GAP * (keys - 1)
-    shares, left = [[note]], room - known - GAP - widths[note]
+    free = room - sum(widths[:keys]) - GAP * (keys - 1)
+    noted = widths[note] > 0
+    shares, left = [[note] if noted else []], free - (GAP + widths[note] if noted else 0)
     for at in range(keys, note):
         if shares[-1] and left < GAP + widths[at]:
             shares.append([])
-            left = room - known
+            left = free
         shares[-1].append(at)
         left -= GAP + widths[at]
     return [[*ahead, *sorted(share)] for share in shares]

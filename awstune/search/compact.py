@@ -226,22 +226,27 @@ def _word(word: str) -> Any:
     return float(word) if re.fullmatch(NUMBER, word) else word
 
 
-def show(parameter: Parameter) -> str:
-    """The compact form of a parameter; ``parse`` reads it back as the same one."""
+def show(parameter: Parameter, *, default: bool = True) -> str:
+    """The compact form of a parameter; ``parse`` reads it back as the same one.
+
+    Args:
+        parameter: what to show.
+        default: whether with its default; without it, it is another parameter.
+    """
     if isinstance(parameter, Fixed):
         text = _show_several([parameter.value])
     elif isinstance(parameter, Choice):
-        text = _show_several(list(parameter.options)) + _show_choice_options(parameter)
+        text = _show_several(list(parameter.options)) + _show_choice_options(parameter, default=default)
     else:
-        text = _show_range(parameter)
+        text = _show_range(parameter, default=default)
     return text + "".join(f":when={parent}={_show_list(values)}" for parent, values in parameter.conditions)
 
 
-def _show_range(parameter: Float | Int) -> str:
+def _show_range(parameter: Float | Int, *, default: bool) -> str:
     whole = isinstance(parameter, Int)
     bounds = [_show_number(b, whole=whole) for b in (parameter.low, parameter.high)]
     given = [":log"] if parameter.log else []
-    for name in ("step", "n", "default", "prior"):
+    for name in ("step", "n", *(["default"] if default else ()), "prior"):
         value = getattr(parameter, name)
         if value is not None:
             given.append(f":{name}={_show_number(value, whole=whole)}")
@@ -254,10 +259,10 @@ def _show_number(value: float, *, whole: bool = False) -> str:
     return re.sub(r"e([+-]?)0+(?=\d)", r"e\1", repr(float(value))).replace("e+", "e")
 
 
-def _show_choice_options(choice: Choice) -> str:
-    default = "" if choice.default is None else f":default={_show_value(choice.default)}"
+def _show_choice_options(choice: Choice, *, default: bool) -> str:
+    first = f":default={_show_value(choice.default)}" if default and choice.default is not None else ""
     weights = "" if choice.weights is None else ":weights=" + ",".join(map(_show_number, choice.weights))
-    return default + weights
+    return first + weights
 
 
 def _show_several(values: list[Any]) -> str:

@@ -8,7 +8,12 @@ import pytest
 from awstune.cli import planning
 from awstune.ec2.plan import make_plan
 from awstune.ec2.wanted import Wanted
+from awstune.search.space import Space
+from awstune.sweeps.spec import Spec
+from awstune.sweeps.target import Target
 from tests.unit.ec2.plans import NOTHING
+
+WORDS = "stochastic,momentum,nesterov,adagrad,rmsprop"
 
 
 def _told(**wishes):
@@ -58,3 +63,30 @@ def test_what_an_instance_that_is_there_takes_along(one, told):
     there = SimpleNamespace(**{"market": "on-demand", "at_end": "", "bucket": "", **one})
     assert told in planning.unattended(there)
     assert bool(planning.unattended(there)) == bool(told)
+
+
+@pytest.mark.parametrize(
+    ("space", "told"),
+    [
+        ({"lr": "1e-5..0.1:log:default=0.001"}, "1e-5..0.1:log:default=0.001"),
+        ({"opt": f"{WORDS}:default=adagrad", "learning_rate": "1..4"}, f"{WORDS}  choice"),
+        ({"opt": f"{WORDS},adamw,adam,lion,lbfgs"}, f"{WORDS},adamw,adam,lion,lbfgs\n\n"),
+        ({f"coefficient_{n}": "1..4:default=2" for n in range(9)}, "1..4:default=2"),
+    ],
+    ids=["as it is", "without defaults", "in two tables", "many"],
+)
+def test_a_plan_fits_a_terminal(space, told):
+    """A wide space loses what its baseline says anyway, then goes on in a table below; no row is broken."""
+    spec = Spec(Target("function", file="train.py", function="train"), Space.from_toml(space))
+    ahead = SimpleNamespace(
+        spec=spec,
+        suggestions=[SimpleNamespace(params=spec.space.defaults(), why="baseline")],
+        travels=None,
+        data=None,
+        launch=None,
+    )
+    text = planning.forecast(ahead, room=80)
+    assert told in text
+    assert max(map(len, text.splitlines())) <= 80
+    wide = planning.forecast(ahead)
+    assert all(parameter in wide for parameter in space.values())
