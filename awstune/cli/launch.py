@@ -34,7 +34,7 @@ HOW = "How"
     type=Dollars(),
     metavar="X",
     group=END,
-    help="Ends itself when it has cost so much.",
+    help="Ends itself before it costs more.",
 )
 @option("--all-or-none", is_flag=True, group=MACHINE, help="Of a fleet cut short, end what there is.")
 @option("--no-wait", is_flag=True, group=HOW, help="Do not wait until it is ready.")
