@@ -11,7 +11,15 @@ from awstune.config import Config, ensure_home
 from awstune.ec2 import extend, guard, hostkeys, instances, keys
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import CloudError, ConnectionLost, HostKeyError, KeyFileError, RemoteError, UnknownName
+from awstune.errors import (
+    CloudError,
+    ConnectionLost,
+    HostKeyError,
+    KeyFileError,
+    RemoteError,
+    UnknownName,
+    UsageError,
+)
 from awstune.flow.pace import REAL, Pace
 from awstune.names import ROOT_VARIABLE
 from awstune.remote import hosts, ssh
@@ -99,6 +107,7 @@ def instance_of(cloud: Cloud, where: Where) -> Instance:
 
     Raises:
         UnknownName: it is gone.
+        UsageError: it is another account's.
     """
     found = described(cloud, where)
     if found is None or not found.live:
@@ -111,8 +120,27 @@ def instance_of(cloud: Cloud, where: Where) -> Instance:
 
 
 def described(cloud: Cloud, where: Where) -> Instance | None:
-    """The instance that has a sweep, in whatever state; None where AWS does not know it any more."""
+    """The instance that has a sweep, in whatever state; None where AWS does not know it any more.
+
+    Raises:
+        UsageError: it is another account's: with these credentials it would seem to be gone.
+    """
+    refuse_another_account(cloud, where)
     return next(iter(instances.describe(cloud, filters=_by_id(where.instance))), None)
+
+
+def refuse_another_account(cloud: Cloud, where: Where) -> None:
+    """Whether an instance is there is known to its own account alone.
+
+    Raises:
+        UsageError: these are another one's credentials.
+    """
+    if where.account and where.account != cloud.account:
+        raise UsageError(
+            f"{where.name}, which has {PurePosixPath(where.path).name}, is in the account {where.account}, "
+            f"and these credentials are of {cloud.account}: whether it still runs cannot be known",
+            "--profile names the other account's",
+        )
 
 
 def _by_id(instance_id: str) -> list[dict[str, Any]]:

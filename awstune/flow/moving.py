@@ -73,7 +73,6 @@ def refuse(
         cloud = open_cloud(look.at(config, folder))
     except CloudNotRunning:
         return None  # no instance of an embedded cloud outlives it
-    _refuse_another_account(folder, where, cloud)
     old = _refuse_running(folder, (yield from _settled(folder, where, cloud, pace)))
     _refuse_moved(folder, where, cloud)
     yield from salvage.from_bucket(cloud, where, folder)
@@ -86,15 +85,6 @@ def _refuse_ended(folder: Folder, changes: Changes) -> None:
         raise UsageError(
             f"{folder.name} has ended: a new instance would have nothing to do",
             f"awstune resume {folder.name} --launch --trials +30 has more to do",
-        )
-
-
-def _refuse_another_account(folder: Folder, where: Where, cloud: Cloud) -> None:
-    if where.account and where.account != cloud.account:
-        raise UsageError(
-            f"{where.name}, which has {folder.name}, is in the account {where.account}, and these "
-            f"credentials are of {cloud.account}: whether it still runs cannot be known",
-            "--profile names the other account's",
         )
 
 

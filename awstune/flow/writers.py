@@ -157,9 +157,8 @@ def asked(cloud: Cloud, sight: Sight, writer: Writer, sweep: str) -> Writer:
     where = writer.where
     if writer.one is not None:
         return writer
-    if where is not None and where.account and where.account != cloud.account:
-        what = f"it is in the account {where.account}, and these credentials are of {cloud.account}"
-        raise _unknown(writer, sweep, what, "--profile names the other account's")
+    if where is not None:
+        access.refuse_another_account(cloud, where)
     if where is None and sight.silent:
         silent = sorted(sight.silent)
         raise _silent(writer, sweep, ", ".join(silent), sight.silent[silent[0]])
@@ -176,9 +175,6 @@ def _silent(writer: Writer, sweep: str, region: str, error: CloudError) -> Awstu
     hint = "the same command once EC2 answers there"
     if isinstance(error, NotPermitted):
         hint = "it takes ec2:DescribeRegions and ec2:DescribeInstances there: awstune iam has both"
-    return _unknown(writer, sweep, f"{region} cannot be asked: {error.message}", hint)
-
-
-def _unknown(writer: Writer, sweep: str, why: str, hint: str) -> AwstuneError:
     what = f"{writer.id}, which has written {sweep} to the bucket {writer.bucket}"
+    why = f"{region} cannot be asked: {error.message}"
     return UsageError(f"whether {what}, still runs cannot be known: {why}", hint)

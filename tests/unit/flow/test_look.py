@@ -10,13 +10,14 @@ from datetime import UTC, datetime
 import pytest
 
 from awstune.config import Config, ensure_home
-from awstune.errors import AwstuneError, CloudNotRunning, SweepBusy
+from awstune.errors import AwstuneError, CloudNotRunning, SweepBusy, UsageError
 from awstune.flow import cancel, embedded, follow, look, moving, resume
 from awstune.flow.events import Output, Warned
 from awstune.flow.pace import Pace
 from awstune.remote import hosts
 from awstune.remote.where import Where
 from awstune.search.space import Float, Space
+from awstune.sweeps import journal
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
 from awstune.sweeps.target import Target
@@ -83,6 +84,22 @@ def test_what_somebody_notes_meanwhile_stays(config, folder, cloud):
     list(look.refresh(config, folder, opener))
     where = Where.read(folder)
     assert (where.complete, where.owned, where.alive) == (True, False, False)
+
+
+@pytest.mark.parametrize("complete", [True, False])
+def test_another_accounts_credentials(config, folder, cloud, complete):
+    """With them its instance would seem to be gone: it is not, and what is known of it stays."""
+    replace(Where.read(folder), account="999999999999", complete=complete).write(folder)
+    if complete:
+        with journal.Journal(folder.journal_file).open() as writer:
+            writer.append("ended", reason="all trials")
+    with pytest.raises(UsageError, match=r"account 999999999999.*cannot be known"):
+        list(follow.attach(config, folder, lambda _: cloud))
+    with pytest.raises(UsageError, match="account 999999999999"):
+        list(moving.refuse(config, folder, resume.Changes(trials="+1"), lambda _: cloud))
+    warned = [event.text for event in look.refresh(config, folder, lambda _: cloud)]
+    assert complete or "999999999999" in " ".join(warned)
+    assert (Where.read(folder).alive, Where.read(folder).owned) == (True, True)
 
 
 def test_a_log_that_is_here(config, folder, cloud):
