@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from awstune.config import Config
 from awstune.ec2 import end, events, instances, restart
-from awstune.ec2.faults import Refused
+from awstune.ec2.faults import Refused, Unreachable
 from awstune.ec2.instances import Instance
 from awstune.ec2.restart import Restart
 from awstune.ec2.session import Cloud
@@ -232,6 +232,7 @@ def start(
         KeyFileError: a private key is not here; nothing was started.
         InstanceDied: one ended instead.
         NotReady: one does not pass its checks, or lets nobody in.
+        CloudError: AWS refused; what was started goes on, which the message says.
         NameBusy: another awstune is at work on one of them.
         Interrupted: by Ctrl-C; what was started goes on.
     """
@@ -239,16 +240,12 @@ def start(
     for one in which:
         access.key_file_of(config, cloud, one)
     try:
-        claim = launch.claimed(config, cloud, [one.name for one in which], "start")
-        try:
-            for event in restart.apply(cloud, restarts):
-                yield _told(event)
-        finally:
-            claim.release()
+        yield from _restarted(config, cloud, restarts)
         yield from arriving.until_in(config, cloud, which, ssh_patience_s)
     except NoGuard as error:
-        yield from stop(cloud, which)
-        raise NoGuard(f"{error.message}, so it was stopped again", error.hint) from error
+        # What ran before has work of its own: that nothing ends it is for its owner to know.
+        mine = [one for one in which if one.name in error.names and one.state not in restart.RUNS]
+        raise (yield from _stopped_again(cloud, mine, error)) from error
     except (InstanceDied, NotReady, RemoteError) as error:
         raise _perhaps_capped(cloud, error, which) from error
     except KeyboardInterrupt:
@@ -258,6 +255,35 @@ def start(
         ) from None
     now = instances.describe(cloud, [one.id for one in which])
     return [launch.describe(config, cloud, one) for one in now]
+
+
+def _restarted(config: Config, cloud: Cloud, restarts: Sequence[Restart]) -> Story[None]:
+    names, started = [one.instance.name for one in restarts], list[str]()
+    claim = launch.claimed(config, cloud, names, "start")
+    try:
+        for event in restart.apply(cloud, restarts):
+            started.append(event.name)
+            yield _told(event)
+    except CloudError as error:
+        perhaps = " ".join(names if isinstance(error, Unreachable) else started)
+        if perhaps:
+            error.message += f"; {perhaps} may have started, and then goes on costing"
+            error.hint = "; ".join(filter(None, (error.hint, f"awstune stop {perhaps}")))
+        raise
+    finally:
+        claim.release()
+
+
+def _stopped_again(cloud: Cloud, which: Sequence[Instance], error: NoGuard) -> Story[NoGuard]:
+    """Nothing would end them: they are stopped, or it is said that they go on."""
+    if not which:
+        return error
+    try:
+        yield from stop(cloud, which)
+    except AwstuneError as failed:
+        what = f"{error.message}, and could not be stopped: {failed.message}; it goes on, and costs"
+        return NoGuard(what, error.hint, names=error.names)
+    return NoGuard(f"{error.message}, so it was stopped again", error.hint, names=error.names)
 
 
 def _perhaps_capped(cloud: Cloud, error: AwstuneError, which: Sequence[Instance]) -> AwstuneError:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from botocore.exceptions import ClientError
 
 from awstune import names
 from awstune.config import Config
 from awstune.ec2 import end as ec2_end
-from awstune.ec2 import instances
+from awstune.ec2 import instances, prices, restart
 from awstune.errors import CloudError, NameBusy, UsageError
 from awstune.flow import claim, doomed, end
 from awstune.flow.events import Warned
 from tests.unit.ec2.conftest import answering, boto_session, cloud, shared_cloud
 from tests.unit.ec2.launches import launched
+from tests.unit.ec2.test_restart import new_user_data
 
-__all__ = ["answering", "boto_session", "cloud", "shared_cloud"]
+__all__ = ["answering", "boto_session", "cloud", "new_user_data", "shared_cloud"]
 
 
 @pytest.fixture
@@ -206,6 +209,23 @@ def test_a_sweep_that_began_while_the_question_was_open(config, cloud, lab):
     with pytest.raises(UsageError, match="train-1 on it is not here in full"):
         ended(config, (cloud, what))
     assert [one.state for one in instances.own(cloud)] == ["stopped"]
+
+
+def test_a_start_that_aws_refuses_in_part(config, cloud, keys_dir, new_user_data, answering):
+    """What was started before the refusal goes on, and costs: that is said, and what stops it."""
+    launched(cloud, keys_dir, count=2)
+    list(ec2_end.stop(cloud, instances.own(cloud), sleep=lambda _: None))
+    stopped = sorted(instances.own(cloud), key=lambda one: one.name)
+    again = [restart.propose(one, prices.shipped(), time.time()) for one in stopped]
+    answers = [{}, "InsufficientInstanceCapacity", "InsufficientInstanceCapacity"]
+    answering("ec2", "StartInstances", lambda _: answers.pop(0))
+    with pytest.raises(CloudError) as caught:
+        list(end.start(config, cloud, again))
+    assert caught.value.message.endswith("; lab-1 may have started, and then goes on costing")
+    assert caught.value.hint.endswith("; awstune stop lab-1")
+    with pytest.raises(CloudError) as caught:
+        list(end.start(config, cloud, again))
+    assert "may have started" not in caught.value.message
 
 
 def test_one_that_ended_while_the_question_was_open(config, cloud, lab):
