@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _PATIENCE_S = 0.5  # requests and limits are looked at as often
 
 EXHAUSTED = "exhausted"
+ALONE_FROM = 3  # times lost: since it may be the doing of one of them, each runs with nobody beside it
 MOST_LOST = 5  # as often a trial is started anew that takes its sweep, or its machine, down with it
 
 
@@ -105,7 +106,9 @@ class _Sweep:
         self._spec = Spec.read(folder.spec_file)
         self._fold = Fold.of(journal.read(folder.journal_file).events)
         self._searcher = searcher_of(self._spec)
-        self._lost = list(self._fold.history().running)
+        lost = self._fold.history().running
+        self._lost = sorted(lost, key=lambda record: -max(record.lost, ALONE_FROM - 1))
+        self._doubtful = {record.number for record in lost if record.lost >= ALONE_FROM}
         self._running: dict[int, Turn] = {}
         self._again: list[Turn] = []
         self._heard: dict[int, dict[int, Report]] = {}
@@ -161,13 +164,19 @@ class _Sweep:
         """What the free slots do: further runs, what was lost, what is suggested, what is confirmed."""
         if self._cut or self._leaving.begun:
             return []
-        slots, asked = self._executor.slots, self._spec.parallel
-        free = (slots if asked == AUTO else min(asked, slots)) - len(self._running)
+        free = self._free()
         coming, self._again = self._again[:free], self._again[free:]
         while self._lost and len(coming) < free:
             coming += self._requeue(self._lost.pop(0))
         coming += self._ask(free - len(coming))
         return coming or self._confirm(free)
+
+    def _free(self) -> int:
+        """How many trials may start now."""
+        if not self._doubtful.isdisjoint([*self._running, *(record.number for record in self._lost)]):
+            return 0 if self._running else 1
+        slots, asked = self._executor.slots, self._spec.parallel
+        return (slots if asked == AUTO else min(asked, slots)) - len(self._running)
 
     def _requeue(self, record: TrialRecord) -> list[Turn]:
         turn = turns.next_repeat(record, self._spec)
@@ -177,6 +186,7 @@ class _Sweep:
         if record.lost >= MOST_LOST:
             error = f"lost {record.lost} times with what ran it, and never a checkpoint in between"
             self._add("finished", record.number, status=str(Status.FAILED), value=None, error=error)
+            self._doubtful.clear()  # the others were lost by its doing
             return []
         if record.attempts:
             self._add("requeued", record.number)

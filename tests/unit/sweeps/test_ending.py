@@ -269,6 +269,27 @@ def test_a_trial_that_is_lost_again_and_again_is_given_up(tmp_path):
     assert "lost 5 times" in results(folder)["trials"][0]["error"]
 
 
+class Deadly(Endless):
+    """Its second trial takes the sweep down; the first one ends where it is not beside that one."""
+
+    def poll(self, timeout_s):
+        """Say what has started first."""
+        if not self.waiting and 1 in self.running:
+            raise SystemError
+        return super().poll(timeout_s) if 1 not in self.running else Fatal.poll(self, timeout_s)
+
+
+def test_who_was_lost_beside_it_is_not_given_up(tmp_path):
+    """Those that were lost several times run alone, so that only the one whose doing it is fails."""
+    folder = new_sweep(tmp_path, parallel=2, trials=3)
+    for _ in range(loop.MOST_LOST):
+        with pytest.raises(SystemError):
+            run(folder, Deadly(steps=1))
+    run(folder, Deadly(steps=1))
+    assert outcome(folder) == (["succeeded", "failed", "succeeded"], "finished")
+    assert "lost 5 times" in results(folder)["trials"][1]["error"]
+
+
 def test_a_checkpoint_or_a_word_makes_no_loss():
     """What got on before it was lost, or stopped politely, is started again as often as need be."""
     started = [(1.0, "started", n, {"trial": 0}) for n in range(1, 4)]
