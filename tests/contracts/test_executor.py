@@ -177,14 +177,18 @@ def test_a_trial_has_a_group_and_the_folder_one_is_in(bench):
     assert facts["stdin"] == ""
 
 
-def test_a_trial_knows_its_share(bench):
-    """Number, seed, threads and the slot's one GPU stand in the environment of all of a trial's processes."""
+def test_a_trial_knows_its_share(bench, monkeypatch):
+    """Number, seed, threads, the slot's one GPU and its group stand in the environment of its processes."""
+    for name in ("WANDB_RUN_GROUP", "WANDB_NAME"):
+        monkeypatch.delenv(name, raising=False)
     bench.alone("describe", slots=2, use_gpus=["3", "4"], limits=Limits(threads=2))
     assert json.loads((bench.job(0).dir / "facts").read_text())["variables"] == {
         "AWSTUNE_TRIAL": "0",
         "AWSTUNE_SEED": "100",
         "OMP_NUM_THREADS": "2",
         "CUDA_VISIBLE_DEVICES": "3",
+        "WANDB_RUN_GROUP": bench.folder.name,
+        "WANDB_NAME": f"{bench.folder.name}-0",
     }
 
 

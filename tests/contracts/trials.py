@@ -132,7 +132,8 @@ def do_stubborn(trial):
 def do_describe(trial):
     """Say where and how one runs."""
     trial.report(loss=random.random())
-    asked = ("AWSTUNE_TRIAL", "AWSTUNE_SEED", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+    own = ("AWSTUNE_TRIAL", "AWSTUNE_SEED", "OMP_NUM_THREADS", "CUDA_VISIBLE_DEVICES")
+    asked = (*own, "WANDB_RUN_GROUP", "WANDB_NAME")
     variables = {name: os.environ.get(name) for name in asked}
     facts = {
         "variables": variables,
