@@ -6,12 +6,13 @@ import queue
 import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from awstune import errors
 from awstune.ec2 import backstop, network
 from awstune.ec2.events import Launched, NoBackstop, NoRoom, Retried
-from awstune.ec2.run import Now, Sleep, run
+from awstune.ec2.run import Now, Sleep, once_seen, run
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,7 +35,8 @@ def run_all(
     Raises:
         CloudError: the first error, after all else has been told.
     """
-    group_id = network.group_id(cloud, steps[0].group, steps[0].vpc_id)
+    found = partial(network.group_id, cloud, steps[0].group, steps[0].vpc_id)
+    group_id = once_seen(found, sleep)
     if len(steps) == 1:
         yield from _one(cloud, steps[0], group_id, keys_dir, now=now, sleep=sleep)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from awstune.ec2.events import Applied, Launched, NoBackstop, NoRoom, Removed, R
 from awstune.ec2.faults import NotPermitted, Refused, Throttled, Unreachable, definite
 from awstune.ec2.fleet import run_all
 from awstune.ec2.intent import intent_path
-from awstune.ec2.run import Now, Sleep
+from awstune.ec2.run import Now, Sleep, once_seen
 from awstune.ec2.steps import (
     AllowSsh,
     ArmBackstop,
@@ -91,7 +92,7 @@ def _steps(cloud: Cloud, plan: Plan, keys_dir: Path, *, now: Now, sleep: Sleep) 
         if isinstance(step, ArmBackstop):
             yield from _armed(cloud, step)
         elif not isinstance(step, RunInstance | Wait):
-            yield Applied(step, _apply_one(cloud, step))
+            yield Applied(step, once_seen(partial(_apply_one, cloud, step), sleep))
     if plan.launches:
         yield from run_all(cloud, plan.launches, keys_dir, now=now, sleep=sleep)
 

@@ -232,13 +232,14 @@ def group_id(cloud: Cloud, group: str, vpc_id: str) -> str:
     """The id of a group that is named by its id already, or by its name.
 
     Raises:
-        CloudError: it is gone.
+        Refused: it is gone, or AWS does not find it yet.
     """
     if group.startswith("sg-"):
         return group
     found = find_group(cloud, group, vpc_id)
     if found is None:
-        raise errors.CloudError(f"the security group {group} is gone", "repeat the command: it is made again")
+        what, hint = f"the security group {group} is gone", "repeat the command: it is made again"
+        raise Refused(what, hint, code="InvalidGroup.NotFound", operation="DescribeSecurityGroups")
     return found.id
 
 

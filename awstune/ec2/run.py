@@ -6,7 +6,7 @@ import contextlib
 import uuid
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from awstune import errors, names
 from awstune.ec2 import fits, guard, instances, metadata, network, offers
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from awstune.ec2.session import Cloud
     from awstune.ec2.steps import Fallback, RunInstance
 
+T = TypeVar("T")
 Event = Launched | Retried | NoRoom
 Now = Callable[[], float]
 Sleep = Callable[[float], None]
@@ -78,6 +79,22 @@ def run(
         yield Launched(attempt, launched)
         return
     raise _no_room(step, refused)
+
+
+def once_seen(act: Callable[[], T], sleep: Sleep) -> T:
+    """What ``act`` returns, once AWS finds what was made just before.
+
+    Raises:
+        Refused: AWS's other errors, and this one where it stays.
+    """
+    for pause in _PAUSES_S:
+        try:
+            return act()
+        except Refused as error:
+            if error.code not in _NOT_SEEN_YET:
+                raise
+        sleep(pause)  # nothing tells when AWS finds it
+    return act()
 
 
 def _attempts(cloud: Cloud, step: RunInstance) -> Iterator[tuple[RunInstance, str]]:

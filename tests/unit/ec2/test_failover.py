@@ -177,6 +177,43 @@ def test_what_was_just_made_may_not_be_seen_yet(cloud, keys_dir, failing):
     assert [type(event).__name__ for event in told][-3:] == ["Retried", "Retried", "Launched"]
 
 
+@pytest.mark.parametrize("operation", ["DescribeSecurityGroups", "AuthorizeSecurityGroupIngress"])
+def test_a_group_that_was_just_made_may_not_be_seen_yet(cloud, keys_dir, operation):
+    """By whoever opens its port, or looks for its id: that is asked again, and nothing is made twice."""
+    plan, unseen, pauses = planned(cloud, keys_dir), [1, 1], []
+
+    def hide(**_):
+        if not unseen:
+            return None
+        unseen.pop()
+        if operation == "DescribeSecurityGroups":
+            return AWSResponse("", 200, {}, None), {"SecurityGroups": []}
+        raise ClientError({"Error": {"Code": "InvalidGroup.NotFound", "Message": "No."}}, operation)
+
+    cloud.ec2.meta.events.register_first(f"before-call.ec2.{operation}", hide)
+    try:
+        list(launch.apply(cloud, plan, keys_dir, sleep=pauses.append))
+    finally:
+        cloud.ec2.meta.events.unregister(f"before-call.ec2.{operation}", hide)
+    assert pauses == [1.0, 2.0]
+    only(cloud)
+    assert planned(cloud, keys_dir).empty
+
+
+def test_a_group_that_stays_unseen(cloud, keys_dir):
+    """It is gone: said so, and the key pair that was made for it is gone, too."""
+    plan = planned(cloud, keys_dir)
+    hide = lambda **_: (AWSResponse("", 200, {}, None), {"SecurityGroups": []})  # noqa: E731  # one line, used at once
+    cloud.ec2.meta.events.register_first("before-call.ec2.DescribeSecurityGroups", hide)
+    try:
+        with pytest.raises(CloudError, match="the security group awstune-lab is gone"):
+            list(launch.apply(cloud, plan, keys_dir, sleep=lambda _: None))
+    finally:
+        cloud.ec2.meta.events.unregister("before-call.ec2.DescribeSecurityGroups", hide)
+    assert cloud.ec2.describe_key_pairs()["KeyPairs"] == []
+    assert list(keys_dir.glob("*.pem")) == []
+
+
 @pytest.mark.parametrize(
     ("answer", "said"),
     [
