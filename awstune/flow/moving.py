@@ -128,7 +128,7 @@ def _refuse_moved(folder: Folder, where: Where, cloud: Cloud) -> None:
     if where.instance in alike[1:]:
         raise SweepBusy(
             f"{folder.name} has gone on on {alike[0]}, as the bucket {where.bucket} shows, and not from here",
-            f"mv {folder.path} somewhere else, then awstune attach {sweep} --results-bucket {where.bucket}",
+            f"move {folder.path} away, then awstune attach {sweep} --results-bucket {where.bucket}",
         )
 
 

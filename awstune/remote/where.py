@@ -84,9 +84,9 @@ class Where:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, TypeError, AttributeError) as error:
-            raise SweepError(
-                f"{folder.where_file} does not say where {folder.name} runs", f"remove {folder.where_file}"
-            ) from error
+            # Without that file it would be a sweep of this machine, and go on here while it runs there.
+            hint = f"move {folder.path} away: awstune attach {folder.name} then looks for it there"
+            raise SweepError(f"{folder.where_file} does not say where {folder.name} runs", hint) from error
 
     @classmethod
     def looked(cls, folder: Folder, *, alive: bool) -> None:

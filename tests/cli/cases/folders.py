@@ -37,7 +37,7 @@ FOLDERS = (
         Case(
             f"{command} old",
             "where.json does not say where old runs",
-            "remove",
+            "awstune attach old",
             kind="sweep",
             status=1,
             files=sweep(**{f"sweeps/old/where.json{below}": content}),
