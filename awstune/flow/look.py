@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from awstune.config import Config
 from awstune.errors import AwstuneError, CloudNotRunning, UnknownName
-from awstune.flow.events import Doing, Output, Story, Warned
+from awstune.flow.events import Doing, Done, Output, Story, Warned
 from awstune.remote.mirror import Mirror, remember
 from awstune.remote.ssh import Connection
 from awstune.remote.where import Where
@@ -177,7 +177,7 @@ def _bring(mirror: Mirror, number: int) -> bool:
 
 def _grown(folder: Folder, number: int, bring: Callable[[], bool], *, follow: bool) -> Story[None]:
     """The log as it grows; ``bring`` fetches what is there, and says whether the sweep runs."""
-    path, offset, going_on = folder.log_file(number), 0, True
+    path, offset, ended, going_on = folder.log_file(number), 0, list[int](), True
     while going_on:
         # What is brought, and who runs, is known before the log is read: its last lines are not missed.
         alive = bring()
@@ -196,6 +196,8 @@ def _grown(folder: Folder, number: int, bring: Callable[[], bool], *, follow: bo
         known = f"trials are 0 to {max(numbers)}" if numbers else "no trial has begun"
         what = f"trial {number} of {folder.name} has no log"
         raise UnknownName(what, f"{known}: awstune status {folder.name}")
+    if not offset:
+        yield Done(f"trial {number} has printed nothing{'' if number in ended else ' yet'}")
 
 
 def _numbers(folder: Folder) -> list[int]:

@@ -30,6 +30,7 @@ SAMPLES = 2048
 BINS = 12
 EDGE = 0.02
 QUANTILE = 0.1
+DIGITS = 12  # of a range's end: 1e-5 divided by 10 is not quite 1e-6
 MOST, SAID = 0.8, 0.67
 """How much of the posterior is most of it; and in how much of the range that is, where it says something."""
 
@@ -224,4 +225,6 @@ def _wider(parameter: Float | Int, *, upper: bool) -> Float | Int:
         low = 2 * low - high
     if isinstance(parameter, Int):
         low, high = (max(int(low), 1) if parameter.low > 0 else int(low)), int(high)
+    else:
+        low, high = (float(f"{end:.{DIGITS}g}") for end in (low, high))
     return parameter.same(low=low, high=high)

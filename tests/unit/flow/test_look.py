@@ -12,8 +12,9 @@ import pytest
 from awstune.config import Config, ensure_home
 from awstune.errors import AwstuneError, CloudNotRunning, SweepBusy, UsageError
 from awstune.flow import cancel, embedded, follow, look, moving, resume
-from awstune.flow.events import Output, Warned
+from awstune.flow.events import Done, Output, Warned
 from awstune.flow.pace import Pace
+from awstune.names import WHERE_FILE
 from awstune.remote import hosts
 from awstune.remote.where import Where
 from awstune.search.space import Float, Space
@@ -109,6 +110,14 @@ def test_a_log_that_is_here(config, folder, cloud):
     (warned,) = [event.text for event in events if isinstance(event, Warned)]
     assert "is gone" in warned
     assert re.search(r"what follows is \d+ s old", warned)
+
+
+def test_a_log_without_a_line(config, folder):
+    """A trial that has printed nothing is told to have, rather than shown as nothing."""
+    (folder.path / WHERE_FILE).unlink()
+    folder.log_file(0).write_text("")
+    events = list(look.log(config, folder, 0, lambda _: None))
+    assert [event.text for event in events if isinstance(event, Done)] == ["trial 0 has printed nothing yet"]
 
 
 def test_no_instance_outlives_its_embedded_cloud(config, folder):

@@ -137,6 +137,8 @@ def test_advice():
 
     assert texts(lr=0.1, d=0.2, n=4)["lr"].endswith("upper end of its range, 0.1: try lr=0.0001..1.0:log")
     assert texts(lr=1e-4)["lr"].endswith("lower end of its range, 0.0001: try lr=1e-5..0.1:log")
+    tiny = advice(Space(lr=Float(1e-5, 1, log=True)), {"lr": 1e-5})
+    assert tiny[0].text.endswith("try lr=1e-6..1.0:log")
     assert texts(d=0.5, n=8, k=9)["d"].endswith("try d=0.0..1.0")
     assert texts(k=6, t=-1.0) == {
         "k": "the best k is at the lower end of its range, 6: try k=3..9",
