@@ -59,10 +59,10 @@ _ALIVE = (
 HOLD = f'touch "${{{ROOT_VARIABLE}:-}}{HOLD_FILE}" 2>/dev/null'
 # Who leaves takes it back, but for a moment in which anybody else who fetches touches it again.
 _LET_GO = (
-    "python3 -c 'import os, sys, time; t = time.time() - 105; os.utime(sys.argv[1], (t, t))' "
-    f'"${{{ROOT_VARIABLE}:-}}{HOLD_FILE}"'
+    f'hold="${{{ROOT_VARIABLE}:-}}{HOLD_FILE}"; '
+    'touch -c -d \'105 seconds ago\' "$hold" 2>/dev/null || touch -c -A -000145 "$hold"'  # GNU's, else BSD's
 )
-_LET_GO_S = 2.0
+_LET_GO_S = 4.0
 
 
 @dataclass(frozen=True)
