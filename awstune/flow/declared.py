@@ -28,6 +28,13 @@ def dependencies(table: Mapping[str, Any]) -> list[tuple[str, str]]:
     ]
 
 
+def files(table: Mapping[str, Any]) -> list[str]:
+    """The lists of requirements that setuptools reads in their place; none where there are not any."""
+    dynamic = table.get("tool", {}).get("setuptools", {}).get("dynamic", {}).get("dependencies", {})
+    named = dynamic.get("file", []) if "dependencies" in table.get("project", {}).get("dynamic", ()) else []
+    return [named] if isinstance(named, str) else list(named)
+
+
 def _poetry(name: str, value: Any) -> Iterator[str]:
     """Lines for one name; several where what is wanted depends on Python or on the system."""
     for one in value if isinstance(value, list) else [value]:

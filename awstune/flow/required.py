@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,6 +22,7 @@ _OPTION = re.compile(
     r"--?(?:i|f|(?:extra-|pypi-)?index-url|no-index|find-links|no-binary|only-binary|prefer-binary"
     r"|require-hashes|pre|trusted-host|use-feature)(?:[ =].*)?"
 )
+_ELSEWHERE = re.compile(r"://|^/|\$\{")
 _COMMENT = re.compile(r"(^|\s+)#.*$")
 
 
@@ -70,10 +71,19 @@ def _of_table(parcel: Project) -> Iterator[Line]:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TargetError(f"{PROJECT} is not TOML: {error}", f"mend {parcel.root / PROJECT}") from error
+    for name in declared.files(table):
+        yield from _of_file(parcel, _named(parcel, name, Line(name, Path(PROJECT), 0, name)), set())
     rows = text.splitlines()
     for line, said in declared.dependencies(table):
-        number = next((number for number, row in enumerate(rows, 1) if said in row), 0)
+        number = _row_of(said, rows)
         yield Line(line, Path(PROJECT), number, rows[number - 1].strip() if number else line)
+
+
+def _row_of(said: str, rows: Sequence[str]) -> int:
+    """The row, from 1, that has these words as a text or as a key of dependencies; 0 where none has."""
+    word = re.compile(rf"""(^|[\s"'.]){re.escape(said)}([\s"'=\]]|$)""")
+    first = next((number for number, row in enumerate(rows) if "dependencies" in row), 0)
+    return next((number for number, row in enumerate(rows[first:], first + 1) if word.search(row)), 0)
 
 
 def _of_file(parcel: Project, file: Path, seen: set[Path]) -> Iterator[Line]:
@@ -81,8 +91,10 @@ def _of_file(parcel: Project, file: Path, seen: set[Path]) -> Iterator[Line]:
     seen.add(file)
     for number, said in _joined(_text(parcel.root / file)):
         if nested := _NESTED.fullmatch(said):
-            other = _named(parcel, Line(said, file, number, said), nested[1])
-            if other is not None and other not in seen:
+            if _ELSEWHERE.search(nested[1]):
+                continue
+            other = _named(parcel, nested[1], Line(said, file, number, said))
+            if other not in seen:
                 yield from _of_file(parcel, other, seen)
         else:
             editable = _EDITABLE.fullmatch(said)
@@ -100,13 +112,11 @@ def _joined(text: str) -> Iterator[tuple[int, str]]:
             begun = []
 
 
-def _named(parcel: Project, line: Line, name: str) -> Path | None:
-    """The file that ``-r`` or ``-c`` names, from its own file's folder; None for one that is elsewhere."""
-    if "://" in name or "${" in name or name.startswith("/"):
-        return None
-    found = Path(os.path.normpath(line.file.parent / name))
+def _named(parcel: Project, name: str, by: Line) -> Path:
+    """The file that a line names, from its own file's folder."""
+    found = Path(os.path.normpath(by.file.parent / name))
     if found not in parcel.files:
-        raise _unfit(parcel, line, f"{name} does not travel, or is not there")
+        raise _unfit(parcel, by, f"{name} does not travel, or is not there")
     return found
 
 

@@ -173,7 +173,7 @@ def _refuse_against(lines: Sequence[str], constraints: Sequence[str], base: Pyth
             where = f"{base.python} has" if base else "can be had there"
             raise RemoteError(
                 f"the project requires {line}, and {name} {version} is what {where}",
-                f"{name}=={version} stays as it is there: have them allow it, or leave theirs out",
+                f"{name}=={version} stays as it is there: allow it, or leave {name} out of the requirements",
             )
 
 

@@ -90,6 +90,18 @@ def test_a_table_of_poetry(tmp_path):
     ]
 
 
+def test_lists_that_setuptools_reads(tmp_path):
+    """Where a project's dependencies are in files of other names, those files say them."""
+    table = (
+        '[project]\nname = "p"\ndynamic = ["dependencies"]\n'
+        '[tool.setuptools.dynamic]\ndependencies = {file = ["needs.in"]}\n'
+    )
+    assert texts(tmp_path, pyproject_toml=table, needs_in="einops  # it\ntimm\n") == ["einops", "timm"]
+    (tmp_path / "needs.in").unlink()
+    with pytest.raises(TargetError, match=r"pyproject\.toml: 'needs\.in': needs\.in does not travel"):
+        texts(tmp_path)
+
+
 LIST = """\
 # what it takes
 --extra-index-url https://host/simple
@@ -142,7 +154,10 @@ def test_what_pip_would_not_take(tmp_path, text, where, why):
         ('[project]\nname = "p"\ndependencies = [\n  "einops",\n  "torch=2",\n]\n', "line 5: '\"torch=2\",'"),
         ('[tool.poetry.dependencies]\neinops = "2 or so"\n', "line 2: 'einops = \"2 or so\"'"),
         ('[tool.poetry.dependencies]\nbeside = {path = "../beside"}\n', "line 2: 'beside ="),
-        ('[tool.poetry.dependencies]\nx = {version = "1", python = "new"}\n', "line 2: 'x ="),
+        (
+            '[tool.x]\n[tool.poetry.dependencies]\nax = "1"\nx = {version = "1", python = "new"}\n',
+            "line 4: 'x =",
+        ),
     ],
 )
 def test_a_table_that_pip_would_not_take(tmp_path, table, where):
