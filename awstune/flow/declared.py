@@ -18,9 +18,14 @@ def dependencies(table: Mapping[str, Any]) -> list[tuple[str, str]]:
 
     Args:
         table: the parsed file.
+
+    Raises:
+        TypeError, AttributeError: it has something else there than what belongs there.
     """
     project = table.get("project", {})
     if "dependencies" in project:
+        if not isinstance(project["dependencies"], list):
+            raise TypeError("dependencies is no list")
         return [(str(line), str(line)) for line in project["dependencies"]]
     wanted = table.get("tool", {}).get("poetry", {}).get("dependencies", {})
     return [

@@ -71,10 +71,18 @@ def _of_table(parcel: Project) -> Iterator[Line]:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise TargetError(f"{PROJECT} is not TOML: {error}", f"mend {parcel.root / PROJECT}") from error
-    for name in declared.files(table):
+    try:
+        files, asked = declared.files(table), declared.dependencies(table)
+    except (TypeError, AttributeError):
+        about = "https://packaging.python.org/en/latest/specifications/pyproject-toml"
+        raise TargetError(
+            f"{PROJECT} has its dependencies in a way that pip does not know",
+            f"mend {parcel.root / PROJECT}; {about} shows how",
+        ) from None
+    for name in files:
         yield from _of_file(parcel, _named(parcel, name, Line(name, Path(PROJECT), 0, name)), set())
     rows = text.splitlines()
-    for line, said in declared.dependencies(table):
+    for line, said in asked:
         number = _row_of(said, rows)
         yield Line(line, Path(PROJECT), number, rows[number - 1].strip() if number else line)
 

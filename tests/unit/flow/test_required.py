@@ -90,6 +90,16 @@ def test_a_table_of_poetry(tmp_path):
     ]
 
 
+@pytest.mark.parametrize(
+    "table",
+    ['[project]\ndependencies = "torch"', 'tool = "x"', "[tool.poetry]\ndependencies = 3", "project = []"],
+)
+def test_a_table_of_another_shape(tmp_path, table):
+    """What is no table of dependencies is refused, rather than taken letter by letter."""
+    with pytest.raises(TargetError, match=r"pyproject\.toml has its dependencies in a way"):
+        texts(tmp_path, pyproject_toml=table)
+
+
 def test_lists_that_setuptools_reads(tmp_path):
     """Where a project's dependencies are in files of other names, those files say them."""
     table = (
