@@ -6,7 +6,6 @@ import base64
 import getpass
 import os
 import shutil
-import socket
 import subprocess
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +19,7 @@ from botocore.config import Config
 from awstune import names
 from awstune.ec2 import guard
 from awstune.localcloud import lifecycle, processes
-from tests.e2e.forwards import listens
+from tests.e2e.forwards import listens, quiet_port
 from tests.waiting import PATIENCE_S, until
 
 
@@ -243,8 +242,7 @@ def openssh(key_file, tmp_path_factory):
     if os.geteuid() == 0:
         Path("/run/sshd").mkdir(exist_ok=True)
     host = Host(name, getpass.getuser(), key_file, keys.public, folder)
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        host.port = free.getsockname()[1]
+    host.port = quiet_port()
     words = [program, "-D", "-e", "-f", str(folder / "config"), "-p", str(host.port)]
     with (folder / "log").open("w") as log, subprocess.Popen(words, stderr=log) as server:
         until(lambda: listens(host.port), "sshd to listen")

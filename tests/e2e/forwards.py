@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import subprocess
 import threading
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from tests.waiting import PATIENCE_S, until
 
@@ -38,8 +39,7 @@ def forwarded(host, kind):
     clients = []
 
     def forward(port):
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            local = free.getsockname()[1]
+        local = quiet_port()
         words = host.ssh_words(
             "-N", "-o", "ExitOnForwardFailure=yes", kind, f"127.0.0.1:{local}:127.0.0.1:{port}"
         )
@@ -54,6 +54,14 @@ def forwarded(host, kind):
         for client in clients:
             client.terminate()
             client.wait(PATIENCE_S)
+
+
+def quiet_port():
+    """A free port for a program that wants a number: one that no other program gets by chance meanwhile."""
+    for port in random.sample(range(20_000, 32_000), 1000):  # the kernel hands out those above
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise AssertionError("a thousand ports are taken")
 
 
 def listens(port):
