@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,12 +15,9 @@ from awstune.flow.required import Line
 from awstune.names import REMOTE_ROOT
 from awstune.remote.project import Project
 from awstune.remote.recipe import Build, Wants
-from awstune.remote.requirements import against
+from awstune.remote.requirements import against, place_of
 from awstune.sweeps.spec import Spec
 
-_ITSELF = re.compile(
-    r"\s*(?:(?:-e|--editable)[ =]\s*)?\.(?:/?\s*$|\[|\s*[;#])"
-)  # the project, with what it needs
 _DEEPEST = 2
 
 
@@ -38,7 +34,7 @@ def of_sweep(spec: Spec, parcel: Project, name: str) -> Wants:
         python=spec.python,
         requirements=lines,
         file=file,
-        content=_content(parcel, lines) if file else "",
+        content=_content(parcel, lines, listed=bool(file)),
         project=f"{REMOTE_ROOT}/projects/{name}",
         builds=tuple(
             Build(one.spec, one.index, one.lowest, one.cuda.highest, one.cuda.first_driver, one.glibc)
@@ -108,13 +104,23 @@ def refuse_against(spec: Spec, image: str, gpu: str, asked: Sequence[Line]) -> N
         )
 
 
-def _content(parcel: Project, lines: Sequence[str]) -> str:
-    itself = any(_ITSELF.match(line) for line in lines)
+def _content(parcel: Project, lines: Sequence[str], *, listed: bool) -> str:
+    """A name for all files that what is wanted depends on; empty where it depends on none."""
+    places = [Path(place) for line in lines if (place := place_of(line)) and "://" not in place]
+    # Its own code is found where it lies; of the project itself only what it depends on is installed.
+    inside = [place for place in places if place != Path()]
+    itself = len(inside) < len(places)
+    found = [
+        file
+        for file in parcel.files
+        if (listed and _says(file))
+        or (itself and str(file) in required.BUILD)
+        or any(file.is_relative_to(place) for place in inside)
+    ]
     digest = hashlib.sha256()
-    for file in parcel.files:
-        if _says(file) or (itself and str(file) in required.BUILD):
-            digest.update(str(file).encode() + b"\0" + (parcel.root / file).read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
+    for file in found:
+        digest.update(str(file).encode() + b"\0" + (parcel.root / file).read_bytes() + b"\0")
+    return digest.hexdigest()[:16] if found else ""
 
 
 def _says(file: Path) -> bool:

@@ -80,6 +80,26 @@ def test_a_plan_for_a_function_on_the_course_image(tmp_path):
         wanting.refuse_plan(here, course, COMMAND, project.read(tmp_path))
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"requirements_txt": "./libs/near\n"},
+        {"pyproject_toml": '[tool.poetry.dependencies]\nnear = {path = "libs/near"}'},
+    ],
+)
+def test_requirements_that_travel_with_the_project(tmp_path, said):
+    """A package that lies in the project is installed: with other code in it, it is another environment."""
+    (tmp_path / "libs" / "near").mkdir(parents=True)
+    (tmp_path / "libs" / "near" / "setup.py").touch()
+    made = set()
+    for code in ("a = 1", "a = 2"):
+        (tmp_path / "libs" / "near" / "near.py").write_text(code)
+        made.add(wants(tmp_path, **said).key)
+    assert len(made) == 2
+    (tmp_path / "train.py").write_text("other = True")
+    assert wants(tmp_path, **said).key in made
+
+
 def test_requirements_that_are_the_project_itself(tmp_path):
     """With `.[train]` the extras of pyproject.toml are wanted: another one is another environment."""
     extras = '[project]\nname = "p"\n[project.optional-dependencies]\ntrain = ["{}"]\n'
