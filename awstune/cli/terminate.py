@@ -33,7 +33,8 @@ def terminate_command(
 
     First fetches what a sweep there has not yet sent home. Afterwards it looks for instances, disks,
     network interfaces, security groups, key pairs and schedules; exit status 4 means that something is
-    still there. A left-out NAME is the only instance there is.
+    still there. A left-out NAME is the only instance there is. --all spares, and names, what another
+    awstune is at work on.
     """
     from awstune.flow import clouds, doomed, end
     from awstune.flow.ended import silent

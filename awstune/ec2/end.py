@@ -29,6 +29,7 @@ TIMEOUT_S = 10 * 60.0
 TERMINATE = "TerminateInstances"
 # What an ended instance had stays in use for a while.
 _TRIES, _EVERY_S = 30, 1.0
+_A_CALL = 100  # instances; a filter takes 200 values, and some have two disks
 
 
 def terminate(
@@ -191,7 +192,8 @@ def leftovers(
         ``{kind, id}`` each: instance, volume, network-interface, schedule, security-group, key-pair.
     """
     known = list(gone)
-    left = _of_instances(cloud, known, sleep) if known else []
+    parts = [known[at : at + _A_CALL] for at in range(0, len(known), _A_CALL)]
+    left = [thing for part in parts for thing in _of_instances(cloud, part, sleep)]
     bases = _bases(known) | set(bases_gone)
     left += _beside(cloud, bases) if bases else []
     return [{"kind": kind, "id": id_} for kind, id_ in dict.fromkeys(left)]

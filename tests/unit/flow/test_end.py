@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 from botocore.exceptions import ClientError
@@ -101,6 +102,17 @@ def test_a_disk_that_went_while_the_question_was_open(config, cloud, lab):
     told, _ = ended(config, (cloud, what))
     assert told.left == ({"kind": "volume", "id": stays},)
     assert [one.id for one in told.gone] == [lab.id]
+
+
+def test_more_than_a_filter_takes(config, cloud, lab, answering):
+    """AWS takes 200 values a filter: of many instances all disks are asked for all the same."""
+    many = [replace(lab, id=f"i-{number}", volume_ids=(f"vol-{number}",)) for number in range(250)]
+    asked = []
+    answering("ec2", "DescribeVolumes", lambda params: asked.append(params["body"]) or {"Volumes": []})
+    assert ec2_end.leftovers(cloud, many, sleep=pytest.fail) == []
+    values = [[key for key in body if ".Value." in key] for body in asked]
+    assert max(map(len, values)) <= 200
+    assert {word for body in asked for word in body.values()} >= {f"vol-{number}" for number in range(250)}
 
 
 def test_a_disk_that_is_taken_off_in_its_own_time(config, cloud, lab, answering):
