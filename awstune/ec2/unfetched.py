@@ -13,7 +13,7 @@ from awstune.ec2 import instances
 from awstune.ec2.network import tag_list
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from awstune.ec2.instances import Instance
     from awstune.ec2.session import Cloud
@@ -28,13 +28,20 @@ def sweeps(instance: Instance) -> tuple[str, ...] | None:
     return None if text is None else tuple(word for word in text.split(",") if word)
 
 
-def add(cloud: Cloud, instance: Instance, sweep: str) -> None:
+def add(cloud: Cloud, instance: Instance, sweep: str, *, owned: bool = False) -> None:
     """Notes a sweep that is about to start there.
+
+    Args:
+        cloud: the instance's.
+        instance: as AWS describes it.
+        sweep: its name.
+        owned: whether the instance is to end with it.
 
     Raises:
         CloudError: AWS refused; then it must not start.
     """
-    _change(cloud, instance, lambda known: (*(word for word in known if word != sweep), sweep))
+    more = {names.TAG_SWEEP: sweep} if owned else {}
+    _change(cloud, instance, lambda known: (*(word for word in known if word != sweep), sweep), more)
 
 
 def remove(cloud: Cloud, instance: Instance, sweep: str) -> None:
@@ -46,11 +53,16 @@ def remove(cloud: Cloud, instance: Instance, sweep: str) -> None:
     _change(cloud, instance, lambda known: tuple(word for word in known if word != sweep))
 
 
-def _change(cloud: Cloud, instance: Instance, edit: Callable[[tuple[str, ...]], tuple[str, ...]]) -> None:
+def _change(
+    cloud: Cloud,
+    instance: Instance,
+    edit: Callable[[tuple[str, ...]], tuple[str, ...]],
+    more: Mapping[str, str] = {},
+) -> None:
     # Read again: another terminal may have shipped a sweep since.
     now = instances.describe(cloud, [instance.id])
     known = (sweeps(now[0]) if now else None) or ()
-    changed = {names.TAG_UNFETCHED: as_tag(edit(known))}
+    changed = {names.TAG_UNFETCHED: as_tag(edit(known)), **more}
     cloud.ec2.create_tags(Resources=[instance.id], Tags=tag_list(changed))
 
 

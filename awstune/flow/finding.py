@@ -10,10 +10,11 @@ from awstune.ec2 import instances, stored, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
 from awstune.errors import AwstuneError, CloudError, CloudNotRunning, NameTaken, UnknownName
-from awstune.flow import login, look, salvage, writers
+from awstune.flow import follow, login, look, salvage, writers
 from awstune.flow.events import Doing, Done, Story, Warned
+from awstune.flow.pace import REAL
 from awstune.flow.writers import Writer
-from awstune.names import BUCKET_PREFIX, SPEC_FILE
+from awstune.names import BUCKET_PREFIX, SPEC_FILE, SWEEPS_DIR, TAG_SWEEP
 from awstune.remote import mirror
 from awstune.remote.mirror import Mirror
 from awstune.remote.ssh import Connection
@@ -123,7 +124,7 @@ def _elsewhere(
             return (yield from _left(config, cloud, asked, name))
     for one in has:
         if name in (unfetched.sweeps(one) or ()):
-            raise _still(one, name)
+            return (yield from _asleep(config, cloud, one, name))
     if sight.silent:
         yield Warned(f"nobody knows what {', '.join(sorted(sight.silent))} may have: no answer from there")
     return None
@@ -143,16 +144,25 @@ def _left(config: Config, cloud: Cloud, asked: Iterator[Writer], name: str) -> S
             )
         if one.state == "running":
             return (yield from _on_running(config, name, cloud, [one]))
-        raise _still(one, name)
+        return (yield from _asleep(config, cloud, one, name))
     if last.one is not None and last.one.state == "stopped" and last.one.owner == cloud.owner:
-        raise _still(last.one, name)
+        return (yield from _asleep(config, cloud, last.one, name))
     return (yield from _salvaged(config, cloud, last, name))
 
 
-def _still(one: Instance, name: str) -> UnknownName:
-    """It is there, and it only does not run."""
-    hint = f"awstune start {one.name} --region {one.region}, then awstune attach {name}"
-    return UnknownName(f"{one.name}, which has {name}, is {one.state}", hint)
+def _asleep(config: Config, cloud: Cloud, one: Instance, name: str) -> Story[Folder | None]:
+    """What is there and only does not run is started to fetch from, where it was launched for that sweep.
+
+    Raises:
+        UnknownName: it was not: whoever has it says when it runs.
+    """
+    if one.tags.get(TAG_SWEEP) != name or one.state == "pending":
+        hint = f"awstune start {one.name} --region {one.region}, then awstune attach {name}"
+        raise UnknownName(f"{one.name}, which has {name}, is {one.state}", hint)
+    there = Where(config.cloud, one.region, one.id, one.name, mirror.remote_path(name), owned=True)
+    folder = Folder(config.cwd / SWEEPS_DIR / name)
+    awake = yield from follow.awake(config, folder, there, cloud.at(one.region), REAL, first=True)
+    return (yield from _on_running(config, name, cloud, [awake]))
 
 
 def _salvaged(config: Config, cloud: Cloud, last: Writer, name: str) -> Story[Folder]:

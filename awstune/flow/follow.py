@@ -183,7 +183,7 @@ def _follow_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
     was_in, said, give_up = False, "", pace.now() + (ENDS_S if where.owned else 0.0)
     while True:
         try:
-            one = yield from _awake(config, tail.folder, where, cloud, pace, first=not was_in)
+            one = yield from awake(config, tail.folder, where, cloud, pace, first=not was_in)
             entered = login.enter(config, cloud, one, patience_s=RECONNECT_S * was_in, pace=pace)
             with (yield from entered) as connection:
                 mirror = Mirror(connection, where.path, tail.folder)
@@ -209,13 +209,25 @@ def _follow_there(config: Config, tail: Tail, where: Where, cloud: Cloud, pace: 
             pace.sleep(AGAIN_S)  # nothing tells that the network is back, or that the instance has stopped
 
 
-def _awake(
+def awake(
     config: Config, folder: Folder, where: Where, cloud: Cloud, pace: Pace, *, first: bool
 ) -> Story[Instance]:
     """The instance that has a sweep, started again where it ended itself with what is still to be fetched.
 
     One that stopped while somebody was attached may have reached its time to live or its dollar cap: it is
     not started again unasked while its sweep would go on there.
+
+    Args:
+        config: the options.
+        folder: the sweep's here.
+        where: where it runs; only an instance that is owned is started.
+        cloud: the instance's.
+        pace: the clock.
+        first: whether nobody was attached when it stopped.
+
+    Raises:
+        UnknownName: it is gone, or has stopped while somebody was attached.
+        KeyFileError: its private key is not here; then it was not started.
     """
     one = access.instance_of(cloud, where)
     while where.owned and one.state == "stopping":

@@ -242,7 +242,7 @@ def to_instance(
         replace(priced, target=target, python=spec.python, options=options).write(folder.spec_file)
         place.write(folder)
         ship.send_state(connection, folder)
-        unfetched.add(cloud, one, folder.name)
+        unfetched.add(cloud, one, folder.name, owned=True)
         yield from ship.start_worker(connection, runtime, folder, at_end=ship.at_end_of(one))
     yield Done(f"the sweep {folder.name} goes on on the instance {one.name}")
 

@@ -257,10 +257,11 @@ def attach_and_sleep(world, site):
             until(lambda: site.state() != "running", "the instance to stop itself")
 
 
-def test_nobody_is_there_at_the_end(world, reference):
+def test_nobody_is_there_at_the_end(world, reference, tmp_path):
     """An instance that is its sweep's stops itself at the end; the next attach fetches and terminates.
 
-    Whoever was attached and lost it meanwhile is told so: it is not started again unasked.
+    That may come from another laptop. Whoever was attached and lost it meanwhile is told so: it is not
+    started again unasked.
     """
     world.run("sweep", *SWEEP, "--launch", "--name", "alone", "--detach", "--max-usd", "50")
     site = Site(world, "alone")
@@ -268,12 +269,12 @@ def test_nobody_is_there_at_the_end(world, reference):
     with pytest.raises(UnknownName, match="has stopped meanwhile") as refused:
         attach_and_sleep(world, site)
     assert refused.value.hint.startswith("awstune attach alone")
-    done = world.run("attach", "alone")
+    done = World(world.home, tmp_path).run("attach", "alone")
     assert "for that its dollar cap of $50.00 does not hold" in " ".join(done.stderr.split())
     assert "alone is gone" in done.stderr.replace(
         "alone was to end with its sweep, and is gone", "alone is gone"
     )
-    as_if_nothing_had_happened(site.folder, reference)
+    as_if_nothing_had_happened(Folder(tmp_path / "sweeps" / "alone"), reference)
     assert world.json("ls") == []
 
 

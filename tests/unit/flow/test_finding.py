@@ -141,6 +141,18 @@ def test_a_live_sweep_of_ones_own_in_another_region(account, tags):
     assert f"--region {FAR}" in caught.value.hint
 
 
+def test_an_instance_that_has_stopped_with_its_sweep(account):
+    """What was launched for it is started to fetch from, from any laptop with its key, and no other one."""
+    tags = {names.TAG_UNFETCHED: "train-1", names.TAG_SWEEP: "train-1"}
+    one = account.has(account.cloud.region, name="train-1", **tags)
+    account.cloud.ec2.stop_instances(InstanceIds=[one])
+    story = finding.find(account.config(), "train-1", lambda _: account.cloud)
+    told = []
+    with pytest.raises(KeyFileError):
+        told.extend(story)
+    assert told[-1].text == "train-1 had ended itself; starting it to fetch train-1"
+
+
 def test_one_that_went_on_elsewhere(account):
     """The first of its instances is gone, and the last one runs: it runs."""
     account.wrote("i-0aaaaaaaaaaaaaaaa")
