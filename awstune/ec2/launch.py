@@ -70,7 +70,7 @@ def apply(
             yield event
     except errors.CloudError as error:
         opened = unsettled(cloud, plan, keys_dir, error)
-        said = _explained(cloud, error, launched, plan, unsettled=opened)
+        said = _explained(cloud, error, launched, plan, opened=opened)
         if isinstance(said, Refused) and not opened:
             yield from _undone(cloud, plan, made, said, sleep)
         raise said from error
@@ -187,14 +187,14 @@ class PartLaunched(errors.CloudError):
 
 
 def _explained(
-    cloud: Cloud, error: errors.CloudError, launched: list[Instance], plan: Plan, *, unsettled: bool
+    cloud: Cloud, error: errors.CloudError, launched: list[Instance], plan: Plan, *, opened: bool
 ) -> errors.CloudError:
     if isinstance(error, NotPermitted):
         error = cloud.decoded(error)
     if not launched:
         return error
     there = ", ".join(sorted(instance.name for instance in launched))
-    more = "; AWS may have accepted more, which cost, too: awstune ls shows them" if unsettled else ""
+    more = "; AWS may have accepted more, which cost, too: awstune ls shows them" if opened else ""
     return PartLaunched(
         f"{len(launched)} of {len(plan.launches)} are launched ({there}), then: {error.message}{more}",
         f"repeat the command to get the rest, or `awstune terminate {there.replace(',', '')}`",

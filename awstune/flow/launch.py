@@ -151,14 +151,7 @@ def carry_out(
         first = "make room, then: " if error.errno in DISK_FULL else ""
         raise AwstuneError(f"cannot write {where}: {error.strerror}; {what}", f"{first}{hint}") from error
     except NoGuard as error:
-        # An instance without an end is the surprise bill itself.
-        try:
-            yield from undo(config, cloud, arriving.live(cloud, error.names))
-        except AwstuneError as failed:
-            what = f"{error.message}, and could not be terminated: {failed.message}; it goes on, and costs"
-            raise NoGuard(what, error.hint, names=error.names) from failed
-        hint = "launch again; if it comes again, the image runs no cloud-init: name another with --ami"
-        raise NoGuard(f"{error.message}, so it was terminated", hint, names=error.names) from error
+        raise (yield from _unguarded(config, cloud, error)) from error
     except (InstanceDied, NotReady) as error:
         raise _as_part(cloud, error, made.launched) from error
     except CloudError as error:
@@ -169,6 +162,22 @@ def carry_out(
         what = f"{' '.join(gone)} was ended meanwhile: AWS shows it no more"
         raise InstanceDied(what, "awstune ls shows what is there; the same command again launches another")
     return [describe(config, cloud, one) for one in there]
+
+
+def _unguarded(config: Config, cloud: Cloud, error: NoGuard) -> Story[NoGuard]:
+    """Ends what nothing else would, the surprise bill itself; yet no sweep that is not home goes with it."""
+    try:
+        there = arriving.live(cloud, error.names)
+        holding = " ".join(one.name for one in there if unfetched.sweeps(one) != ())
+        yield from undo(config, cloud, [one for one in there if unfetched.sweeps(one) == ()])
+    except AwstuneError as failed:
+        what = f"{error.message}, and could not be terminated: {failed.message}; it goes on, and costs"
+        return NoGuard(what, error.hint, names=error.names)
+    if holding:
+        what = f"{error.message}; {holding} holds a sweep that is not home, so it goes on, and costs"
+        return NoGuard(what, f"awstune terminate {holding} fetches that first", names=error.names)
+    hint = "launch again; if it comes again, the image runs no cloud-init: name another with --ami"
+    return NoGuard(f"{error.message}, so it was terminated", hint, names=error.names)
 
 
 def _waited(proposal: Proposal) -> list[str]:

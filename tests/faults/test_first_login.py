@@ -12,8 +12,10 @@ import pytest
 
 from awstune import names
 from awstune.config import Config
-from awstune.ec2 import hostkeys, instances
-from awstune.flow import access, arriving, closing, login
+from awstune.ec2 import hostkeys, instances, unfetched
+from awstune.ec2.wanted import Wanted
+from awstune.errors import NoGuard
+from awstune.flow import access, arriving, closing, launch, login
 from awstune.flow.events import Warned
 from awstune.localcloud import client
 from awstune.remote import hosts
@@ -155,3 +157,22 @@ def test_a_lost_answer(door, strike, point, when):
     if when == "before":
         door.stands_at(point, before)
     door.is_shut_by(at_ssh)
+
+
+def test_an_unguarded_one_that_holds_a_sweep(door):
+    """The launch does not end it, as it would any other: what is only there is fetched before."""
+    one, armed = door.open(), f'"$AWSTUNE_ROOT{names.ARMED_FILE}"'
+    unfetched.add(door.cloud, one, "kept")
+    # Where the guard says so there is nothing to be found: it cannot write there.
+    command = f"ln -sfn /nowhere/armed {armed}"
+    with access.enter(door.config, door.cloud, one) as connection:
+        connection.run(command)
+        try:
+            proposal = launch.propose(door.config, Wanted("door"), warn=print)
+            with pytest.raises(NoGuard, match="door holds a sweep that is not home, so it goes on") as told:
+                list(launch.carry_out(proposal, ssh_patience_s=1.0))
+        finally:
+            connection.run(f"rm {armed}")
+    assert told.value.hint == "awstune terminate door fetches that first"
+    unfetched.remove(door.cloud, one, "kept")
+    door.is_shut_by(at_launch)
