@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -9,6 +10,7 @@ import pytest
 
 from awstune.errors import ConnectionLost
 from awstune.remote.ssh import Address, Connection
+from tests.waiting import PATIENCE_S
 
 ADDRESS = Address("127.0.0.1", 22, "ubuntu", Path("/k/lab.pem"), "i-1", ("ssh-ed25519 AAAA",))
 
@@ -46,3 +48,19 @@ def test_a_connection_that_takes_nothing_more(step, capfd):
 def test_a_connection_that_goes_when_all_is_said():
     """Who has the whole answer needs nobody to close the channel for."""
     assert connected("close").run("cat").text == "half of it"
+
+
+def test_what_is_told_in_passing():
+    """Who leaves tells it where somebody answers at once, and is not kept, nor told, where nobody does."""
+    asked, over = threading.Event(), threading.Event()
+
+    def nobody(**_):
+        asked.set()
+        over.wait(PATIENCE_S)
+        raise EOFError
+
+    Connection(SimpleNamespace(open_session=nobody), ADDRESS).tell("true", 0.01)
+    assert asked.wait(PATIENCE_S)
+    assert not over.is_set()
+    over.set()
+    connected("exec_command").tell("true", PATIENCE_S)
