@@ -136,6 +136,30 @@ def test_a_fleet_of_which_nobody_knows_all(cloud, keys_dir):
     assert keys.key_path(keys_dir, "awstune-lab", "us-east-1").exists()
 
 
+def test_a_fleet_of_which_one_is_not_heard_of(cloud, keys_dir):
+    """The others are launched and named; that there may be more, which cost, is said."""
+    plan, answered = planned(cloud, keys_dir, count=2), threading.Event()
+    unheard = ConnectionClosedError(endpoint_url="https://ec2.us-east-1.amazonaws.com")
+
+    def answer(params, **_):
+        if "awstune-lab-2" in params["body"].values():
+            assert answered.wait(PATIENCE_S)
+            raise unheard
+
+    hooks = cloud.launcher.meta.events
+    hooks.register_first("before-call.ec2.RunInstances", answer)
+    hooks.register("after-call.ec2.RunInstances", lambda **_: answered.set(), unique_id="answered")
+    try:
+        with pytest.raises(launch.PartLaunched) as caught:
+            list(launch.apply(cloud, plan, keys_dir, sleep=lambda _: None))
+    finally:
+        hooks.unregister("before-call.ec2.RunInstances", answer)
+        hooks.unregister("after-call.ec2.RunInstances", unique_id="answered")
+    assert caught.value.message.startswith("1 of 2 are launched (lab-1), then: no answer from AWS")
+    more = "; AWS may have accepted more, which cost, too: awstune ls shows them"
+    assert caught.value.message.endswith(more)
+
+
 def test_another_machine_with_the_same_key(cloud, keys_dir, tmp_path):
     """It has launched that name meanwhile: what its instance uses stays, and the instance is named."""
     keys.generate(tmp_path / "own.pem")
