@@ -62,23 +62,31 @@ def take(home: Path, place: str, names: Iterable[str], doing: str) -> Claim:
 def _locked(path: Path, name: str, doing: str) -> int:
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        _lock(descriptor, path, name)
         os.ftruncate(descriptor, 0)
         with named(path):
             os.write(descriptor, f"{os.getpid()} {doing}\n".encode())
-    except BlockingIOError:
-        os.close(descriptor)
-        raise _busy(path, name) from None
     except BaseException:  # an interrupt, too, leaves no lock
         os.close(descriptor)
         raise
     return descriptor
 
 
-def _busy(path: Path, name: str) -> NameBusy:
+def _lock(descriptor: int, path: Path, name: str) -> None:
     give_up = time.monotonic() + _SAYS_S
-    while not (said := _said(path)) and time.monotonic() < give_up:
-        time.sleep(0.01)  # who has just got the lock is about to write down what for
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            said = _said(path)
+        else:
+            return
+        if said or time.monotonic() > give_up:
+            raise _busy(name, said)
+        time.sleep(0.01)  # who has it is about to write down what for, or has just let go of it
+
+
+def _busy(name: str, said: str) -> NameBusy:
     pid, _, doing = said.partition(" ")
     by = f": {doing} (pid {pid})" if doing else ""
     end = f"; kill {pid} ends it, as Ctrl-C would" if pid else ""

@@ -24,6 +24,18 @@ def test_who_has_it_is_told(tmp_path):
     claim.take(tmp_path, "a/r", ["other", "lab"], "terminate").release()
 
 
+def test_who_is_just_letting_go_is_no_reason(tmp_path):
+    """A holder whose word is gone already is as good as gone: whoever comes then has the name."""
+    claim.take(tmp_path, "a/r", ["lab"], "extend").release()
+    got = []
+    with (tmp_path / claim.FOLDER / "a" / "r" / "lab").open("r+") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        comes = threading.Thread(target=lambda: got.append(claim.take(tmp_path, "a/r", ["lab"], "launch")))
+        comes.start()
+    comes.join()
+    got.pop().release()
+
+
 def _released(tmp_path):
     claim.take(tmp_path, "a/r", ["lab"], "extend").release()
 
