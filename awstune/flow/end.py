@@ -136,14 +136,15 @@ def _end(
 
 
 def _still(cloud: Cloud, what: Doomed, gone: tuple[Instance, ...]) -> str:
-    """The command that names what is not gone; a name of which nothing is there any more is unknown to it."""
+    """The command that ends what is not gone; a name of which nothing is there any more is unknown to it."""
     live = [one.name for one in what.instances if one not in gone]
     bases = dict.fromkeys((*(end.base_name(one) for one in gone), *(base for _, base in what.leftovers)))
     try:
         beside = [base for base in bases if base and base not in live and end.left_of(cloud, base)]
     except CloudError:  # it has been told already that AWS does not say
         beside = [base for base in bases if base]
-    return f"awstune terminate {' '.join(dict.fromkeys([*live, *beside]))}"
+    named = " ".join(dict.fromkeys([*live, *beside]))
+    return f"awstune terminate {named}" if named else "awstune doctor"
 
 
 def _left(cloud: Cloud, what: Doomed, sleep: Sleep) -> Story[Left]:

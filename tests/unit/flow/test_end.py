@@ -78,6 +78,14 @@ def test_what_is_unused_cannot_be_looked_at(config, cloud, lab, answering):
     assert "DescribeNetworkInterfaces" in warnings[0]
 
 
+def test_nobody_says_what_is_left_of_a_name(config, cloud, lab, answering):
+    """All that is known of it is gone, so its name is unknown from now on: `doctor` looks for the rest."""
+    answering("ec2", "DescribeNetworkInterfaces", "UnauthorizedOperation")
+    told, _ = ended(config, (cloud, doomed.meant(cloud, ["lab"])))
+    assert told.failure.message == "what is in us-east-1 is not known, as AWS did not say"
+    assert told.failure.hint == "awstune doctor in a minute"
+
+
 def test_nothing_can_be_looked_at_and_nothing_runs(cloud, answering):
     """Then there is nothing to end, and AWS's own word is all there is to say."""
     answering("ec2", "DescribeNetworkInterfaces", "UnauthorizedOperation")
