@@ -79,9 +79,10 @@ class Asha:
     has a chance, and the search sees that it may.
 
     In ``scripts/bench early-stopping`` it saves three quarters of the epochs and ends .006 and .016 of
-    accuracy below whole trials (four and three seeds); behind Hyperband, which runs nearly twice the epochs,
-    and within the noise of Ray Tune's. Every second trial a rung later instead: .975 and .765 beside .975 and
-    .755 on three seeds, in .28 and .31 of the epochs, within the noise; one in three going on: .975 and .747.
+    accuracy below whole trials (four and three seeds; .008 and .012 on five and six more); behind Hyperband,
+    which runs nearly twice the epochs, and within the noise of Ray Tune's. Every second trial a rung later
+    instead: .975 and .765 beside .975 and .755 on three seeds, in .28 and .31 of the epochs, within noise;
+    one in three going on: .975 and .747. Rungs at 2 and 8 steps for all, or more epochs: no gain (search.md).
 
     Attributes:
         metric: whose reports are compared.
