@@ -212,7 +212,7 @@ class SweepCommand(TailCommand):
                 f"{ctx.command_path} --help lists them; a script's own options go after --: "
                 f"awstune sweep -- python train.py {error.option_name} ...",
             ) from None
-        if rest:
+        if rest and not ctx.resilient_parsing:
             raise _misplaced(ctx.params.get("target"), rest)
         return rest
 
@@ -221,9 +221,10 @@ def _misplaced(target: str | None, words: Sequence[str]) -> UsageError:
     from awstune.sweeps.words import quoted
 
     typed = " ".join(map(quoted, words))
-    if "=" in words[0] or ".." in words[0]:
-        space = words[0] if "=" in words[0] else f"NAME={words[0]}"
-        return UsageError(f"{typed}: a parameter's space is one word behind -p", f"-p {quoted(space)}")
+    if any("=" in word or ".." in word for word in words):
+        spaces = [word if "=" in word else f"NAME={word}" for word in words]
+        each = " ".join(f"-p {quoted(space)}" for space in spaces)
+        return UsageError(f"{typed}: a parameter's space is one word behind -p", each)
     return UsageError(
         f"{target} and {typed} are too many words for a TARGET",
         f"a command goes after --, behind awstune's own options: awstune sweep -- {target} {typed}",

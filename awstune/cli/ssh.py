@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 
 import click
 
@@ -37,6 +38,7 @@ def ssh_command(
         address = screen.follow(login.ready(config, cloud, one))
     if shutil.which("ssh"):
         arguments = openssh.arguments(address, hosts.file_of(config.home), words or ())
+        signal.setitimer(signal.ITIMER_REAL, 0)  # an alarm would outlive this process's program
         os.execvp(arguments[0], arguments)  # noqa: S606  # a list of words, no shell
     from awstune.remote import terminal
 

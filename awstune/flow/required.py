@@ -19,7 +19,7 @@ BUILD = (PROJECT, "setup.py", "setup.cfg")
 _NESTED = re.compile(r"(?:-r|-c|--requirement|--constraint)[ =]*(\S.*)")
 _EDITABLE = re.compile(r"(?:-e|--editable)[ =]+(\S.*)")
 _OPTION = re.compile(
-    r"--?(?:i|f|(?:extra-|pypi-)?index-url|no-index|find-links|no-binary|only-binary|prefer-binary"
+    r"-[if].*|--?(?:(?:extra-|pypi-)?index-url|no-index|find-links|no-binary|only-binary|prefer-binary"
     r"|require-hashes|pre|trusted-host|use-feature)(?:[ =].*)?"
 )
 _ELSEWHERE = re.compile(r"://|^/|\$\{")

@@ -7,6 +7,7 @@ import inspect
 import os
 import sys
 from dataclasses import dataclass, replace
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -132,12 +133,12 @@ def sweep(
         metric,
         mode,
         search,
-        trials,
-        parallel,
-        seed,
+        _own(trials),
+        _own(parallel),
+        _own(seed),
         value,
         sys.executable,
-        options,
+        {option: _own(given) for option, given in options.items()},
     )
     # What none of them can do is refused before there is a folder.
     kinds.refuse_others(spec.to_json(), "sweep() was told")
@@ -190,6 +191,17 @@ def _refuse(function: Callable[[Trial], Any], here: Path) -> Target | None:
             f"every trial imports {Path(file).name}, and would reach sweep() there (line {line})", _GUARD
         )
     return target
+
+
+def _own(given: Any) -> Any:
+    """A number of numpy's as Python's own: a spec's file knows no other."""
+    if isinstance(given, list | tuple):
+        return type(given)(map(_own, given))
+    if isinstance(given, bool):
+        return given
+    if isinstance(given, Integral):
+        return int(given)
+    return float(given) if isinstance(given, Real) else given
 
 
 def _refuse_options(options: Mapping[str, Any]) -> None:

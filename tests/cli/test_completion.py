@@ -47,6 +47,11 @@ def test_sweeps_are_offered(tmp_path):
     assert completed(["awstune", "results", "tr"], tmp_path) == ["train-1"]
 
 
+def test_options_are_offered_behind_a_slip(tmp_path):
+    """A word that sweep will refuse keeps no option from being completed."""
+    assert "--metric" in completed(["awstune", "sweep", "train.py", "lr=0.1", "--m"], tmp_path)
+
+
 ROWS = [
     ("terminate l", ["lab"]),
     ("ssh ", ["far-2", "lab"]),

@@ -37,6 +37,7 @@ SWEEP = (
     Case("sweep train.py --trials -3", "-3", "awstune sweep --help"),
     Case("sweep train.py --trials many", "'many'", "awstune sweep --help"),
     Case("sweep train.py x=0..0.5", "a parameter's space is one word behind -p", "-p x=0..0.5"),
+    Case("sweep train.py x=1..2 opt=a,b", "is one word behind -p", "-p x=1..2 -p opt=a,b"),
     Case("sweep train.py -p x 0..0.5", "a parameter's space is one word behind -p", "-p NAME=0..0.5"),
     Case("sweep python train.py", "too many words for a TARGET", "awstune sweep -- python train.py"),
     Case("sweep train.py --lr 0.1", "'--lr'", "awstune sweep -- python train.py --lr"),

@@ -115,6 +115,7 @@ def test_lists_that_setuptools_reads(tmp_path):
 LIST = """\
 # what it takes
 --extra-index-url https://host/simple
+-fhttps://host/wheels
 -r requirements/more.txt
 torch>=2 ; sys_platform == "linux"  # of the image
 einops[all]==0.7 \\
@@ -132,8 +133,9 @@ def test_a_list_as_pip_reads_it(tmp_path):
     wheel = {"libs__thing-1-py3-none-any_whl": ""}
     more = {"requirements__more_txt": "-c limits.txt\ntimm\n", "requirements__limits_txt": "timm<2\n"}
     found = texts(tmp_path, requirements_txt=LIST, pyproject_toml="", **wheel, **more)
-    assert found[:3] == ["--extra-index-url https://host/simple", "timm<2", "timm"]
-    assert found[4] == "einops[all]==0.7   --hash=sha256:00"
+    assert found[:2] == ["--extra-index-url https://host/simple", "-fhttps://host/wheels"]
+    assert found[2:4] == ["timm<2", "timm"]
+    assert found[5] == "einops[all]==0.7   --hash=sha256:00"
     assert found[-2:] == [".[train]", "tqdm==${TQDM}"]
 
 

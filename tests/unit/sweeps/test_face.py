@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 
+import numpy as np
 import pytest
 
 import awstune
@@ -146,6 +147,10 @@ def test_what_cannot_travel_is_named(tmp_path, monkeypatch):
     assert list((tmp_path / "sweeps").iterdir()) == []
 
 
+def _scaled_down(trial):
+    return trial.params["x"] / 2
+
+
 def _broken(_trial):
     return 1 / 0
 
@@ -159,6 +164,15 @@ def test_without_one_success_there_is_no_best(tmp_path, monkeypatch):
         done.best  # noqa: B018  looking is the test
     assert caught.value.hint == "awstune logs zero --trial 0"
     assert repr(done) == "<Sweep zero: 2 trials, no best>"
+
+
+def test_numbers_of_numpy(tmp_path, monkeypatch):
+    """A seed or a limit that numpy made is the number that it says."""
+    monkeypatch.chdir(tmp_path)
+    given = {"trials": np.int64(2), "seed": np.uint32(3), "trial_timeout": np.float32(60)}
+    done = awstune.sweep(_scaled_down, {"x": "0..1.0"}, mode="min", search="random", name="np", **given)
+    spec = Spec.read(done.dir / "sweep.toml")
+    assert (spec.trials, spec.seed, spec.options["trial_timeout"]) == (2, 3, 60.0)
 
 
 @pytest.mark.parametrize(
