@@ -75,8 +75,10 @@ def _held(phase, world, slow_ls):
     """What is not the embedded cloud's, and holds a phase."""
     if phase.get("held") == "ls":
         slow_ls.touch()
-        yield
-        slow_ls.unlink()
+        try:
+            yield
+        finally:
+            slow_ls.unlink()
     elif phase.get("held") == "lock":
         world.home.mkdir(mode=0o700)
         with FileLock(Places(world.home).lock):
