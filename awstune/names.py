@@ -15,7 +15,7 @@ TAG_SSH_PORT = "awstune:ssh-port"
 TAG_SSH_JUMP = "awstune:ssh-jump"
 TAG_IMDS = "awstune:imds"
 TAG_UNFETCHED = "awstune:unfetched"
-TAG_SWEEP = "awstune:sweep"  # the sweep that it was launched for, and is to end with
+TAG_SWEEP = "awstune:sweep"  # the sweep that it was launched for, and is to end with, and when that was begun
 TAG_BUCKET = "awstune:bucket"
 
 # Names of what is made beside an instance; NAME is the instance's.

@@ -45,19 +45,25 @@ def own(
     Raises:
         CloudError: the regions themselves cannot be listed.
     """
-    there, silent = each(cloud, lambda one: instances.own(one, ended=ended, everyone=everyone))
+    there, silent = each(
+        cloud, lambda one: instances.own(one, ended=ended, everyone=everyone), make=lambda one: one.ec2
+    )
     found = [one for _, answer in there for one in answer]
     return sorted(found, key=lambda one: (-one.launched, one.name)), silent
 
 
 def each(
-    cloud: Cloud, ask: Callable[[Cloud], T]
+    cloud: Cloud,
+    ask: Callable[[Cloud], T],
+    *,
+    make: Callable[[Cloud], object] = lambda there: there.make_clients(),
 ) -> tuple[list[tuple[Cloud, T]], dict[str, errors.CloudError]]:
     """Asks every region that the account may use, several at a time.
 
     Args:
         cloud: who asks.
         ask: what is asked of one of them.
+        make: makes the clients that are asked, all of them unless said: each takes a moment.
 
     Returns:
         What each answered, and the regions that would not with their errors: unknown is not none.
@@ -67,7 +73,7 @@ def each(
     """
     clouds = [cloud if region == cloud.region else cloud.at(region) for region in enabled(cloud)]
     for there in clouds:
-        there.make_clients()  # here: a boto3 Session is not for several threads
+        make(there)  # here: a boto3 Session is not for several threads
     found: list[tuple[Cloud, T]] = []
     silent: dict[str, errors.CloudError] = {}
 

@@ -28,19 +28,29 @@ def sweeps(instance: Instance) -> tuple[str, ...] | None:
     return None if text is None else tuple(word for word in text.split(",") if word)
 
 
-def add(cloud: Cloud, instance: Instance, sweep: str, *, owned: bool = False) -> None:
+def mark(sweep: str, created: float) -> str:
+    """What the tag of a sweep's own instance says, and no other sweep's: its name, and when it was begun."""
+    return f"{sweep} {created!r}"
+
+
+def owner_of(instance: Instance) -> str:
+    """The name of the sweep that an instance was launched for, and is to end with; empty for none."""
+    return instance.tags.get(names.TAG_SWEEP, "").partition(" ")[0]
+
+
+def add(cloud: Cloud, instance: Instance, sweep: str, *, begun: float | None = None) -> None:
     """Notes a sweep that is about to start there.
 
     Args:
         cloud: the instance's.
         instance: as AWS describes it.
         sweep: its name.
-        owned: whether the instance is to end with it.
+        begun: when it was begun, where the instance is to end with it.
 
     Raises:
         CloudError: AWS refused; then it must not start.
     """
-    more = {names.TAG_SWEEP: sweep} if owned else {}
+    more = {} if begun is None else {names.TAG_SWEEP: mark(sweep, begun)}
     _change(cloud, instance, lambda known: (*(word for word in known if word != sweep), sweep), more)
 
 

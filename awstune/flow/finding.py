@@ -14,7 +14,7 @@ from awstune.flow import follow, login, look, salvage, writers
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.flow.pace import REAL
 from awstune.flow.writers import Writer
-from awstune.names import BUCKET_PREFIX, SPEC_FILE, SWEEPS_DIR, TAG_SWEEP
+from awstune.names import BUCKET_PREFIX, SPEC_FILE, SWEEPS_DIR
 from awstune.remote import mirror
 from awstune.remote.mirror import Mirror
 from awstune.remote.ssh import Connection
@@ -156,7 +156,7 @@ def _asleep(config: Config, cloud: Cloud, one: Instance, name: str) -> Story[Fol
     Raises:
         UnknownName: it was not: whoever has it says when it runs.
     """
-    if one.tags.get(TAG_SWEEP) != name or one.state == "pending":
+    if unfetched.owner_of(one) != name or one.state == "pending":
         hint = f"awstune start {one.name} --region {one.region}, then awstune attach {name}"
         raise UnknownName(f"{one.name}, which has {name}, is {one.state}", hint)
     there = Where(config.cloud, one.region, one.id, one.name, mirror.remote_path(name), owned=True)

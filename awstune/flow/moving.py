@@ -22,7 +22,7 @@ from awstune.flow.resume import Changes
 from awstune.flow.sending import Ahead
 from awstune.flow.spec import refuse_unknown, relative_to_root
 from awstune.flow.writers import Writer
-from awstune.names import JOURNAL_FILE
+from awstune.names import JOURNAL_FILE, TAG_SWEEP
 from awstune.remote import sync
 from awstune.remote.project import Project
 from awstune.remote.where import Where
@@ -74,6 +74,7 @@ def refuse(
     except CloudNotRunning:
         return None  # no instance of an embedded cloud outlives it
     old = _refuse_running(folder, (yield from _settled(folder, where, cloud, pace)))
+    yield Doing(f"looking whether {folder.name} has gone on elsewhere already")
     _refuse_moved(folder, where, cloud)
     yield from salvage.from_bucket(cloud, where, folder)
     _refuse_ended(folder, changes)
@@ -121,6 +122,13 @@ def _refuse_running(folder: Folder, one: Instance | None) -> str | None:
 def _refuse_moved(folder: Folder, where: Where, cloud: Cloud) -> None:
     """Another laptop may have had it go on elsewhere since, of which this folder knows nothing."""
     sweep, created = PurePosixPath(where.path).name, Spec.read(folder.spec_file).created
+    for one in writers.everywhere(cloud).instances:
+        runs = one.state in ("pending", "running") and one.id != where.instance
+        if runs and one.tags.get(TAG_SWEEP) == unfetched.mark(sweep, created):
+            raise SweepBusy(
+                f"{folder.name} has gone on on {one.name} ({one.id}, {one.region}), and not from here",
+                f"move {folder.path} away, then awstune attach {sweep}",
+            )
     found: Sequence[Writer] = ()
     with suppress(CloudError):  # said by whoever brings here what the bucket has
         found = writers.of_sweep(cloud, where.bucket, sweep) if where.bucket else ()
@@ -242,7 +250,7 @@ def to_instance(
         replace(priced, target=target, python=spec.python, options=options).write(folder.spec_file)
         place.write(folder)
         ship.send_state(connection, folder)
-        unfetched.add(cloud, one, folder.name, owned=True)
+        unfetched.add(cloud, one, folder.name, begun=priced.created)
         yield from ship.start_worker(connection, runtime, folder, at_end=ship.at_end_of(one))
     yield Done(f"the sweep {folder.name} goes on on the instance {one.name}")
 

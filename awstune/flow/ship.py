@@ -114,7 +114,8 @@ def to_instance(
                     yield from luggage.send(connection, runtime, folder, goods, sent_before.delivered)
                 hand_over(connection, folder, spec.options.get("env", ()), notify)
                 # Noted before it is true: whoever ends the instance meanwhile looks once too often.
-                unfetched.add(cloud, one, folder.name, owned=at_end == "terminate")
+                begun = sent.created if at_end == "terminate" else None
+                unfetched.add(cloud, one, folder.name, begun=begun)
                 began.append(folder.name)
                 end = at_end and at_end_of(one)
                 yield from start_worker(connection, runtime, folder, at_end=end, followed=followed)

@@ -143,7 +143,7 @@ def test_a_live_sweep_of_ones_own_in_another_region(account, tags):
 
 def test_an_instance_that_has_stopped_with_its_sweep(account):
     """What was launched for it is started to fetch from, from any laptop with its key, and no other one."""
-    tags = {names.TAG_UNFETCHED: "train-1", names.TAG_SWEEP: "train-1"}
+    tags = {names.TAG_UNFETCHED: "train-1", names.TAG_SWEEP: "train-1 1.0"}
     one = account.has(account.cloud.region, name="train-1", **tags)
     account.cloud.ec2.stop_instances(InstanceIds=[one])
     story = finding.find(account.config(), "train-1", lambda _: account.cloud)
@@ -240,3 +240,17 @@ def test_a_folder_that_another_laptop_has_left_behind(account):
     account.wrote("i-0bbbbbbbbbbbbbbbb", region=FAR)
     with pytest.raises(SweepBusy, match="has gone on on i-0bbbbbbbbbbbbbbbb"):
         list(moving.refuse(account.config(), folder, resume.Changes(), lambda _: account.cloud))
+
+
+@pytest.mark.parametrize("mark", ["train-1 1.0", "train-1 2.0"])
+def test_a_folder_that_was_left_behind_without_a_bucket(account, mark):
+    """The new instance's tag says which sweep it was launched for: another one of that name is none."""
+    account.wrote("i-0aaaaaaaaaaaaaaaa", region=FAR)
+    folder = account.found()
+    account.has(FAR, owner="somebody", **{names.TAG_SWEEP: mark})
+    story = moving.refuse(account.config(), folder, resume.Changes(), lambda _: account.cloud)
+    if mark == "train-1 1.0":
+        with pytest.raises(SweepBusy, match=f"has gone on on train-1 .*{FAR}"):
+            list(story)
+    else:
+        list(story)
