@@ -63,6 +63,9 @@ def on_new_instance(
     launched = rental.proposal.plan
     parts = [f"Plan:\n{plan_in_words(launched)}", moving.stands(folder), planning.afterwards(launched)]
     told = "\n\n".join(filter(None, [*parts, old]))
+    if dry_run and config.json:
+        screen.document({"sweep": folder.name, **launched.to_json()})
+        return 0
     if dry_run:
         screen.sentence(told)
         return 0

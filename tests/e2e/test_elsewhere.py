@@ -123,6 +123,8 @@ def test_a_sweep_that_began_here(world, reference):
     ended(begun, status=130)
     before = site.folder.spec_file.read_bytes()
     assert "2 of 4 trials are finished" in deep.run("resume", "begun", "--launch", "--dry-run").stdout
+    document = deep.json("resume", "begun", "--launch", "--dry-run")
+    assert (document["sweep"], document["plan"][-1]["action"]) == ("begun", "wait")
     assert site.folder.spec_file.read_bytes() == before
     assert list(site.folder.trials_dir.glob("000[01]/checkpoint/*"))
     resumed = site.background("resume", "begun", "--launch")
