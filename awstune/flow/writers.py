@@ -111,7 +111,8 @@ def _known(cloud: Cloud, bucket: str, sweep: str, found: stored.Writing, sight: 
     where = None
     if found.told:
         with suppress(ValueError, TypeError, AttributeError):  # then it is looked for in all regions
-            where = Where.parse(stored.read(cloud, bucket, place + WHERE_FILE).decode())
+            told = Where.parse(stored.read(cloud, bucket, place + WHERE_FILE).decode())
+            where = told if isinstance(told.region, str) else None
     one = None if sight is None else sight.of(found.instance)
     return Writer(found.instance, bucket, found.at, created, where, one)
 

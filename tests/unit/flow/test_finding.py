@@ -161,7 +161,7 @@ def test_one_that_went_on_elsewhere(account):
         account.found()
 
 
-@pytest.mark.parametrize("told", [None, FAR])
+@pytest.mark.parametrize("told", [None, FAR, 5])
 def test_a_region_that_does_not_answer(account, boto_session, told):
     """What cannot be known is refused, with the right that is missing; elsewhere it is known to be gone."""
     account.wrote("i-0aaaaaaaaaaaaaaaa", region=told)
