@@ -42,7 +42,7 @@ def stop_command(config: Config) -> None:
         elif stopped.pid is None:
             screen.result("the embedded cloud was not running")
         else:
-            with_it = f"{count(stopped.instances, 'instance')} with it"
+            with_it = f"{count(stopped.instances, 'instance') if stopped.instances else 'no instance'} with it"
             told = f" ({', '.join(names)})" if names else ""
             screen.sentence(f"the embedded cloud is stopped, and {with_it}{told}")
         for name in sweeps:
