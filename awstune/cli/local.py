@@ -42,9 +42,9 @@ def stop_command(config: Config) -> None:
         elif stopped.pid is None:
             screen.result("the embedded cloud was not running")
         else:
-            with_it = f"{count(stopped.instances, 'instance') if stopped.instances else 'no instance'} with it"
+            gone = count(stopped.instances, "instance") if stopped.instances else "no instance"
             told = f" ({', '.join(names)})" if names else ""
-            screen.sentence(f"the embedded cloud is stopped, and {with_it}{told}")
+            screen.sentence(f"the embedded cloud is stopped, and {gone} with it{told}")
         for name in sweeps:
             goes_on = f"awstune --cloud local resume {name} --launch goes on on a new one"
             screen.warn(f"{name} ended with its instance, and what was not fetched is lost; {goes_on}")
