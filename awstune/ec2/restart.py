@@ -146,7 +146,8 @@ def _start(cloud: Cloud, restart: Restart, now: float) -> Iterator[Changed]:
     try:
         cloud.ec2.start_instances(InstanceIds=[one.id])
     except errors.CloudError:
-        backstop.spare(cloud, [one])  # it may have started all the same, where no answer came
+        # Where AWS has not said no (`faults.definite`) it may have started: then its disk ends it.
+        backstop.spare(cloud, [one])
         raise
     yield Changed(one.id, one.name, "pending")
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from awstune.config import Config
 from awstune.ec2 import end, events, instances, restart
-from awstune.ec2.faults import Refused, Unreachable
+from awstune.ec2.faults import Refused, definite
 from awstune.ec2.instances import Instance
 from awstune.ec2.restart import Restart
 from awstune.ec2.session import Cloud
@@ -137,14 +137,14 @@ def _end(
 
 def _still(cloud: Cloud, what: Doomed, gone: tuple[Instance, ...]) -> str:
     """The command that ends what is not gone; a name of which nothing is there any more is unknown to it."""
-    live = [one.name for one in what.instances if one not in gone]
+    live = [one.name for one in (*what.instances, *what.spared) if one not in gone]
     bases = dict.fromkeys((*(end.base_name(one) for one in gone), *(base for _, base in what.leftovers)))
     try:
         beside = [base for base in bases if base and base not in live and end.left_of(cloud, base)]
     except CloudError:  # it has been told already that AWS does not say
         beside = [base for base in bases if base]
     named = " ".join(dict.fromkeys([*live, *beside]))
-    return f"awstune terminate {named}" if named else "awstune doctor"
+    return f"awstune terminate {named}" if named else f"awstune doctor --region {cloud.region}"
 
 
 def _left(cloud: Cloud, what: Doomed, sleep: Sleep) -> Story[Left]:
@@ -244,9 +244,7 @@ def start(
         yield from _restarted(config, cloud, restarts)
         yield from arriving.until_in(config, cloud, which, ssh_patience_s)
     except NoGuard as error:
-        # What ran before has work of its own: that nothing ends it is for its owner to know.
-        mine = [one for one in which if one.name in error.names and one.state not in restart.RUNS]
-        raise (yield from _stopped_again(cloud, mine, error)) from error
+        raise (yield from stopped_again(cloud, which, error)) from error
     except (InstanceDied, NotReady, RemoteError) as error:
         raise _perhaps_capped(cloud, error, which) from error
     except KeyboardInterrupt:
@@ -266,7 +264,7 @@ def _restarted(config: Config, cloud: Cloud, restarts: Sequence[Restart]) -> Sto
             started.append(event.name)
             yield _told(event)
     except CloudError as error:
-        perhaps = " ".join(names if isinstance(error, Unreachable) else started)
+        perhaps = " ".join(started if definite(error) else names)
         if perhaps:
             error.message += f"; {perhaps} may have started, and then goes on costing"
             error.hint = "; ".join(filter(None, (error.hint, f"awstune stop {perhaps}")))
@@ -275,16 +273,30 @@ def _restarted(config: Config, cloud: Cloud, restarts: Sequence[Restart]) -> Sto
         claim.release()
 
 
-def _stopped_again(cloud: Cloud, which: Sequence[Instance], error: NoGuard) -> Story[NoGuard]:
-    """Nothing would end them: they are stopped, or it is said that they go on."""
-    if not which:
-        return error
+def stopped_again(cloud: Cloud, which: Sequence[Instance], error: NoGuard) -> Story[NoGuard]:
+    """Nothing would end them: what was started is stopped; what ran before has work of its own, and goes on.
+
+    Args:
+        cloud: where they are.
+        which: as they were before the start.
+        error: names those without a guard.
+
+    Returns:
+        What to raise: it says which are stopped, and which go on.
+    """
+    mine = [one for one in which if one.name in error.names and one.state not in restart.RUNS]
+    names = [one.name for one in mine]
+    goes_on = [name for name in error.names if name not in names]
+    what = f"{error.message}, so {' '.join(names)} was stopped again" if mine else error.message
     try:
-        yield from stop(cloud, which)
+        yield from stop(cloud, mine) if mine else ()
     except AwstuneError as failed:
-        what = f"{error.message}, and could not be stopped: {failed.message}; it goes on, and costs"
+        goes_on = list(error.names)
+        what = f"{error.message}, and {' '.join(names)} could not be stopped: {failed.message}"
+    if not goes_on:
         return NoGuard(what, error.hint, names=error.names)
-    return NoGuard(f"{error.message}, so it was stopped again", error.hint, names=error.names)
+    on = " ".join(goes_on)
+    return NoGuard(f"{what}; {on} goes on, and costs", f"awstune terminate {on}", names=error.names)
 
 
 def _perhaps_capped(cloud: Cloud, error: AwstuneError, which: Sequence[Instance]) -> AwstuneError:

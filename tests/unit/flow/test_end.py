@@ -12,7 +12,7 @@ from awstune import names
 from awstune.config import Config
 from awstune.ec2 import end as ec2_end
 from awstune.ec2 import instances, prices, restart
-from awstune.errors import CloudError, NameBusy, UsageError
+from awstune.errors import CloudError, NameBusy, NoGuard, UsageError
 from awstune.flow import claim, doomed, end
 from awstune.flow.events import Warned
 from tests.unit.ec2.conftest import answering, boto_session, cloud, shared_cloud
@@ -43,7 +43,11 @@ def lab(cloud, keys_dir):
 
 def ended(config, *places):
     """A terminate of these: what came of it, and its warnings."""
-    story = end.terminate(config, places, discard=False, sleep=lambda _: None)
+    return followed(end.terminate(config, places, discard=False, sleep=lambda _: None))
+
+
+def followed(story):
+    """What comes of a story, and its warnings."""
     warnings = []
     while True:
         try:
@@ -83,7 +87,7 @@ def test_nobody_says_what_is_left_of_a_name(config, cloud, lab, answering):
     answering("ec2", "DescribeNetworkInterfaces", "UnauthorizedOperation")
     told, _ = ended(config, (cloud, doomed.meant(cloud, ["lab"])))
     assert told.failure.message == "what is in us-east-1 is not known, as AWS did not say"
-    assert told.failure.hint == "awstune doctor in a minute"
+    assert told.failure.hint == "awstune doctor --region us-east-1 in a minute"
 
 
 def test_nothing_can_be_looked_at_and_nothing_runs(cloud, answering):
@@ -147,6 +151,7 @@ def test_one_that_another_awstune_is_at_work_on(config, cloud, keys_dir, lab):
     assert [one.id for one in instances.own(cloud)] == [busy.id]
     assert "another awstune is at work on busy: extend" in warnings[0]
     assert told.failure.message == f"still there: instance {busy.id}; another awstune is at work on busy"
+    assert told.failure.hint == "awstune terminate busy in a minute"
 
 
 def test_one_that_aws_does_not_end(config, cloud, keys_dir, lab):
@@ -237,15 +242,36 @@ def test_a_start_that_aws_refuses_in_part(config, cloud, keys_dir, new_user_data
     list(ec2_end.stop(cloud, instances.own(cloud), sleep=lambda _: None))
     stopped = sorted(instances.own(cloud), key=lambda one: one.name)
     again = [restart.propose(one, prices.shipped(), time.time()) for one in stopped]
-    answers = [{}, "InsufficientInstanceCapacity", "InsufficientInstanceCapacity"]
+    answers = [{}, "InsufficientInstanceCapacity", "InternalError", "InsufficientInstanceCapacity"]
     answering("ec2", "StartInstances", lambda _: answers.pop(0))
-    with pytest.raises(CloudError) as caught:
-        list(end.start(config, cloud, again))
-    assert caught.value.message.endswith("; lab-1 may have started, and then goes on costing")
-    assert caught.value.hint.endswith("; awstune stop lab-1")
+    # AWS's own failure may come after it has acted.
+    for perhaps in ("lab-1", "lab-1 lab-2"):
+        with pytest.raises(CloudError) as caught:
+            list(end.start(config, cloud, again))
+        assert caught.value.message.endswith(f"; {perhaps} may have started, and then goes on costing")
+        assert caught.value.hint.endswith(f"; awstune stop {perhaps}")
     with pytest.raises(CloudError) as caught:
         list(end.start(config, cloud, again))
     assert "may have started" not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("ran", "said", "hint"),
+    [
+        ([], "none, so lab-1 lab-2 was stopped again", "awstune terminate lab-1 lab-2"),
+        (["lab-1"], "none, so lab-2 was stopped again; lab-1 goes on, and costs", "awstune terminate lab-1"),
+        (["lab-1", "lab-2"], "none; lab-1 lab-2 goes on, and costs", "awstune terminate lab-1 lab-2"),
+    ],
+)
+def test_a_start_finds_no_guard(cloud, keys_dir, ran, said, hint):
+    """What was started is stopped again; what ran before goes on without an end, and both are said."""
+    launched(cloud, keys_dir, count=2)
+    both = sorted(instances.own(cloud), key=lambda one: one.name)
+    found = NoGuard("none", "awstune terminate lab-1 lab-2", names=("lab-1", "lab-2"))
+    began = [replace(one, state="running" if one.name in ran else "stopped") for one in both]
+    told, _ = followed(end.stopped_again(cloud, began, found))
+    assert (told.message, told.hint) == (said, hint)
+    assert [one.name for one in instances.own(cloud) if one.state == "running"] == ran
 
 
 def test_one_that_ended_while_the_question_was_open(config, cloud, lab):
