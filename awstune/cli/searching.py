@@ -144,9 +144,7 @@ _ENDS = (
         help="A trial's process that needs more memory fails.",
     ),
     option("--max-time", type=Span(), group=ENDS, help="End after so long."),
-    option(
-        "--max-usd", type=Dollars(), metavar="X", group=ENDS, help="End when its instance has cost so much."
-    ),
+    option("--max-usd", type=Dollars(), metavar="X", group=ENDS, help="End before its instance costs more."),
     option(
         "--notify",
         type=Url(),

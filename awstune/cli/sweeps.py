@@ -133,7 +133,7 @@ def logs_command(config: Config, sweep: str | None, trial: int | None, follow: b
 @option("--trials", metavar="N|+N", group=CHANGES, help="A new number of trials, or so many more.")
 @option("--metric", metavar="NAME", group=CHANGES, help="What the trials are measured by.")
 @option("--mode", type=click.Choice(["min", "max"]), group=CHANGES, help="Which way is better.")
-@option("--max-usd", type=Dollars(), metavar="X", group=CHANGES, help="End when so much is spent.")
+@option("--max-usd", type=Dollars(), metavar="X", group=CHANGES, help="End before it costs more.")
 @option("--max-time", type=Span(), group=CHANGES, help="End after so long, what it has run included.")
 @option("--notify", type=Url(), metavar="URL", group=CHANGES, help="Post the headline there when it ends.")
 @option("--launch", is_flag=True, group=WHERE, help="On a new instance, which ends with the sweep.")

@@ -55,7 +55,7 @@ class Extension:
         cost = "unknown: the type is in no price table" if worst is None else f"{dollars(worst)} at most"
         lines = [f"move the end of {name} to {iso(self.ends)}{later}"]
         if self.limits is not None and self.max_usd is not None:
-            lines.append(f"have {name} end itself when it has cost {dollars(self.max_usd)}")
+            lines.append(f"have {name} end itself {self.limits.cap_in_words}")
         lines.append(f"what {name} will have cost when it has ended, with what it has cost already: {cost}")
         if self.max_usd is not None and (self.usd_by_then or 0.0) > self.max_usd:
             raised = math.ceil(self.usd_by_then or 0.0)
@@ -115,7 +115,8 @@ def _capped(instance: Instance, max_usd: float, prices: Prices, now: float) -> g
     limits = guard.Limits(None, max_usd, hourly, prices.disk_usd_per_hour(instance.disk_gib))
     if spent >= limits.due_usd:
         what = f"{instance.name} has cost {dollars(spent)}, so --max-usd {max_usd:g} would end it at once"
-        raise errors.UsageError(what, f"awstune stop {instance.name}, or a larger --max-usd")
+        why = f"that ends it {limits.cap_in_words}"
+        raise errors.UsageError(f"{what}: {why}", f"awstune stop {instance.name}, or a larger --max-usd")
     return limits
 
 

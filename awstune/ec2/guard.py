@@ -43,6 +43,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from awstune import errors, names
+from awstune.money import dollars
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
@@ -137,6 +138,15 @@ class Limits:
             return math.inf
         hold = HOLD_S / 3600 * (self.usd_per_hour + self.disk_usd_per_hour)
         return self.max_usd - min(hold, self.max_usd / 2)
+
+    @property
+    def cap_in_words(self) -> str:
+        """When the cap ends it, in a sentence; empty for never. Without prices nobody knows how early."""
+        if self.max_usd is None or self.due_usd == math.inf:
+            return ""
+        rest = self.max_usd - self.due_usd
+        early = f" (the last {dollars(rest)} pay for sending results home)" if rest else ""
+        return f"before it has cost {dollars(self.max_usd)}{early}"
 
     def words(self) -> list[str]:
         """The lines of the guard's file of limits; money is whole microdollars there."""

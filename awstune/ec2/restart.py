@@ -100,8 +100,10 @@ def propose(
     limits = None if cap is None else guard.Limits(None, cap, hourly, disk)
     # An end that is due waits while results are sent home; a cap has that in it.
     a_second = (hourly + disk) / 3600
-    if limits is not None and cap is not None and spent >= limits.due_usd:
-        raise _spent(instance, spent, cap, more=a_second * (min(ttl_s, names.DEFAULT_TTL_S) + guard.HOLD_S))
+    if limits is not None and spent >= limits.due_usd:
+        raise _spent(
+            instance, spent, limits, more=a_second * (min(ttl_s, names.DEFAULT_TTL_S) + guard.HOLD_S)
+        )
     most = min(a_second * (ttl_s + guard.HOLD_S), math.inf if cap is None else cap - spent)
     return Restart(instance, ttl_s, limits, cap, rate, None if most == math.inf else round(most, 4))
 
@@ -157,10 +159,10 @@ def way_on(instance: Instance, usd: float) -> str:
     return f"awstune start {instance.name} --max-usd {math.ceil(usd)}"
 
 
-def _spent(instance: Instance, spent: float, cap: float, *, more: float) -> errors.UsageError:
+def _spent(instance: Instance, spent: float, limits: guard.Limits, *, more: float) -> errors.UsageError:
     name = instance.name
-    what = f"{name} has cost {dollars(spent)} with its disk, and its dollar cap is {dollars(cap)}"
+    what = f"{name} has cost {dollars(spent)} with its disk: started, it would end at once"
     return errors.UsageError(
-        f"{what}: started, it would end at once",
+        f"{what}, as its dollar cap ends it {limits.cap_in_words}",
         f"{way_on(instance, spent + more)} lets it cost more in all; awstune terminate {name} ends it",
     )

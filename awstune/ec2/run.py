@@ -207,7 +207,7 @@ def request(cloud: Cloud, step: RunInstance, group_id: str, now: float, *, zone:
             host_key,
             ends=ends,
             stamp=token,
-            limits=_limits(step),
+            limits=step.limits,
             bucket=step.bucket,
             keep_host_keys=step.imds_v1_boot,
         ),
@@ -236,11 +236,6 @@ def request(cloud: Cloud, step: RunInstance, group_id: str, now: float, *, zone:
             "SpotOptions": {"SpotInstanceType": "one-time"},
         }
     return asked
-
-
-def _limits(step: RunInstance) -> guard.Limits:
-    hourly = (step.usd_per_hour or 0.0) + step.address_usd_per_hour
-    return guard.Limits(step.idle_s, step.max_usd, hourly, step.disk_usd_per_hour)
 
 
 def _user_tag(image: str) -> dict[str, str]:

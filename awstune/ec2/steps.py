@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, ClassVar
 
-from awstune.money import dollars
+from awstune.ec2 import guard
 
 _NAMED = 4  # instances that are told one by one
 
@@ -229,6 +229,12 @@ class RunInstance(Step):
     bucket: str = ""
     imds_v1_boot: bool = False
 
+    @property
+    def limits(self) -> guard.Limits:
+        """What else ends it, as its disk has it."""
+        hourly = (self.usd_per_hour or 0.0) + self.address_usd_per_hour
+        return guard.Limits(self.idle_s, self.max_usd, hourly, self.disk_usd_per_hour)
+
     def _say(self) -> str:
         market = "on demand" if self.market == "on-demand" else "at the spot price"
         return (
@@ -248,7 +254,7 @@ class RunInstance(Step):
         ends = [
             f"after {span(self.ttl_s)}" if self.ttl_s is not None else "",
             f"after {span(self.idle_s)} idle" if self.idle_s is not None else "",
-            f"at {dollars(self.max_usd)}" if self.max_usd is not None else "",
+            self.limits.cap_in_words,
         ]
         said = ", or ".join(end for end in ends if end)
         verb = "stops" if self.at_end == "stop" else "terminates"

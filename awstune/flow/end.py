@@ -8,7 +8,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from awstune.config import Config
-from awstune.ec2 import end, events, instances, restart
+from awstune.ec2 import end, events, guard, instances, restart
 from awstune.ec2.faults import Refused, definite
 from awstune.ec2.instances import Instance
 from awstune.ec2.restart import Restart
@@ -28,7 +28,6 @@ from awstune.flow import access, arriving, fetching, launch
 from awstune.flow.doomed import Doomed, unused
 from awstune.flow.ended import Ended, silent, ways_on
 from awstune.flow.events import Doing, Done, Story, Warned
-from awstune.money import dollars
 from awstune.remote import hosts
 
 Left = list[dict[str, str]]
@@ -246,7 +245,7 @@ def start(
     except NoGuard as error:
         raise (yield from stopped_again(cloud, which, error)) from error
     except (InstanceDied, NotReady, RemoteError) as error:
-        raise _perhaps_capped(cloud, error, which) from error
+        raise _perhaps_capped(cloud, error, restarts) from error
     except KeyboardInterrupt:
         names = " ".join(one.name for one in which)
         raise Interrupted(
@@ -299,19 +298,21 @@ def stopped_again(cloud: Cloud, which: Sequence[Instance], error: NoGuard) -> St
     return NoGuard(f"{what}; {on} goes on, and costs", f"awstune terminate {on}", names=error.names)
 
 
-def _perhaps_capped(cloud: Cloud, error: AwstuneError, which: Sequence[Instance]) -> AwstuneError:
+def _perhaps_capped(cloud: Cloud, error: AwstuneError, restarts: Sequence[Restart]) -> AwstuneError:
     """Its tags may not know all of its hours; its disk does, and its guard has ended it again.
 
     What AWS or somebody else has ended has another reason, and within the wait no time to live is over: of
     the ends that an instance makes for itself only the cap is left.
     """
-    for one in instances.describe(cloud, [one.id for one in which]):
+    limits = {one.instance.id: one.limits for one in restarts}
+    for one in instances.describe(cloud, list(limits)):
         ended_itself = one.state not in restart.RUNS and "InstanceInitiated" in one.state_reason
-        if one.max_usd is not None and ended_itself:
-            more = f"{restart.way_on(one, 2 * one.max_usd)} lets it cost more in all"
+        cap = limits[one.id] or guard.Limits(max_usd=one.max_usd)
+        if cap.max_usd is not None and cap.cap_in_words and ended_itself:
+            more = f"{restart.way_on(one, 2 * cap.max_usd)} lets it cost more in all"
             gone = f"awstune launch {one.name} with a larger --max-usd makes another"
             return InstanceDied(
-                f"{one.name} has ended itself again: its dollar cap of {dollars(one.max_usd)} is spent",
+                f"{one.name} has ended itself again: its dollar cap ends it {cap.cap_in_words}",
                 gone if one.at_end == "terminate" else more,
             )
     return error

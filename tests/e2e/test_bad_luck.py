@@ -255,7 +255,8 @@ def test_a_cap_that_only_its_disk_knows_to_be_spent(world, switched, at_end, way
     (ran,) = world.home.glob("**/var/lib/awstune/ran")
     ran.write_text("99999999\n")
     error = refused(world, "start", "capped", status=1)
-    assert error["message"] == "capped has ended itself again: its dollar cap of $5.00 is spent"
+    when = "before it has cost $5.00 (the last $0.15 pay for sending results home)"
+    assert error["message"] == f"capped has ended itself again: its dollar cap ends it {when}"
     assert way_on in error["hint"]
 
 

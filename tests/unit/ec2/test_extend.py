@@ -43,7 +43,7 @@ def test_a_cap_that_comes_first():
     ]
     raised = extend.propose(capped, 4 * 3600, TABLE, now=1800.0, max_usd=5.0)
     assert raised.prose()[1:] == [
-        "have lab end itself when it has cost $5.00",
+        "have lab end itself before it has cost $5.00 (the last $0.15 pay for sending results home)",
         "what lab will have cost when it has ended, with what it has cost already: $4.73 at most",
     ]
     assert raised.to_json()["plan"][0]["max_usd"] == 5.0
@@ -63,7 +63,7 @@ def test_an_unknown_price_is_said():
         (RUNNING, 0.0, None, "later time"),
         (replace(RUNNING, state="stopped"), 60.0, None, "lab is stopped"),
         (replace(RUNNING, ends=None), 60.0, None, "has no end"),
-        (RUNNING, 60.0, 1.0, r"lab has cost \$0.92, so --max-usd 1 would end it at once"),
+        (RUNNING, 60.0, 1.0, r"at once: that ends it before it has cost \$1.00 \(the last \$0.15 "),
         (RUNNING, 60.0, 0.5, r"lab has cost \$0.92, so --max-usd 0.5 would end it at once"),
         (replace(RUNNING, type="x9.huge"), 60.0, 5.0, "nobody knows the price of x9.huge"),
     ],

@@ -265,6 +265,7 @@ def _spend(root, *, ran_s=3600, disk_h=0):
 def test_the_cap_counts_all_starts_and_the_disk(root):
     """Hours of earlier starts, and the disk since it was made, stopped or not."""
     assert CAPPED.due_usd == pytest.approx(1 - 0.61 / 6)
+    assert CAPPED.cap_in_words == "before it has cost $1.00 (the last $0.10 pay for sending results home)"
     _boot(root, _document(ends=time.time() + 9999, limits=CAPPED))
     for hours, ended in ((29, None), (30, "dollar cap")):
         _spend(root, disk_h=hours)
@@ -291,6 +292,7 @@ def test_the_cap_pays_for_sending_results_home(root, cap, left, ended):
 @pytest.mark.parametrize(("cap", "ends"), [(2.0, False), (math.inf, False), (0.5, True)])
 def test_the_last_word_about_the_cap_holds(root, cap, ends):
     """A start, or extend, puts another cap below the one that is spent, or takes it away."""
+    assert bool(replace(CAPPED, max_usd=cap).cap_in_words) is (cap < math.inf)
     limits = guard.Limits(max_usd=0.9, usd_per_hour=0.9)
     _boot(root, _document(ends=None, limits=limits))
     _guard(root)

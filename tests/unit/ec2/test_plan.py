@@ -63,7 +63,7 @@ def test_a_spot_fleet_word_for_word():
     assert [line for line in lines if "run fleet" in line][1] == (
         "run fleet-2: g4dn.xlarge (1 x T4, 16 GiB, $0.16/h) at the spot price, from Deep Learning AMI "
         "(Ubuntu) Version 21.2 (ami-1), with an encrypted disk of 100 GiB; it terminates by itself after "
-        "30m, or after 10m idle, or at $1.50"
+        "30m, or after 10m idle, or before it has cost $1.50 (the last $0.09 pay for sending results home)"
     )
     assert "let the instances of awstune-lab reach each other, and nobody else" in lines
     assert lines[-4:-1] == [

@@ -113,14 +113,15 @@ def test_a_cap_that_is_spent_is_refused():
     with pytest.raises(UsageError) as caught:
         propose(tagged(max_usd="10"), prices.shipped(), NOW)
     assert caught.value.message == (
-        "lab has cost $10.15 with its disk, and its dollar cap is $10.00: started, it would end at once"
+        "lab has cost $10.15 with its disk: started, it would end at once, as its dollar cap ends it before "
+        "it has cost $10.00 (the last $0.15 pay for sending results home)"
     )
     assert caught.value.hint.startswith("awstune start lab --max-usd 18 lets it cost more in all")
     assert propose(tagged(max_usd="10"), prices.shipped(), NOW, max_usd=18).max_usd == 18
     # What is left would not pay for sending results home, which a cap has in it.
-    with pytest.raises(UsageError, match=r"its dollar cap is \$10.20"):
+    with pytest.raises(UsageError, match=r"ends it before it has cost \$10.20"):
         propose(tagged(max_usd="10.2"), prices.shipped(), NOW)
-    with pytest.raises(UsageError, match=r"its dollar cap is \$9.00"):
+    with pytest.raises(UsageError, match=r"ends it before it has cost \$9.00"):
         propose(tagged(max_usd="10"), prices.shipped(), NOW, max_usd=9.0)
 
 
