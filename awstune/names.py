@@ -73,6 +73,7 @@ ARMED_FILE = "/run/awstune/armed"
 ACTIVE_FILE = "/run/awstune/active"
 NOTICE_FILE = "/run/awstune/notice"
 HOLD_FILE = "/run/awstune/hold"
+HELD_S = 120.0  # how long a touch of it holds an end off; the guard's `young` says it in its own words
 # There once AWS has said that it takes the instance back.
 LOST_FILE = "/run/awstune/lost"
 # The name of the bucket that a sweep's folder is copied to; not there where there is none.

@@ -23,6 +23,7 @@ from filelock import FileLock
 from awstune.errors import RemoteError
 from awstune.names import (
     ASIDE,
+    HELD_S,
     HOLD_FILE,
     JOURNAL_FILE,
     ORIGIN_FILE,
@@ -57,10 +58,13 @@ _ALIVE = (
 )
 # Whoever fetches holds the instance's end off for a while.
 HOLD = f'touch "${{{ROOT_VARIABLE}:-}}{HOLD_FILE}" 2>/dev/null'
-# Who leaves takes it back, but for a moment in which anybody else who fetches touches it again.
+# Who leaves takes it back, but for a moment in which anybody else who fetches touches it again. First in the
+# words of GNU's touch, then of BSD's, which has it in hhmmss.
+_AGED_S = int(HELD_S) - 15
+_AGED = f"{_AGED_S // 3600:02}{_AGED_S // 60 % 60:02}{_AGED_S % 60:02}"
 _LET_GO = (
     f'hold="${{{ROOT_VARIABLE}:-}}{HOLD_FILE}"; '
-    'touch -c -d \'105 seconds ago\' "$hold" 2>/dev/null || touch -c -A -000145 "$hold"'  # GNU's, else BSD's
+    f'touch -c -d "{_AGED_S} seconds ago" "$hold" 2>/dev/null || touch -c -A -{_AGED} "$hold"'
 )
 _LET_GO_S = 4.0
 

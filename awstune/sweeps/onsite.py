@@ -24,7 +24,6 @@ from awstune.sweeps.bucket import S3, Copy, of_instance
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.notice import Watch
 
-HOLD_S = 120.0  # who fetches touches the hold at least as often
 PATIENCE_S = 600.0  # how long an end waits for whoever fetches, or for the bucket
 _EVERY_S = 2.0
 _WORKER = "awstune.sweeps.worker"
@@ -102,16 +101,17 @@ class Site:
             self.file(names.LOST_FILE).touch()
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
-        """Holds the guard's end off, as it lets one for a while: something is still being sent."""
-        over, hold = threading.Event(), self.file(names.HOLD_FILE)
-        somebody = _held(hold, time.time())
+    def holding(self, every_s: float = names.HELD_S / 4) -> Iterator[None]:
+        """Holds the guard's end off, as it lets one for a while: something is still being sent.
+
+        Afterwards the hold is as whoever else fetches has touched it last: `leave` waits for him alone.
+        """
+        over, hold = threading.Event(), _Hold(self.file(names.HOLD_FILE))
 
         def touch() -> None:
             while not over.is_set():
-                with suppress(OSError):
-                    hold.touch()
-                over.wait(HOLD_S / 4)
+                hold.touch()
+                over.wait(every_s)
 
         holder = threading.Thread(target=touch, name="hold", daemon=True)
         holder.start()
@@ -120,13 +120,46 @@ class Site:
         finally:
             over.set()
             holder.join()
-            if not somebody:  # else `leave` would wait for what nobody fetches
-                with suppress(OSError):
-                    hold.unlink(missing_ok=True)
+            hold.give_back()
 
     def rest(self) -> None:
         """The sweep has ended, or cannot go on by itself: it is not started again."""
         self.going.unlink(missing_ok=True)
+
+
+class _Hold:
+    """A hold that others touch, too."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        self._own: int | None = None
+        self._theirs: int | None = None
+
+    def touch(self) -> None:
+        """Touches it, and remembers when anybody else has."""
+        self._look()
+        with suppress(OSError):
+            new = self._file.with_name(f"{self._file.name}.{os.getpid()}")
+            new.touch()
+            self._own = _touched(new)  # known before anybody else can touch it
+            new.replace(self._file)
+
+    def give_back(self) -> None:
+        """Takes one's own touch back, and nobody else's."""
+        if not self._look():
+            return
+        with suppress(OSError):
+            if self._theirs is None:
+                self._file.unlink()
+            else:
+                os.utime(self._file, ns=(self._theirs, self._theirs))
+
+    def _look(self) -> bool:
+        """Whether the last touch is one's own."""
+        last = _touched(self._file)
+        if last != self._own:
+            self._theirs = last
+        return last is not None and last == self._own
 
 
 def leave(
@@ -159,10 +192,16 @@ def leave(
 
 
 def _held(hold: Path, now: float) -> bool:
+    last = _touched(hold)
+    return last is not None and now - last / 1e9 < names.HELD_S
+
+
+def _touched(hold: Path) -> int | None:
+    """When it was touched last, in nanoseconds; None where it is not there."""
     try:
-        return now - hold.stat().st_mtime < HOLD_S
+        return hold.stat().st_mtime_ns
     except OSError:
-        return False
+        return None
 
 
 def _sweeping(ended: int) -> bool:

@@ -16,6 +16,7 @@ from awstune.sweeps.leaving import MARGIN_S, Leaving
 from awstune.sweeps.notice import AHEAD_S, REBALANCE, SPOT, Notice, Watch
 from awstune.sweeps.onsite import Site
 from tests.serving import Answering, serving
+from tests.waiting import until
 
 TEXT = '{"action": "terminate", "time": "2026-11-23T18:02:00Z"}'
 ENDS = 1795456920.0  # the same in seconds since the epoch
@@ -192,9 +193,32 @@ def test_somebody_fetches(site):
     hold = site.file(names.HOLD_FILE)
     hold.touch()
     os.utime(hold, (5000.0, 5000.0))
-    assert leave(site, Clock(5010.0)) == pytest.approx(5000.0 + onsite.HOLD_S, abs=4)
+    assert leave(site, Clock(5010.0)) == pytest.approx(5000.0 + names.HELD_S, abs=4)
     os.utime(hold, (9e9, 9e9))
     assert leave(site, Clock(5000.0)) == pytest.approx(5000.0 + onsite.PATIENCE_S, abs=4)
+
+
+@pytest.mark.parametrize("touched", ["", "before", "meanwhile", "between two touches"])
+def test_something_is_still_being_sent(site, touched):
+    """That holds the end off; then the hold is as whoever fetches touched it last, and gone without him."""
+    hold = site.file(names.HOLD_FILE)
+
+    def fetches():
+        hold.touch()
+        os.utime(hold, (5000.0, 5000.0))
+
+    def sends():
+        return hold.exists() and hold.stat().st_mtime != 5000.0
+
+    if touched == "before":
+        fetches()
+    with site.holding(every_s=0.01 if touched == "between two touches" else 600.0):
+        until(sends, "a touch of whoever sends")
+        if touched in ("meanwhile", "between two touches"):
+            fetches()
+        if touched == "between two touches":
+            until(sends, "another touch")
+    assert [there.stat().st_mtime for there in hold.parent.iterdir()] == [5000.0] * bool(touched)
 
 
 def test_a_site_is_known_by_its_environment(tmp_path):
