@@ -347,7 +347,9 @@ def test_the_end_is_announced_and_taken_back(root):
 
 def test_whoever_fetches_results_holds_the_end_off(root):
     """A fresh hold delays it, ten minutes at most, which plans reckon with."""
-    assert f"hold_s={guard.HOLD_S:.0f}\n" in resources.files("awstune.ec2").joinpath("guard.sh").read_text()
+    script = resources.files("awstune.ec2").joinpath("guard.sh").read_text()
+    assert f"hold_s={guard.HOLD_S:.0f}\n" in script
+    assert f"-mmin -{names.HELD_S / 60:.0f} " in script
     _boot(root, _document(ends=time.time() - 1))
     (root / "run/awstune").mkdir(parents=True)
     (root / "run/awstune/hold").touch()
