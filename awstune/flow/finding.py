@@ -9,7 +9,14 @@ from awstune.config import Config
 from awstune.ec2 import instances, stored, unfetched
 from awstune.ec2.instances import Instance
 from awstune.ec2.session import Cloud
-from awstune.errors import AwstuneError, CloudError, CloudNotRunning, NameTaken, UnknownName
+from awstune.errors import (
+    AwstuneError,
+    CloudError,
+    CloudNotRunning,
+    Interrupted,
+    NameTaken,
+    UnknownName,
+)
 from awstune.flow import follow, login, look, salvage, writers
 from awstune.flow.events import Doing, Done, Story, Warned
 from awstune.flow.pace import REAL
@@ -150,7 +157,7 @@ def _left(config: Config, cloud: Cloud, asked: Iterator[Writer], name: str) -> S
     return (yield from _salvaged(config, cloud, last, name))
 
 
-def _asleep(config: Config, cloud: Cloud, one: Instance, name: str) -> Story[Folder | None]:
+def _asleep(config: Config, cloud: Cloud, one: Instance, name: str) -> Story[Folder]:
     """What is there and only does not run is started to fetch from, where it was launched for that sweep.
 
     Raises:
@@ -162,7 +169,29 @@ def _asleep(config: Config, cloud: Cloud, one: Instance, name: str) -> Story[Fol
     there = Where(config.cloud, one.region, one.id, one.name, mirror.remote_path(name), owned=True)
     folder = Folder(config.cwd / SWEEPS_DIR / name)
     awake = yield from follow.awake(config, folder, there, cloud.at(one.region), REAL, first=True)
-    return (yield from _on_running(config, name, cloud, [awake]))
+    return (yield from fetched(_on_running(config, name, cloud, [awake]), awake, name))
+
+
+def fetched(story: Story[Folder | None], one: Instance, name: str) -> Story[Folder]:
+    """What looks for a sweep on an instance that was started for that; whatever fails says that it costs.
+
+    Raises:
+        UnknownName: the sweep is not there.
+        Interrupted: by Ctrl-C; the instance goes on.
+    """
+    costs = f"{one.name} was started to fetch {name} from, goes on and costs"
+    ends = f"awstune terminate {one.name} --region {one.region} ends it"
+    try:
+        folder = yield from story
+        if folder is None:
+            raise UnknownName(f"{one.name} has no sweep {name!r}")
+    except KeyboardInterrupt:
+        raise Interrupted(costs, f"awstune attach {name} goes on; {ends}") from None
+    except AwstuneError as error:
+        error.message += f"; {costs}"
+        error.hint = "; ".join(filter(None, (error.hint, ends)))
+        raise
+    return folder
 
 
 def _salvaged(config: Config, cloud: Cloud, last: Writer, name: str) -> Story[Folder]:

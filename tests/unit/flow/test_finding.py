@@ -11,10 +11,19 @@ from botocore.exceptions import ClientError
 
 from awstune import names
 from awstune.config import Config
-from awstune.ec2 import session
-from awstune.errors import CloudError, KeyFileError, NameTaken, SweepBusy, UnknownName, UsageError
+from awstune.ec2 import instances, session
+from awstune.errors import (
+    CloudError,
+    ConnectionLost,
+    Interrupted,
+    KeyFileError,
+    NameTaken,
+    SweepBusy,
+    UnknownName,
+    UsageError,
+)
 from awstune.flow import finding, moving, resume
-from awstune.flow.events import Warned
+from awstune.flow.events import Doing, Warned
 from awstune.remote.where import Where
 from awstune.search.space import Float, Space
 from awstune.sweeps.folder import Folder
@@ -151,6 +160,48 @@ def test_an_instance_that_has_stopped_with_its_sweep(account):
     with pytest.raises(KeyFileError):
         told.extend(story)
     assert told[-1].text == "train-1 had ended itself; starting it to fetch train-1"
+
+
+def _fails(error):
+    yield Doing("looking on train-1")
+    raise error
+
+
+def _finds_nothing():
+    yield Doing("looking on train-1")
+
+
+@pytest.mark.parametrize(
+    ("story", "kind", "said"),
+    [
+        (_fails(ConnectionLost("nobody answers", "awstune ssh train-1")), ConnectionLost, "nobody answers; "),
+        (_fails(KeyboardInterrupt()), Interrupted, ""),
+        (_finds_nothing(), UnknownName, "train-1 has no sweep 'train-1'; "),
+    ],
+    ids=["nobody answers", "Ctrl-C", "it is not there"],
+)
+def test_nothing_comes_of_what_was_started(account, story, kind, said):
+    """An instance that was started to fetch from costs, whatever becomes of that: it is said with its end."""
+    account.has(FAR)
+    (one,) = instances.own(account.cloud.at(FAR))
+    with pytest.raises(kind) as caught:
+        list(finding.fetched(story, one, "train-1"))
+    assert caught.value.message == f"{said}train-1 was started to fetch train-1 from, goes on and costs"
+    assert caught.value.hint.endswith(f"awstune terminate train-1 --region {FAR} ends it")
+
+
+def test_one_that_runs_by_now(account):
+    """Stopped when it was looked for, and started since: that it costs is said where nobody gets in."""
+    tags = {names.TAG_UNFETCHED: "train-1", names.TAG_SWEEP: "train-1 1.0"}
+    one = account.has(account.cloud.region, **tags)
+    account.cloud.ec2.stop_instances(InstanceIds=[one])
+    story = finding.find(account.config(), "train-1", lambda _: account.cloud, BUCKET)
+    while next(story).text != f"looking in the bucket {BUCKET}":
+        pass
+    account.cloud.ec2.start_instances(InstanceIds=[one])
+    with pytest.raises(KeyFileError) as caught:
+        list(story)
+    assert caught.value.message.endswith("; train-1 was started to fetch train-1 from, goes on and costs")
 
 
 def test_one_that_went_on_elsewhere(account):
