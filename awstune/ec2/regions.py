@@ -26,6 +26,13 @@ def enabled(cloud: Cloud) -> tuple[str, ...]:
     return tuple(sorted(region["RegionName"] for region in cloud.ec2.describe_regions()["Regions"]))
 
 
+def _populated(cloud: Cloud) -> tuple[str, ...]:
+    """The regions that may have instances, and the one that is asked from."""
+    if cloud.endpoint is None or cloud.endpoint.populated is None:
+        return enabled(cloud)
+    return tuple(sorted({cloud.region, *cloud.endpoint.populated()}))
+
+
 def nearest(typed: str, known: Sequence[str]) -> list[str]:
     """The regions that a misspelled one may mean, all that are equally near, the default one first."""
     near = difflib.get_close_matches(typed, known, len(known))
@@ -46,24 +53,22 @@ def own(
         CloudError: the regions themselves cannot be listed.
     """
     there, silent = each(
-        cloud, lambda one: instances.own(one, ended=ended, everyone=everyone), make=lambda one: one.ec2
+        cloud, lambda one: instances.own(one, ended=ended, everyone=everyone), for_instances=True
     )
     found = [one for _, answer in there for one in answer]
     return sorted(found, key=lambda one: (-one.launched, one.name)), silent
 
 
 def each(
-    cloud: Cloud,
-    ask: Callable[[Cloud], T],
-    *,
-    make: Callable[[Cloud], object] = lambda there: there.make_clients(),
+    cloud: Cloud, ask: Callable[[Cloud], T], *, for_instances: bool = False
 ) -> tuple[list[tuple[Cloud, T]], dict[str, errors.CloudError]]:
     """Asks every region that the account may use, several at a time.
 
     Args:
         cloud: who asks.
         ask: what is asked of one of them.
-        make: makes the clients that are asked, all of them unless said: each takes a moment.
+        for_instances: whether for nothing but instances: then EC2's client is the only one that is made (each
+            takes a moment), and the embedded cloud, which says where it has any, is asked only there.
 
     Returns:
         What each answered, and the regions that would not with their errors: unknown is not none.
@@ -71,9 +76,14 @@ def each(
     Raises:
         CloudError: the regions themselves cannot be listed.
     """
-    clouds = [cloud if region == cloud.region else cloud.at(region) for region in enabled(cloud)]
+    where = _populated(cloud) if for_instances else enabled(cloud)
+    clouds = [cloud if region == cloud.region else cloud.at(region) for region in where]
     for there in clouds:
-        make(there)  # here: a boto3 Session is not for several threads
+        # Here: a boto3 Session is not for several threads.
+        if for_instances:
+            _ = there.ec2
+        else:
+            there.make_clients()
     found: list[tuple[Cloud, T]] = []
     silent: dict[str, errors.CloudError] = {}
 

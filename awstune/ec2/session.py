@@ -29,6 +29,8 @@ from awstune.ec2.faults import NotPermitted, translated
 from awstune.errors import CloudError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from mypy_boto3_ec2 import EC2Client
 
 MAX_TAG_VALUE = 256
@@ -46,11 +48,13 @@ class Endpoint:
         url: such as ``http://127.0.0.1:5123``.
         access_key: an access key id.
         secret_key: its secret.
+        populated: says in which regions it has instances; None where nobody knows that without asking EC2.
     """
 
     url: str
     access_key: str
     secret_key: str = field(repr=False)
+    populated: Callable[[], Iterable[str]] | None = field(default=None, repr=False, compare=False)
 
 
 class Cloud:

@@ -38,7 +38,12 @@ def _embedded(config: Config, *, warn: Callable[[object], None], may_start: bool
         raise CloudNotRunning(
             "the embedded cloud is not running", "awstune local start (or: awstune --cloud local launch)"
         )
-    return Endpoint(found.endpoint_url, found.access_key, found.secret_key)
+    return Endpoint(
+        found.endpoint_url,
+        found.access_key,
+        found.secret_key,
+        populated=lambda: {one["region"] for one in lifecycle.instances(found)},
+    )
 
 
 def _refuse_unknown_region(cloud: Cloud) -> None:

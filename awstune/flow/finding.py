@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from string import digits
 
 from awstune.config import Config
 from awstune.ec2 import instances, stored, unfetched
@@ -29,6 +31,7 @@ from awstune.remote.where import Where
 from awstune.sweeps.folder import Folder
 from awstune.sweeps.spec import Spec
 
+_SLIP = 0.8  # of a likeness from 0 to 1
 _RUNS = ("pending", "running", "stopping")  # and will, or would start its sweep again at once
 
 
@@ -67,10 +70,19 @@ def find(
         raise unknown from None
     folder = yield from _on_running(config, name, cloud, instances.own(cloud))
     if folder is None and name is not None:
+        for near in _nearly(name, config):
+            yield Warned(f"no sweep {name!r} here, but {near}: awstune attach {near}")
         folder = yield from _elsewhere(config, name, cloud, bucket, writer)
     if folder is None:
         raise unknown
     return folder
+
+
+def _nearly(name: str, config: Config) -> list[str]:
+    """The sweep here that a misspelled name may mean; another number is no slip: sweeps are numbered."""
+    known = (folder.name for folder in Folder.all(config.cwd))
+    others = [one for one in known if one.rstrip(digits) != name.rstrip(digits)]
+    return difflib.get_close_matches(name, others, 1, _SLIP)
 
 
 def _on_running(

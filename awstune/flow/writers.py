@@ -85,7 +85,7 @@ def everywhere(cloud: Cloud) -> Sight:
         return instances.own(there, ended=True, everyone=True)
 
     try:
-        answers, silent = regions.each(cloud, ask, make=lambda there: there.ec2)
+        answers, silent = regions.each(cloud, ask, for_instances=True)
     except CloudError as error:  # the regions cannot be listed
         answers, silent = [(cloud, ask(cloud))], {_OTHERS: error}
     found = [one for _, answer in answers for one in answer]

@@ -5,6 +5,7 @@ from botocore.awsrequest import AWSResponse
 
 from awstune import names
 from awstune.ec2 import end, extend, instances, prices, regions
+from awstune.ec2.session import Endpoint
 from awstune.errors import CloudError, UsageError
 from tests.unit.ec2.plans import RUNNING
 from tests.unit.ec2.test_end import _launch
@@ -119,10 +120,31 @@ def test_all_regions(cloud, keys_dir, two_regions):
     assert [one.name for one in regions.own(cloud)[0]] == ["lab"]
 
 
+class Embedded:
+    """A cloud that says where it has instances, and lists no regions."""
+
+    ec2 = None
+    endpoint = Endpoint("http://127.0.0.1:9", "key", "secret", populated=lambda: ["eu-west-1", "eu-west-1"])
+
+    def __init__(self, region="us-east-1"):
+        self.region = region
+
+    def at(self, region):
+        """The same there."""
+        return Embedded(region)
+
+
+def test_a_cloud_that_says_where_it_has_instances():
+    """No other region is asked for them, but for one's own."""
+    answers, silent = regions.each(Embedded(), lambda there: there.region, for_instances=True)
+    assert ([found for _, found in answers], silent) == (["eu-west-1", "us-east-1"], {})
+
+
 def test_a_region_that_is_silent(cloud):
     """Unknown is not none: its error is handed on."""
 
     class Closed:
+        endpoint = None
         region = "us-east-1"
         owner = "me"
 

@@ -204,6 +204,19 @@ def test_one_that_runs_by_now(account):
     assert caught.value.message.endswith("; train-1 was started to fetch train-1 from, goes on and costs")
 
 
+@pytest.mark.parametrize(("here", "said"), [("rtain-1", True), ("train-2", False), ("other", False)])
+def test_a_slip(account, here, said):
+    """A name that is nearly one that is here is said before all regions are asked; another number is none."""
+    with Folder.create(account.tmp_path, here, here).newborn() as folder:
+        SPEC.write(folder.spec_file)
+    told = []
+    with pytest.raises(UnknownName, match="no sweep 'train-1' here"):
+        told.extend(finding.find(account.config(), "train-1", lambda _: account.cloud))
+    warned = f"no sweep 'train-1' here, but {here}: awstune attach {here}"
+    texts = [event.text for event in told]
+    assert texts == [warned] * said + ["looking for train-1 in all regions"]
+
+
 def test_one_that_went_on_elsewhere(account):
     """The first of its instances is gone, and the last one runs: it runs."""
     account.wrote("i-0aaaaaaaaaaaaaaaa")
