@@ -219,6 +219,7 @@ def test_what_is_handed_to_its_sweep(lab, monkeypatch):
 
 def test_what_is_set_after_the_sweep_began(lab, monkeypatch):
     """What awstune's own imports add to the environment, as scikit-learn does, is not the trials' affair."""
+    monkeypatch.delenv("KMP_INIT_AT_FORK", raising=False)  # this process may have imported scikit-learn
     standby = begun(lab)
     monkeypatch.setenv("GIVEN", "17")
     (lab.home / "train.py").write_text(TOLD.replace("of=", "set='KMP_INIT_AT_FORK' in os.environ, of="))
