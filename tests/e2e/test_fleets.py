@@ -121,7 +121,7 @@ def test_a_start_that_could_not_be_used_is_not_made(world, local):
     world.run("launch", "lab", "--no-wait", "--max-usd", "0.000001")
     world.run("stop", "lab")
     spent = world.json("start", "lab", check=2)["error"]
-    assert "its dollar cap is $0.000001" in spent["message"]
+    assert "its dollar cap ends it before it has cost $0.000001" in spent["message"]
     assert spent["hint"].startswith("awstune start lab --max-usd 8 ")
     (key,) = world.home.glob("keys/*/*.pem")
     key.rename(key.with_suffix(".away"))
