@@ -22,7 +22,8 @@ from awstune.flow import access, follow, login, look, luggage
 from awstune.flow.events import Doing, Story
 from awstune.names import REMOTE_ROOT, SPEC_FILE
 from awstune.remote import bootstrap, sync
-from awstune.remote.mirror import HOLD, Mirror, remember
+from awstune.remote.holding import HOLD
+from awstune.remote.mirror import Mirror, remember
 from awstune.remote.where import Where
 from awstune.search.compact import parse_assignment
 from awstune.search.parameters import Fixed, Float, Int, Parameter

@@ -24,6 +24,7 @@ from awstune.flow.sending import Ahead
 from awstune.flow.spec import relative_to_root
 from awstune.names import AT_END_VARIABLE, GOING_VARIABLE, NOTIFY_VARIABLE, REMOTE_ROOT, SPEC_FILE
 from awstune.remote import bootstrap, going, mirror, project, sync
+from awstune.remote.holding import HOLD
 from awstune.remote.ssh import Connection
 from awstune.remote.where import Where
 from awstune.sweeps.folder import Folder
@@ -342,7 +343,7 @@ def start_worker(
         RemoteError: it did not start; with what it said.
     """
     if followed and at_end:
-        connection.run(mirror.HOLD, check=False)
+        connection.run(HOLD, check=False)
     where = Where.read(folder)
     workdir = shlex.quote(f"{REMOTE_ROOT}/projects/{folder.name}/{where.workdir if where else '.'}")
     run = runtime.command("awstune.sweeps.detached", f"{REMOTE_ROOT}/sweeps/{folder.name}", env_file(folder))

@@ -1,7 +1,8 @@
 """What a sweep's folder on an instance holds, and what of it is still to be brought here.
 
 A file is named by its path, its size and its time of change: one that is not the same in all three is
-brought again. Logs only grow, and are brought from where they were; everything else is brought whole.
+brought again. Logs only grow, and are brought from where they were; of another file that has grown its end is
+brought, where its beginning is what is here; everything else is brought whole.
 """
 
 from __future__ import annotations
@@ -43,8 +44,27 @@ with open(path, "rb") as file:
     sys.stdout.buffer.write(file.read(length))
 """
 
+# What follows so many bytes of a file, if those have this SHA-256; else it says so by its exit status.
+OTHER = 3
+END = """
+import hashlib, sys
+path, have, digest, length = sys.argv[1], int(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+with open(path, "rb") as file:
+    beginning = hashlib.sha256()
+    while have:
+        data = file.read(min(have, 1 << 20))
+        if not data:
+            sys.exit(3)
+        beginning.update(data)
+        have -= len(data)
+    if beginning.hexdigest() != digest:
+        sys.exit(3)
+    sys.stdout.buffer.write(file.read(length))
+"""
+
 _CHECKPOINT = re.compile(rf"{names.TRIALS_DIR}/(\d+)/{names.CHECKPOINT_DIR}/")
 _SETTLED_NS = 5 * 10**9
+_SOME = 1 << 16  # bytes; of what is smaller, the whole costs no more than to ask for its end
 
 
 @dataclass(frozen=True)
@@ -95,7 +115,7 @@ def missing(folder: Path, listing: Listing, trials: Sequence[TrialRecord], large
         listing: what is there.
         trials: as the journal here has them: of an unfinished one only the newest checkpoint is brought.
         large: a file of more bytes is left until nobody has written to it for some seconds, unless it is a
-            checkpoint, which is never changed in place. Infinity leaves nothing.
+            checkpoint, which is never changed in place, or its beginning is here. Infinity leaves nothing.
     """
     newest = _newest(listing, trials)
     wanted = [
@@ -107,6 +127,7 @@ def missing(folder: Path, listing: Listing, trials: Sequence[TrialRecord], large
             file.size <= large
             or file.grows
             or file.trial is not None
+            or has_grown(folder, file)
             or listing.now - file.changed > _SETTLED_NS
         )
     ]
@@ -135,6 +156,17 @@ def stale(
         if path.is_file() and path.relative_to(folder).as_posix() not in stays
     ]
     return [path for path in gone if _trial_of(path.relative_to(folder).as_posix()) not in only_here]
+
+
+def has_grown(folder: Path, file: File) -> bool:
+    """Whether what is here may be the beginning of what is there; a checkpoint is never changed in place."""
+    if file.trial is not None:
+        return False
+    try:
+        here = (folder / file.path).stat().st_size
+    except OSError:
+        return False
+    return _SOME <= here < file.size
 
 
 def _newest(listing: Listing, trials: Sequence[TrialRecord]) -> Mapping[int, Collection[str]]:

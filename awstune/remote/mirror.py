@@ -1,19 +1,17 @@
 """A sweep's folder on an instance, followed from here.
 
 The journal and the logs are mirrored byte for byte by their offset, so that what is here is always the
-beginning of what is there; everything else is brought whole: small files as a tar, large ones piece by
-piece, so that a connection that breaks costs a piece and not all. Several processes may look at the same
+beginning of what is there; an artifact that has grown is brought by its end, too, after a look whether it
+has the same beginning; everything else is brought whole: small files as a tar, large ones piece by piece, so
+that a connection that breaks costs a piece and not all (`pieces`). Several processes may look at the same
 sweep: whoever writes to a mirror holds its lock, and what is to be brought is told from what is here.
 """
 
 from __future__ import annotations
 
-import hashlib
 import math
-import os
 import shlex
-import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,19 +20,17 @@ from filelock import FileLock
 
 from awstune.errors import RemoteError
 from awstune.names import (
-    ASIDE,
-    HELD_S,
-    HOLD_FILE,
     JOURNAL_FILE,
     ORIGIN_FILE,
     REMOTE_ROOT,
     REQUESTS_FILE,
-    ROOT_VARIABLE,
     RUNS_DIR,
     WORKER_PID_FILE,
 )
-from awstune.remote import going, listing, sync
+from awstune.remote import going, listing
+from awstune.remote.holding import HOLD, LET_GO, LET_GO_S
 from awstune.remote.listing import File
+from awstune.remote.pieces import LARGE, Pieces, write_at
 from awstune.remote.ssh import Connection
 from awstune.remote.where import Where
 from awstune.search.trials import TrialRecord
@@ -44,10 +40,6 @@ from awstune.sweeps.results import history
 from awstune.sweeps.spec import Spec
 
 LOCK_FILE = "mirror.lock"
-LARGE = 4 << 20  # bytes; a larger file comes in pieces
-_BATCH = 50
-_WORDS = 100_000  # bytes: Linux hands 128 KiB to a program as one word, which a shell's command is
-_PIECE_S = 0.5  # what a piece should take: the journal is looked at in between
 
 # What the process of a sweep is called, in /proc where there is one, else by ps. A bare process id would
 # not do: after a reboot it may be anybody's.
@@ -56,17 +48,6 @@ _ALIVE = (
     '{{ tr "\\0" " " < "/proc/$pid/cmdline" || ps -o args= -p "$pid"; }} 2>/dev/null '
     '| grep -q "awstune\\.sweeps\\.worker"'
 )
-# Whoever fetches holds the instance's end off for a while.
-HOLD = f'touch "${{{ROOT_VARIABLE}:-}}{HOLD_FILE}" 2>/dev/null'
-# Who leaves takes it back, but for a moment in which anybody else who fetches touches it again. First in the
-# words of GNU's touch, then of BSD's, which has it in hhmmss.
-_AGED_S = int(HELD_S) - 15
-_AGED = f"{_AGED_S // 3600:02}{_AGED_S // 60 % 60:02}{_AGED_S % 60:02}"
-_LET_GO = (
-    f'hold="${{{ROOT_VARIABLE}:-}}{HOLD_FILE}"; '
-    f'touch -c -d "{_AGED_S} seconds ago" "$hold" 2>/dev/null || touch -c -A -{_AGED} "$hold"'
-)
-_LET_GO_S = 4.0
 
 
 @dataclass(frozen=True)
@@ -163,7 +144,7 @@ class Mirror:
         # A run, which nothing starts again, has no such file: its path is no sweep's name.
         self._going = shlex.quote(going.file_of(path.removeprefix(remote_path(""))))
         self._lock = FileLock(folder.path / LOCK_FILE)
-        self._piece = 1 << 20
+        self._pieces = Pieces(connection, self.path, folder.path)
         self._stands: object = None
 
     def poll(self) -> Look:
@@ -222,8 +203,7 @@ class Mirror:
 
     def _refuse_stuck(self, files: list[File]) -> None:
         # One and the same file that does not get any longer here cannot be read there.
-        part = _part_of(self.folder.path / files[0].path, files[0])
-        stands = (files[0], part.stat().st_size if part.exists() else -1, len(files))
+        stands = (files[0], self._pieces.stands(files[0]), len(files))
         if stands == self._stands:
             raise RemoteError(
                 f"{files[0].path} of {self.folder.name} cannot be fetched",
@@ -236,53 +216,18 @@ class Mirror:
         return listing.Listing.parse(said.text)
 
     def _bring(self, files: list[File]) -> None:
-        """What comes next: a log's end, or a piece of a large file, or many small ones."""
-        first = files[0]
-        if first.grows:
-            for file in files:
-                if file.grows:
-                    self._grow(file)
-        elif first.size > LARGE:
-            self._bring_piece(first)
-        else:
-            self._bring_small(_batch(file for file in files if file.size <= LARGE and not file.grows))
+        """What comes next: the ends of all logs, or of what else there is."""
+        logs = [file for file in files if file.grows]
+        for file in logs:
+            self._grow(file)
+        if not logs:
+            self._pieces.bring(files)
 
     def _grow(self, file: File) -> None:
         here = self.folder.path / file.path
         if here.exists() and here.stat().st_size > file.size:
             here.unlink()  # it was begun anew
         self._append(here, file.path)
-
-    def _bring_small(self, files: list[File]) -> None:
-        sync.pull(self.connection, self.path, self.folder.path, only=[file.path for file in files])
-        for file in files:
-            path = self.folder.path / file.path
-            if path.exists():  # the time that was listed: what has changed since is brought again
-                os.utime(path, ns=(file.changed, file.changed))
-
-    def _bring_piece(self, file: File) -> None:
-        target = self.folder.path / file.path
-        part = _part_of(target, file)
-        for other in target.parent.glob(f"{part.stem}.*"):
-            if other != part:
-                other.unlink()
-        have = part.stat().st_size if part.exists() else 0
-        began = time.monotonic()
-        data = self._read_piece(file, have)
-        _write_at(part, have, data)
-        self._piece = (
-            self._piece * 2 if time.monotonic() - began < _PIECE_S else max(1 << 18, self._piece // 2)
-        )
-        if data and have + len(data) >= file.size:
-            os.utime(part, ns=(file.changed, file.changed))
-            part.replace(target)
-
-    def _read_piece(self, file: File, offset: int) -> bytes:
-        words = [file.size, file.changed, offset, self._piece]
-        command = f"{HOLD}; python3 -c {shlex.quote(listing.PIECE)} {self.path}/{shlex.quote(file.path)}"
-        # Another file, or none, by now: the next listing says so.
-        result = self.connection.run(" ".join([command, *map(str, words)]), check=False)
-        return result.stdout if result.status == 0 else b""
 
     def fetch_file(self, relative: str) -> Path:
         """Brings one growing file, such as a trial's log, up to what is there; its path here.
@@ -308,7 +253,7 @@ class Mirror:
 
         Where nobody answers in time the hold is over by itself, two minutes after it was touched.
         """
-        self.connection.tell(_LET_GO, _LET_GO_S)
+        self.connection.tell(LET_GO, LET_GO_S)
 
     def ask(self, line: str) -> None:
         """Hands a line to the process that runs the sweep.
@@ -369,30 +314,5 @@ class Mirror:
         if relative == JOURNAL_FILE:
             # A line that is still being written there comes whole with the next look.
             more = more[: more.rfind(b"\n") + 1] if alive else more
-        _write_at(here, have, more)
+        write_at(here, have, more)
         return Look(alive, have + len(more) >= int(size), goes_on, runs)
-
-
-def _batch(files: Iterable[File]) -> list[File]:
-    """The first files, as many as a command of the shell there can name."""
-    taken: list[File] = []
-    room = _WORDS
-    for file in files:
-        room -= len(os.fsencode(shlex.quote(file.path))) + len(" ./")
-        if len(taken) == _BATCH or (taken and room < 0):
-            break
-        taken.append(file)
-    return taken
-
-
-def _part_of(target: Path, file: File) -> Path:
-    # Not with the name in it, which may be as long as a name can be.
-    name = hashlib.blake2b(os.fsencode(target.name), digest_size=8).hexdigest()
-    return target.with_name(f"{ASIDE}{name}.{file.changed}")
-
-
-def _write_at(path: Path, offset: int, data: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("r+b" if path.exists() else "wb") as file:
-        file.seek(offset)
-        file.write(data)

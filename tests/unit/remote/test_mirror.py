@@ -15,7 +15,8 @@ import pytest
 from awstune.errors import ConnectionLost, RemoteError
 from awstune.remote import mirror as mirrors
 from awstune.remote.listing import Listing
-from awstune.remote.mirror import LARGE, Mirror
+from awstune.remote.mirror import Mirror
+from awstune.remote.pieces import LARGE
 from awstune.remote.ssh import Result
 from awstune.remote.where import Where
 from awstune.search.space import Float, Space
@@ -33,10 +34,12 @@ class Shell:
         left: how many more commands it lives.
         unreadable: whether tar finds nothing that it may read.
         cut: whether the connection breaks while tar speaks.
+        sent: bytes that it has brought.
     """
 
     def __init__(self, home):
         self.home, self.left, self.unreadable, self.cut = home, 1_000_000, False, False
+        self.sent = 0
 
     def run(self, command, *, stdin=b"", check=True):
         """One command."""
@@ -50,6 +53,7 @@ class Shell:
         )
         if check and done.returncode:
             raise RemoteError(done.stderr.decode())
+        self.sent += len(done.stdout)
         return Result(done.returncode, done.stdout, done.stderr)
 
     @contextmanager
@@ -226,6 +230,34 @@ def test_a_log_is_followed_by_its_offset(there, mirror, shell):
         log.write("more\n")
     bring(mirror)
     assert mirror.folder.log_file(1).read_text() == "x" * 50_000 + "more\n"
+
+
+@pytest.mark.parametrize("size", [100_000, LARGE - 1000, LARGE + 1000])
+def test_what_an_artifact_has_grown_by(there, mirror, shell, size):
+    """Its end is all that is sent, also of a large one that somebody has just written to."""
+    path = there.artifacts_dir(1) / "events.csv"
+    path.write_bytes(os.urandom(size))
+    bring_all(mirror)
+    before = shell.sent
+    with path.open("ab") as file:
+        file.write(b"more\n" * 1000)
+    (there.artifacts_dir(1) / "other.txt").write_text("small")
+    bring(mirror)
+    assert files(mirror.folder) == files(there)
+    assert shell.sent - before < 50_000
+    assert mirror.step()  # and nothing is brought twice
+
+
+@pytest.mark.parametrize(("same", "other"), [(0, 150_000), (99_999, 50_000), (0, 100_000), (0, 1)])
+def test_an_artifact_that_was_begun_anew(there, mirror, same, other):
+    """What another beginning goes on with is not put behind the old one, whatever its length."""
+    path = there.artifacts_dir(1) / "events.csv"
+    path.write_bytes(b"a" * 100_000)
+    bring(mirror)
+    path.write_bytes(b"a" * same + b"b" * other)
+    os.utime(path, (1000, 1000))
+    bring(mirror)
+    assert files(mirror.folder) == files(there)
 
 
 def test_only_the_newest_checkpoint_of_a_running_trial(there, mirror):
